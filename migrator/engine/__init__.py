@@ -1,0 +1,1 @@
+"""Steps, actions, batches, outcomes: how work is ordered, fenced, recorded and proven. Knows nothing of mail."""

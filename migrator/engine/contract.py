@@ -1,0 +1,348 @@
+"""What the engine and a room say to each other. Nothing here knows a mailbox, a panel or a card.
+
+A room gives the engine a `Step`; the engine gives the room a `Reading` (sessions that cannot write) or a `Work` (the only
+thing that can). One way through: subjects -> actions -> batches of items -> outcomes -> findings. See
+docs/life-of-an-action.md for the whole story of one folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from pydantic import BaseModel, SecretStr
+
+T = TypeVar("T")
+R = TypeVar("R")
+W = TypeVar("W")
+
+KB = 1024
+MB = 1024 * KB
+
+# -- data a room makes ------------------------------------------------------------------------------------------------
+
+
+class Side(Enum):
+    """The two sides of every move."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+class Verb(Enum):
+    """What an action does; the value is the sign printed in a preview."""
+
+    CREATE = "+"
+    CHANGE = "~"
+    COPY = ">"
+    REMOVE = "-"
+    KEEP = "="
+    BY_HAND = "!"
+
+
+class Weight(IntEnum):
+    """How much a finding matters. NOTE explains, WARNING wants a look, DIFFERENCE makes verify exit 7."""
+
+    NOTE = 1
+    WARNING = 2
+    DIFFERENCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One connection that a job holds: to one side, for one account. The engine budgets them per endpoint and account."""
+
+    side: Side
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is: items (messages, cards, members, rows) and bytes; bytes is None where the server cannot tell."""
+
+    items: int = 0
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an admin would name as one thing to move: a mailbox, an address book, a list. Planned as one job."""
+
+    key: str
+    label: str
+    lanes: tuple[Lane, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One line of a preview: a folder of a mailbox, a list, a table.
+
+    `key` comes from names only and is unique within the room and the route; what the ledger knows is filed under it, so a
+    later step of the same room and route (a delta pass) continues it. `size` is what is still to move as far as planning can
+    tell, `total` what the source holds. `after` are keys of actions that must have ended well before. `data` is the room's own,
+    flat and without secrets.
+    """
+
+    key: str
+    verb: Verb
+    label: str
+    why: str = ""
+    size: Size = Size()
+    total: Size = Size()
+    lanes: tuple[Lane, ...] = ()
+    after: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something an admin should know. `about` is an action's or a subject's key or label."""
+
+    code: str
+    weight: Weight
+    about: str
+    text: str
+    remedy: str = ""
+
+
+class Fate(Enum):
+    """What became of one item. Every item of the source ends in exactly one of these, so sums add up."""
+
+    COPIED = "copied"  # on the target, exactly as sent
+    FOUND = "found"  # was on the target already; adopted
+    NORMALISED = "normalised"  # on the target, rewritten by a rule that loses nothing (named in the note)
+    ALTERED = "altered"  # on the target, but not the same (the note says how)
+    LEFT_BEHIND = "left-behind"  # not on the target: note says why, cure what to do
+    SKIPPED = "skipped"  # not wanted by the plan's own rules (note names the rule)
+    GONE = "gone"  # left the source between listing and reading
+
+
+ARRIVED = frozenset({Fate.COPIED, Fate.FOUND, Fate.NORMALISED, Fate.ALTERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The smallest thing that is recorded: one message, card, member, range of rows. `size` in bytes plans the batches."""
+
+    key: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[T]):
+    """An item read from the source and ready to be written. `digest` identifies its content behind a fence."""
+
+    key: str
+    size: int
+    digest: str
+    content: T
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """An item of a batch that was open when a run died: it may or may not have arrived."""
+
+    key: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The recorded end of one item. `ref` is its name on the target, `mark` the room's own small text (flags at the last pass)."""
+
+    key: str
+    fate: Fate
+    ref: str = ""
+    size: int = 0
+    digest: str = ""
+    mark: str = ""
+    note: str = ""
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimit:
+    """How large a batch may grow. A batch is cut at either limit; an item larger than `bytes` travels alone."""
+
+    items: int = 500
+    bytes: int = 2 * MB
+
+
+@dataclass(frozen=True, slots=True)
+class Contract(Generic[R, W]):
+    """Names a room's contract when a session is asked for: the endpoint's service, and (for the type checker) what a session
+    that reads and one that writes can do.
+    """
+
+    service: str
+
+
+# -- what a room does -------------------------------------------------------------------------------------------------
+
+
+class Carrier(Protocol[T]):
+    """How one action's items travel. The engine calls `items` and `read` in one thread, one batch ahead; all else in another.
+
+    Every method may raise any of our errors. An error with `retry` makes the engine call `apply` again with new sessions;
+    `Refused` from `write` makes it split the batch until the guilty item stands alone, which is then left behind with the
+    error's words.
+    """
+
+    def items(self) -> Iterable[Item]:
+        """Everything the source holds for this action, lazily, in arrival order. The engine drops what is settled."""
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[T] | Outcome]:
+        """The items with their content. An Outcome instead of one says why it cannot be (left behind, skipped, found);
+        an item that is not answered at all is GONE at the source.
+        """
+
+    def fence(self) -> str:
+        """Where the target's end is now: whatever arrives from here on can be found by `landed`."""
+
+    def write(self, part: Sequence[Loaded[T]]) -> Sequence[Outcome]:
+        """Put the items on the target; one outcome for each, in any order. All or nothing where the server can."""
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        """Those of `intended` that did arrive behind `fence`, each paired with an arrival of its own (twins are two).
+        Reads and, where `write` completes an arrival (flags), completes it. What is not answered will be written again.
+        """
+
+
+class Reading(Protocol):
+    """Sessions that cannot write, and what earlier runs remembered."""
+
+    def source(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
+        """A session at the source that cannot write."""
+
+    def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
+        """A session at the target that cannot write."""
+
+    def remembered(self, action_key: str) -> Mapping[str, str]:
+        """What `Work.remember` kept for this action, in any earlier run; empty if nothing."""
+
+    def outcomes(self, action_key: str) -> Iterator[Outcome]:
+        """The recorded outcomes of this action's items, streamed, in no promised order."""
+
+    def settled(self, action_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
+        """The recorded outcomes of these items; keys without one are absent. Ask in portions of some hundred keys."""
+
+    def counts(self, action_key: str) -> Mapping[Fate, Size]:
+        """How many items, and bytes, have met each fate so far."""
+
+
+class Work(Reading, Protocol):
+    """A Reading that can also write, for one action."""
+
+    def target_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
+        """A session at the target that can write."""
+
+    def carry(self, carrier: Carrier[Any], limit: BatchLimit = BatchLimit()) -> None:
+        """Move every item of the carrier that has no outcome yet: resolve batches left open by a death, then read ahead,
+        fence, record the intent, write, record the outcomes, batch by batch.
+
+        Raises Interrupted at a batch edge when the run is told to stop.
+        """
+
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        """Record outcomes that needed no writing (found, skipped) or that change a recorded one (flags)."""
+
+    def remember(self, **facts: str) -> None:
+        """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor)."""
+
+    def note(self, finding: Finding) -> None:
+        """Record a finding for the report."""
+
+    def edge(self) -> None:
+        """A place where stopping is safe; raises Interrupted when the run is told to stop. For loops outside `carry`."""
+
+
+class Step(Protocol):
+    """One word of a plan: what a room does with two endpoints."""
+
+    def subjects(self, read: Reading) -> Iterator[Subject]:
+        """What there is to move, cheaply; no connection per subject."""
+
+    def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+        """The subject's actions, by reading only. "Nothing to do" is an action too (KEEP, with a why)."""
+
+    def apply(self, action: Action, work: Work) -> None:
+        """Do the action. May be called any number of times and ends the same."""
+
+    def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
+        """Compare both sides by another road than `apply` took. `sample` is the share of items whose content is read,
+        0 to 1; counts and metadata are always compared for all. Only differences and notes are yielded.
+        """
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A step that can tell at preview what the target will refuse, change or rename."""
+
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+        """Findings about what would happen, by reading only; more costly than `plan`, so only a preview asks."""
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """A step that can measure the source for a preview's estimate of time."""
+
+    def probe(self, subject: Subject, actions: Sequence[Action], read: Reading, budget: int) -> int:
+        """Read up to `budget` bytes as a copy would and answer how many were read; the engine holds the watch."""
+
+
+# -- what an adapter is -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One account's way into one endpoint. `account` is the address the plan speaks of, `user` what the server wants to hear."""
+
+    account: str
+    user: str
+    password: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One line of the plan's accounts, both sides resolved. Keys and labels use `source.account`."""
+
+    source: Login
+    target: Login
+
+
+class Service(BaseModel):
+    """What every service of an endpoint understands; an adapter's Options add their own fields."""
+
+    model_config = {"frozen": True, "extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter(Generic[R, W]):
+    """What an adapter module offers as ADAPTER. `writer` is None where the product cannot be a target.
+
+    `reader(options, login)` and `writer(options, login)` open a session: an object of the room's contract with a `close()`.
+    `connections` says how many sessions the options allow to the endpoint and to one account of it.
+    """
+
+    word: str
+    title: str
+    options: type[Service]
+    reader: Callable[[Any, Login], R]  # Any: each adapter has its own options class
+    writer: Callable[[Any, Login], W] | None
+    connections: Callable[[Any], tuple[int, int]] = lambda _: (4, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a room offers the registry under a step's word: which service both endpoints must have, the options a plan may
+    give, how a step is built from options and accounts.
+    """
+
+    word: str
+    service: str
+    options: type[BaseModel]
+    build: Callable[[Any, Sequence[Account]], Step]  # Any: each step has its own options class

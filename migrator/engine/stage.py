@@ -1,0 +1,67 @@
+"""A plan made ready to be worked: what `plan/bind.py` makes of the file and what preview, run and verify walk through.
+
+The engine opens sessions only through an `Opener`; it never learns what stands behind one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from migrator.engine.contract import Side, Step
+
+
+class Opener(Protocol):
+    """Opens sessions at the two endpoints of a stage's route."""
+
+    def endpoint(self, side: Side) -> str:
+        """The endpoint's name in the plan."""
+
+    def connections(self, side: Side) -> tuple[int, int]:
+        """How many sessions the endpoint's service allows in all, and for one account."""
+
+    def for_reading(self, side: Side, service: str, account: str) -> Any:  # Any: the contract's type is the asker's
+        """A new session that cannot write, with a `close()`. Raises LoginRefused, Unreachable, TlsFailed, ..."""
+
+    def for_writing(self, service: str, account: str) -> Any:
+        """A new session at the target that can write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the plan, bound to its route. `name` is unique in the plan; `kind` is the step's word."""
+
+    name: str
+    kind: str
+    step: Step
+    opener: Opener
+    stop_on_error: bool = False  # on_error: stop: the first failed action ends the run
+
+    @property
+    def route(self) -> str:
+        """The two endpoints, as the ledger files them."""
+        return f"{self.opener.endpoint(Side.SOURCE)}>{self.opener.endpoint(Side.TARGET)}"
+
+    def ledger_key(self, action_key: str) -> str:
+        """Where the ledger files an action of this stage."""
+        return f"{self.kind}/{self.route}/{action_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A `verify` in the plan: compare the stages before it. `samples` is by kind, the share of items read whole, 0 to 1."""
+
+    name: str
+    samples: Mapping[str, float] = field(default_factory=dict)
+    default_sample: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """All stages of a plan in order, and the limits that are the engine's business."""
+
+    name: str
+    stages: Sequence[Stage | Verification]
+    workers: int = 8  # jobs at once, in all; lanes narrow them further
+    patience: float = 900.0  # seconds an action may spend waiting for a server to come back, in all

@@ -1,0 +1,1 @@
+"""The mail room: folders and messages from one store to another."""

@@ -1,0 +1,1 @@
+"""Connections below the rooms: TLS, IMAP lines, pace."""
