@@ -247,10 +247,18 @@ class Work(Reading, Protocol):
         Raises Interrupted at a batch edge when the run is told to stop.
         """
 
+    def resolve(self, carrier: Carrier[Any]) -> None:  # Any: as in carry
+        """Only the first part of `carry`: find what a death left half-way. For steps that look at the target before they carry."""
+
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Record outcomes that needed no writing (found, skipped) or that change a recorded one (flags)."""
 
-    def remember(self, **facts: str) -> None:
+    def forget(self) -> None:
+        """Strike everything recorded of this action's items: the source or the target numbers them anew. What is on the target
+        is to be found again before anything is carried.
+        """
+
+    def remember(self, facts: Mapping[str, str]) -> None:
         """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor)."""
 
     def note(self, finding: Finding) -> None:

@@ -6,14 +6,16 @@ shown or translated: a name we did not change goes back byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from tempfile import TemporaryFile
 from typing import IO
 
 KB = 1024
 MB = 1024 * KB
 CHUNK = 256 * KB
+IN_MEMORY = MB  # a longer message goes to a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,15 @@ class Content:
         """Give the temporary file back."""
         if self._file is not None:
             self._file.close()
+
+
+def content_of(chunks: Iterable[bytes], size: int) -> Content:
+    """The bytes of all chunks, in memory up to IN_MEMORY, else in an unlinked temporary file; `size` only chooses."""
+    if size <= IN_MEMORY:
+        return Content(b"".join(chunks))
+    file = TemporaryFile()  # noqa: SIM115 - closed by Content, or by the last reference to it
+    written = sum(map(file.write, chunks))
+    return Content(file=file, size=written)
 
 
 @dataclass(frozen=True, slots=True)

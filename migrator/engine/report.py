@@ -1,0 +1,284 @@
+"""What became of everything, read from the ledger alone: no server is asked, so a report can be made after both are gone.
+
+A delta pass continues the first pass of the same route, so both are one line here: what counts is the item, not how often a
+step looked at it. Every sum is stated beside the source's own count, and `Sums.open` is what the two do not agree on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight
+from migrator.engine.ledger import ActionRow, RunRow, Status, Store, SubjectTrouble
+
+NOTHING = Size(0, 0)
+MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
+VERIFY = "verify"  # under this name the ledger files what verifying found, and the runs that only verified
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The source's count, and what is recorded of it by fate."""
+
+    total: Size = NOTHING
+    by_fate: Mapping[Fate, Size] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: Iterable[Sums]) -> Sums:
+        """The parts together. The bytes are unknown as soon as those of one part are."""
+        listed = list(parts)
+        fates = {fate for part in listed for fate in part.by_fate}
+        return cls(
+            added(part.total for part in listed),
+            {fate: added(part.by_fate.get(fate, NOTHING) for part in listed) for fate in sorted(fates, key=_order)},
+        )
+
+    def items(self, *fates: Fate) -> int:
+        """How many items met one of these fates."""
+        return sum(self.by_fate[fate].items for fate in fates if fate in self.by_fate)
+
+    @property
+    def recorded(self) -> int:
+        """How many items have met any fate."""
+        return self.items(*Fate)
+
+    @property
+    def arrived(self) -> int:
+        """How many items are on the target."""
+        return self.items(*ARRIVED)
+
+    @property
+    def open(self) -> int:
+        """Items of the source of which nothing is recorded; negative when more is recorded than the source held when it was
+        last planned (what was moved and then deleted there, or came in while the folder was being moved).
+        """
+        return self.total.items - self.recorded
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every item the source held has met a fate."""
+        return self.open <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some items of one action met a fate, and what to do about it."""
+
+    fate: Fate
+    note: str
+    cure: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedItem:
+    """One item that is not on the target, or not the same there."""
+
+    key: str
+    fate: Fate
+    size: int
+    note: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One action: a folder, a list, a table."""
+
+    ledger_key: str
+    steps: tuple[str, ...]  # every step of the plan that worked on it
+    label: str
+    verb: Verb
+    status: Status
+    why: str
+    cure: str
+    sums: Sums
+    reasons: tuple[Reason, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    items: tuple[NamedItem, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing to say about it but its numbers."""
+        settled = self.status in {Status.DONE, Status.KEPT} and self.sums.open == 0
+        arrived_as_sent = not self.sums.items(Fate.LEFT_BEHIND, Fate.ALTERED, Fate.NORMALISED)
+        return settled and arrived_as_sent and not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One subject on one route: a mailbox, an address book."""
+
+    kind: str
+    route: str
+    subject: str
+    label: str
+    sums: Sums
+    lines: tuple[Line, ...] = ()
+    troubles: tuple[SubjectTrouble, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every action ended and every item has met a fate."""
+        return not self.troubles and self.sums.adds_up and all(_ended(line) for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole story of one plan, as far as it has gone."""
+
+    made: datetime
+    sums: Sums
+    parts: tuple[Part, ...]
+    runs: tuple[RunRow, ...]
+    findings: tuple[Finding, ...]  # those about no action in particular
+    items_untold: int = 0  # left behind or altered beyond those that are named one by one
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """Every action of every part."""
+        return (line for part in self.parts for line in part.lines)
+
+    @property
+    def differences(self) -> int:
+        """How many differences the newest verification left standing."""
+        everything = [*self.findings, *(finding for line in self.lines for finding in line.findings)]
+        return sum(finding.weight is Weight.DIFFERENCE for finding in everything)
+
+    @property
+    def verified(self) -> RunRow | None:
+        """The newest run that only verified, if there was one."""
+        return next((run for run in reversed(self.runs) if run.purpose == VERIFY), None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is open."""
+        return bool(self.parts) and all(part.finished for part in self.parts)
+
+
+def report(store: Store, made: datetime) -> Report:
+    """The report as of now. Reads only; safe beside a run, of which it then shows a moment."""
+    rows = list(store.actions())
+    findings: dict[str, list[Finding]] = {}
+    for _, ledger_key, _, finding in store.findings():
+        findings.setdefault(ledger_key, []).append(finding)
+    named, untold = _named_items(store)
+    lines: dict[tuple[str, str, str], list[Line]] = {}
+    labels: dict[tuple[str, str, str], str] = {}
+    for same in _by_ledger_key(rows):
+        newest = max(same, key=lambda row: row.run)
+        place = (*kind_and_route(newest.ledger_key), newest.subject)
+        labels[place] = newest.subject_label
+        told = tuple(findings.pop(newest.ledger_key, ()))
+        lines.setdefault(place, []).append(_line(store, same, newest, told, tuple(named.get(newest.ledger_key, ()))))
+    troubles = _troubles(store.troubles(), rows)
+    for place, several in troubles.items():
+        labels.setdefault(place, several[0].label)
+    parts = tuple(_part(place, labels[place], lines.get(place, []), troubles.get(place, [])) for place in labels)
+    return Report(
+        made=made,
+        sums=Sums.of(part.sums for part in parts),
+        parts=parts,
+        runs=tuple(store.runs()),
+        findings=tuple(finding for several in findings.values() for finding in several),
+        items_untold=untold,
+    )
+
+
+def kind_and_route(ledger_key: str) -> tuple[str, str]:
+    """The step's word and the two endpoints a ledger key names."""
+    kind, _, rest = ledger_key.partition("/")
+    return kind, rest.partition("/")[0]
+
+
+def added(sizes: Iterable[Size]) -> Size:
+    """The sizes together; the bytes are unknown as soon as one holds items of unknown size."""
+    items, total = 0, 0
+    known = True
+    for size in sizes:
+        items += size.items
+        total += size.bytes or 0
+        known = known and not (size.bytes is None and size.items)
+    return Size(items, total if known else None)
+
+
+def top_reasons(lines: Iterable[Line], fates: frozenset[Fate]) -> Sequence[Reason]:
+    """Why items met one of the fates, the same reason of several actions counted together, the commonest first."""
+    together: dict[tuple[Fate, str, str], int] = {}
+    for line in lines:
+        for reason in line.reasons:
+            if reason.fate in fates:
+                which = (reason.fate, reason.note, reason.cure)
+                together[which] = together.get(which, 0) + reason.items
+    commonest = sorted(together.items(), key=lambda pair: (-pair[1], pair[0][1], pair[0][2]))
+    return [Reason(fate, note, cure, items) for (fate, note, cure), items in commonest]
+
+
+def _by_ledger_key(rows: Sequence[ActionRow]) -> Iterator[list[ActionRow]]:
+    together: dict[str, list[ActionRow]] = {}
+    for row in rows:
+        together.setdefault(row.ledger_key, []).append(row)
+    return iter(together.values())
+
+
+def _line(
+    store: Store,
+    same: Sequence[ActionRow],
+    newest: ActionRow,
+    findings: tuple[Finding, ...],
+    items: tuple[NamedItem, ...],
+) -> Line:
+    reasons = (Reason(fate, note, cure, count) for fate, note, cure, count in store.notes(newest.ledger_key))
+    return Line(
+        ledger_key=newest.ledger_key,
+        steps=tuple(dict.fromkeys(row.step for row in same)),
+        label=newest.label,
+        verb=newest.verb,
+        status=newest.status,
+        why=newest.why,
+        cure=newest.cure,
+        sums=Sums(newest.total, dict(sorted(store.fates(newest.ledger_key).items(), key=lambda pair: _order(pair[0])))),
+        reasons=tuple(sorted(reasons, key=lambda reason: (_order(reason.fate), -reason.items, reason.note))),
+        findings=findings,
+        items=items,
+    )
+
+
+def _named_items(store: Store) -> tuple[Mapping[str, list[NamedItem]], int]:
+    named: dict[str, list[NamedItem]] = {}
+    told = untold = 0
+    for ledger_key, outcome in store.left_behind():
+        if told == MOST_ITEMS:
+            untold += 1
+            continue
+        told += 1
+        item = NamedItem(outcome.key, outcome.fate, outcome.size, outcome.note, outcome.cure)
+        named.setdefault(ledger_key, []).append(item)
+    return named, untold
+
+
+def _troubles(
+    troubles: Sequence[SubjectTrouble], rows: Sequence[ActionRow]
+) -> Mapping[tuple[str, str, str], list[SubjectTrouble]]:
+    # The ledger files a trouble under its step; other subjects of that step tell which kind and route that is.
+    known = {row.step: kind_and_route(row.ledger_key) for row in rows}
+    placed: dict[tuple[str, str, str], list[SubjectTrouble]] = {}
+    for trouble in troubles:
+        kind, route = known.get(trouble.step, (trouble.step, ""))
+        placed.setdefault((kind, route, trouble.subject), []).append(trouble)
+    return placed
+
+
+def _part(place: tuple[str, str, str], label: str, lines: Sequence[Line], troubles: Sequence[SubjectTrouble]) -> Part:
+    kind, route, subject = place
+    return Part(kind, route, subject, label, Sums.of(line.sums for line in lines), tuple(lines), tuple(troubles))
+
+
+def _ended(line: Line) -> bool:
+    return line.status in {Status.DONE, Status.KEPT}
+
+
+def _order(fate: Fate) -> int:
+    return list(Fate).index(fate)

@@ -1,0 +1,175 @@
+"""A run: plan a subject, apply its actions, subject by subject in parallel, stage after stage; every outcome is in the store before
+it is told. Resuming is running again: nothing here asks where the last run stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from migrator.engine.contract import Action, Subject, Verb
+from migrator.engine.crew import Job
+from migrator.engine.events import ActionBegan, ActionEnded, RunBegan, RunEnded, StageBegan, Stopping, SubjectPlanned
+from migrator.engine.lanes import Lanes
+from migrator.engine.lease import lease_held, utc_now
+from migrator.engine.ledger import ActionRow, Claim, Ending, Status, Store, SubjectTrouble
+from migrator.engine.sessions import Sessions
+from migrator.engine.stage import Programme, Stage, Verification
+from migrator.engine.verify import verify_stages
+from migrator.engine.walk import Surroundings, Walk
+from migrator.engine.work import ActionWork, Desk, StageReading
+from migrator.errors import MigratorError, Stops
+
+IDLE = (Verb.KEEP, Verb.BY_HAND)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. `codes` are the error codes of whatever was given up, `words` what an interrupted run was told."""
+
+    ending: Ending
+    codes: frozenset[str]
+    left_behind: int
+    differences: int
+    words: str = ""
+
+
+def run(
+    programme: Programme,
+    store: Store,
+    claim: Claim,
+    around: Surroundings,
+    exit_code: Callable[[RunResult], int],
+    now: Callable[[], datetime] = utc_now,
+) -> RunResult:
+    """Do the programme under the lease of `claim` and close the run. Raises what stops a whole run (no room for the state, a lost
+    lease), after recording as much of the end as can be recorded.
+    """
+    lanes = Lanes(around.clock)
+    desk = Desk(store, claim.run.epoch, Sessions(lanes, around.tell, around.clock), around.stop, around.tell)
+    around.tell(RunBegan(claim, store.tally()))
+    with lease_held(desk, now) as end:
+        codes, differences = _run_stages(programme, desk, lanes, around)
+        result = _result(store, around, codes, differences)
+        end(result.ending, exit_code(result), result.words)
+    around.tell(RunEnded(result.ending, exit_code(result), store.tally()))
+    return result
+
+
+def _run_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroundings) -> tuple[set[str], int]:
+    codes: set[str] = set()
+    differences = 0
+    behind: list[Stage] = []
+    for stage in programme.stages:
+        if around.stop.asked:
+            around.tell(Stopping(around.stop.words))
+            break
+        if isinstance(stage, Verification):
+            compared = verify_stages(programme, behind, stage, desk, lanes, around)
+            codes |= compared.codes
+            differences += compared.differences
+            continue
+        stage_run = _StageRun(stage, desk, Walk(programme, stage, around, lanes, desk.sessions))
+        stage_run.go()
+        codes |= stage_run.walk.codes
+        behind.append(stage)
+        if stage.stop_on_error and stage_run.walk.codes:
+            break
+    return codes, differences
+
+
+def _result(store: Store, around: Surroundings, codes: set[str], differences: int) -> RunResult:
+    left_behind = store.tally().left_behind
+    if around.stop.asked:
+        ending = Ending.INTERRUPTED
+    elif codes:
+        ending = Ending.FAILED
+    else:
+        ending = Ending.LEFT_BEHIND if left_behind else Ending.DONE
+    return RunResult(ending, frozenset(codes), left_behind, differences, around.stop.words)
+
+
+@dataclass(slots=True)
+class _StageRun:
+    """One stage of a run."""
+
+    stage: Stage
+    desk: Desk
+    walk: Walk
+
+    def go(self) -> None:
+        self.desk.tell(StageBegan(self.stage.name, self.stage.kind, self.stage.route))
+        read = StageReading(self.stage, self.desk.sessions, self.desk.store)
+        self.walk.through(read, self._planned, self._subject_given_up)
+
+    def _planned(self, _: Job, number: int, subject: Subject, actions: Sequence[Action]) -> None:
+        rows = [self._row(number, place, subject, action) for place, action in enumerate(actions)]
+        self.desk.store.planned(self.desk.epoch, rows)
+        self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
+        self.walk.crew.add(
+            [
+                self._job(subject, action, row)
+                for action, row in zip(actions, rows, strict=True)
+                if action.verb not in IDLE
+            ]
+        )
+
+    def _row(self, number: int, place: int, subject: Subject, action: Action) -> ActionRow:
+        return ActionRow(
+            ledger_key=self.stage.ledger_key(action.key),
+            step=self.stage.name,
+            subject=subject.key,
+            subject_label=subject.label,
+            key=action.key,
+            verb=action.verb,
+            label=action.label,
+            why=action.why,
+            size=action.size,
+            total=action.total,
+            status=Status.KEPT if action.verb in IDLE else Status.PLANNED,
+            run=self.desk.epoch,
+            position=number * 100_000 + place,
+        )
+
+    def _job(self, subject: Subject, action: Action, row: ActionRow) -> Job:
+        job = self.walk.job(
+            row.ledger_key,
+            subject,
+            action,
+            run=lambda job: self._apply(job, subject, action, row),
+            gave_up=lambda _, error: self._action_given_up(subject, action, row, error),
+        )
+        job.after = frozenset(map(self.stage.ledger_key, action.after))
+        job.weight = action.size.bytes or action.size.items
+        return job
+
+    def _apply(self, job: Job, subject: Subject, action: Action, row: ActionRow) -> None:
+        store, epoch = self.desk.store, self.desk.epoch
+        store.progressed(epoch, row.step, row.ledger_key, Status.RUNNING)
+        self.desk.tell(ActionBegan(row.step, subject.key, action, job.attempt))
+        work = ActionWork(self.stage, subject, action, job, self.desk)
+        self.stage.step.apply(action, work)
+        work.close()
+        store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
+        self.desk.tell(ActionEnded(row.step, subject.key, action, Status.DONE))
+
+    def _action_given_up(self, subject: Subject, action: Action, row: ActionRow, error: MigratorError) -> None:
+        self._failed(subject, action, row.ledger_key, error)
+        if error.stops >= Stops.SUBJECT:
+            self.walk.give_up_subject(subject, error)
+            self._subject_given_up(subject, error)
+            wide = error.stops >= Stops.ENDPOINT
+            self.walk.crew.drop(lambda job: wide or job.subject == subject.key)
+
+    def _failed(self, subject: Subject, action: Action, ledger_key: str, error: MigratorError) -> None:
+        self.desk.store.progressed(
+            self.desk.epoch, self.stage.name, ledger_key, Status.FAILED, why=str(error), cure=error.remedy
+        )
+        self.desk.tell(ActionEnded(self.stage.name, subject.key, action, Status.FAILED, str(error), error.remedy))
+
+    def _subject_given_up(self, subject: Subject, error: MigratorError) -> None:
+        trouble = SubjectTrouble(
+            self.stage.name, subject.key, subject.label, error.code, str(error), error.remedy, self.desk.epoch
+        )
+        self.desk.store.trouble(self.desk.epoch, trouble)

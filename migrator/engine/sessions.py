@@ -1,0 +1,127 @@
+"""Open sessions, kept while they are useful: one is used by one job at a time, given back when the job ends well and closed when
+it does not, for after an error nobody knows what the line still holds.
+
+Idle sessions count against the server's limit too, so they give way as soon as another account needs the connection.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.engine.contract import Side
+from migrator.engine.events import Narrowed, Tell
+from migrator.engine.lanes import Lanes, endpoint_lane
+from migrator.engine.stage import Stage
+from migrator.errors import LoginRefused, TooManyConnections
+
+STALE = 45.0  # seconds; servers drop idle lines after minutes, middle boxes sooner
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    lane: str
+    side: Side
+    account: str
+    writes: bool
+
+
+@dataclass(slots=True)
+class _Idle:
+    key: _Key
+    session: Any
+    since: float
+
+
+class Sessions:
+    """All sessions of a run."""
+
+    def __init__(self, lanes: Lanes, tell: Tell, clock: Callable[[], float]) -> None:
+        self._lanes = lanes
+        self._tell = tell
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._idle: list[_Idle] = []
+        self._refused: dict[tuple[str, str], LoginRefused] = {}
+        self._reached: set[str] = set()
+
+    @contextmanager
+    def reading(self, stage: Stage, side: Side, service: str, account: str) -> Iterator[Any]:
+        """A session that cannot write."""
+        key = _Key(endpoint_lane(stage.kind, stage.opener, side), side, account, writes=False)
+        with self._use(key, lambda: stage.opener.for_reading(side, service, account)) as session:
+            yield session
+
+    @contextmanager
+    def writing(self, stage: Stage, service: str, account: str) -> Iterator[Any]:
+        """A session at the target that can write."""
+        key = _Key(endpoint_lane(stage.kind, stage.opener, Side.TARGET), Side.TARGET, account, writes=True)
+        with self._use(key, lambda: stage.opener.for_writing(service, account)) as session:
+            yield session
+
+    def reached(self, lane: str) -> bool:
+        """Whether any session to that endpoint could be opened so far."""
+        return lane in self._reached
+
+    def close(self) -> None:
+        """Close what is idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for one in idle:
+            one.session.close()
+
+    @contextmanager
+    def _use(self, key: _Key, open_session: Callable[[], Any]) -> Iterator[Any]:
+        session = self._reuse(key)
+        if session is None:
+            self._make_room(key.lane)
+            session = self._open(key, open_session)
+        ended_well = False
+        try:
+            yield session
+            ended_well = True
+        finally:
+            if ended_well:
+                with self._lock:
+                    self._idle.append(_Idle(key, session, self._clock()))
+            else:
+                session.close()
+
+    def _reuse(self, key: _Key) -> Any | None:
+        now = self._clock()
+        with self._lock:
+            stale = [one for one in self._idle if now - one.since > STALE]
+            fresh = [one for one in self._idle if now - one.since <= STALE]
+            found = next((one for one in reversed(fresh) if one.key == key), None)
+            self._idle = [one for one in fresh if one is not found]
+        for one in stale:
+            one.session.close()
+        return found.session if found else None
+
+    def _make_room(self, lane: str) -> None:
+        """Close the longest idle sessions of a lane until a new one fits beside those that jobs hold."""
+        with self._lock:
+            idle = [one for one in self._idle if one.key.lane == lane]
+            surplus = max(0, len(idle) + self._lanes.busy(lane) - self._lanes.width(lane))
+            leaving = idle[:surplus]
+            self._idle = [one for one in self._idle if one not in leaving]
+        for one in leaving:
+            one.session.close()
+
+    def _open(self, key: _Key, open_session: Callable[[], Any]) -> Any:
+        if refusal := self._refused.get((key.lane, key.account)):
+            raise LoginRefused(str(refusal), remedy=refusal.remedy)
+        try:
+            session = open_session()
+        except LoginRefused as refusal:
+            self._refused[key.lane, key.account] = refusal
+            raise
+        except TooManyConnections:
+            self.close()
+            self._tell(Narrowed(key.lane, self._lanes.narrow(key.lane)))
+            raise
+        self._reached.add(key.lane)
+        return session

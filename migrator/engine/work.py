@@ -1,0 +1,295 @@
+"""Reading and Work: what a step holds in its hands. Here one action's items are read ahead, fenced, written and recorded.
+
+    reader thread   items -> not settled yet -> cut into parts -> carrier.read        (one part ahead)
+    this thread     fence -> intent on disk -> carrier.write -> outcomes on disk      (one part at a time)
+
+The order of the second line is the whole promise: whatever the moment of death, what may have arrived is named by an intent, and
+what an intent names is looked for behind its fence before anything is written again.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Self, TypeVar
+
+from migrator.engine.contract import (
+    Action,
+    BatchLimit,
+    Carrier,
+    Contract,
+    Fate,
+    Finding,
+    Intended,
+    Item,
+    Loaded,
+    Outcome,
+    Side,
+    Size,
+    Subject,
+)
+from migrator.engine.crew import Job
+from migrator.engine.events import BatchRecorded, Noted, Tell
+from migrator.engine.ledger import Store
+from migrator.engine.sessions import Sessions
+from migrator.engine.stage import Stage
+from migrator.engine.stop import Stop
+from migrator.errors import Dropped, Interrupted, MigratorError, Refused
+
+R = TypeVar("R")
+W = TypeVar("W")
+
+LOOK_UP = 500  # items asked of the ledger at once
+STRIKES = (
+    3  # times an item may be in hand when the line breaks before it is read or written alone, and then left behind
+)
+SHRINK = 8  # how much smaller a part gets with every strike of an item in it
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all work of a run shares."""
+
+    store: Store
+    epoch: int
+    sessions: Sessions
+    stop: Stop
+    tell: Tell
+
+
+class StageReading:
+    """`Reading` for one stage."""
+
+    def __init__(self, stage: Stage, sessions: Sessions, store: Store | None) -> None:
+        """Without a store (a preview before the first run) nothing is remembered."""
+        self._stage = stage
+        self._sessions = sessions
+        self._store = store
+
+    def source(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
+        return self._sessions.reading(self._stage, Side.SOURCE, contract.service, account)
+
+    def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
+        return self._sessions.reading(self._stage, Side.TARGET, contract.service, account)
+
+    def remembered(self, action_key: str) -> Mapping[str, str]:
+        return self._store.remembered(self._stage.ledger_key(action_key)) if self._store else {}
+
+    def outcomes(self, action_key: str) -> Iterator[Outcome]:
+        return self._store.outcomes(self._stage.ledger_key(action_key)) if self._store else iter(())
+
+    def settled(self, action_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
+        return self._store.settled(self._stage.ledger_key(action_key), keys) if self._store else {}
+
+    def counts(self, action_key: str) -> Mapping[Fate, Size]:
+        return self._store.fates(self._stage.ledger_key(action_key)) if self._store else {}
+
+
+class ActionWork(StageReading):
+    """`Work` for one try of one action."""
+
+    def __init__(self, stage: Stage, subject: Subject, action: Action, job: Job, desk: Desk) -> None:
+        super().__init__(stage, desk.sessions, desk.store)
+        self._subject = subject
+        self._action = action
+        self._job = job
+        self._desk = desk
+        self._key = stage.ledger_key(action.key)
+        self._findings: list[Finding] = []
+        self._known = 0
+        self.seen: Size | None = None  # what the source held, once `carry` has seen all of it
+        self.departed = 0  # recorded earlier, not at the source any more
+
+    def target_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
+        return self._sessions.writing(self._stage, contract.service, account)
+
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        ended = list(outcomes)
+        if ended:
+            self._desk.store.record(self._desk.epoch, self._key, ended)
+            self._tell_of(ended)
+
+    def remember(self, facts: Mapping[str, str]) -> None:
+        self._desk.store.remember(self._desk.epoch, self._key, facts)
+
+    def forget(self) -> None:
+        self._desk.store.forget_items(self._desk.epoch, self._key)
+
+    def note(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        self._desk.tell(Noted(self._stage.name, finding))
+
+    def edge(self) -> None:
+        if self._desk.stop.asked:
+            raise Interrupted(f"{self._action.label}: stopped between two batches ({self._desk.stop.words}).")
+
+    def close(self) -> None:
+        """Keep the findings of this try in place of those of earlier ones."""
+        self._desk.store.found(self._desk.epoch, self._stage.name, self._key, "run", self._findings)
+
+    # -- the road of the items -------------------------------------------------------------------------------------------
+
+    def carry(self, carrier: Carrier[Any], limit: BatchLimit = BatchLimit()) -> None:  # noqa: B008 - frozen
+        self.edge()
+        self.resolve(carrier)
+        recorded = sum(size.items for size in self.counts(self._action.key).values())
+        with _ReadAhead(self._loads(carrier, limit)) as ahead:
+            for part in ahead:
+                self.edge()
+                self._settle(carrier, part)
+        self.departed = recorded - self._known
+
+    def resolve(self, carrier: Carrier[Any]) -> None:
+        for batch in self._desk.store.open_batches(self._key):
+            landed = carrier.landed(batch.fence, batch.items)
+            self._desk.store.close_batch(self._desk.epoch, batch.number, landed)
+            self._tell_of(landed)
+
+    def _loads(self, carrier: Carrier[Any], limit: BatchLimit) -> Iterator[Sequence[Loaded[Any] | Outcome]]:
+        for part in self._parts(carrier, limit):
+            with self._striking(part):
+                answers = carrier.read(part)
+            answered = {answer.key for answer in answers}
+            gone = [Outcome(item.key, Fate.GONE, size=item.size) for item in part if item.key not in answered]
+            yield [*answers, *gone]
+
+    def _parts(self, carrier: Carrier[Any], limit: BatchLimit) -> Iterator[Sequence[Item]]:
+        """What is not settled, in order, cut by count and bytes; items that were in hand when a line broke in smaller parts."""
+        part: list[Item] = []
+        room_items, room_bytes = limit.items, limit.bytes
+        for item in self._unsettled(carrier.items()):
+            most = max(1, limit.items // SHRINK ** self._job.strikes[item.key])
+            if part and (len(part) >= min(room_items, most) or item.size > room_bytes):
+                yield part
+                part, room_items, room_bytes = [], limit.items, limit.bytes
+            part.append(item)
+            room_items = min(room_items, most)
+            room_bytes -= item.size
+        if part:
+            yield part
+
+    def _unsettled(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Items without an outcome; what an earlier run left behind gets another chance, once in a run."""
+        stream = iter(items)
+        count = size = known = 0
+        while portion := list(islice(stream, LOOK_UP)):
+            settled = self.settled(self._action.key, [item.key for item in portion])
+            count += len(portion)
+            size += sum(item.size for item in portion)
+            known += len(settled)
+            for item in portion:
+                outcome = settled.get(item.key)
+                if outcome is None or (outcome.fate is Fate.LEFT_BEHIND and item.key not in self._job.tried):
+                    yield item
+        self.seen = Size(count, size)
+        self._known = known
+
+    def _settle(self, carrier: Carrier[Any], part: Sequence[Loaded[Any] | Outcome]) -> None:
+        self._job.tried.update(answer.key for answer in part)
+        self.record(answer for answer in part if isinstance(answer, Outcome))
+        loaded = [answer for answer in part if isinstance(answer, Loaded)]
+        if loaded:
+            self._write(carrier, loaded)
+
+    def _write(self, carrier: Carrier[Any], part: Sequence[Loaded[Any]]) -> None:
+        store, epoch = self._desk.store, self._desk.epoch
+        fence = carrier.fence()
+        intended = [Intended(one.key, one.size, one.digest) for one in part]
+        number = store.open_batch(epoch, self._key, fence, intended)
+        try:
+            with self._striking(part):
+                outcomes = carrier.write(part)
+        except Refused as refusal:
+            self._split(carrier, part, refusal, number, fence)
+            return
+        store.close_batch(epoch, number, outcomes)
+        self._tell_of(outcomes)
+
+    def _split(
+        self, carrier: Carrier[Any], part: Sequence[Loaded[Any]], refusal: Refused, number: int, fence: str
+    ) -> None:
+        """Halve a refused batch until the guilty item stands alone; that one is left behind with the server's words."""
+        if len(part) == 1:
+            outcomes = [_left_behind(part[0], refusal)]
+        else:
+            outcomes = list(carrier.landed(fence, [Intended(one.key, one.size, one.digest) for one in part]))
+        self._desk.store.close_batch(self._desk.epoch, number, outcomes)
+        self._tell_of(outcomes)
+        ended = {outcome.key for outcome in outcomes}
+        rest = [one for one in part if one.key not in ended]
+        half = (len(rest) + 1) // 2
+        for some in (rest[:half], rest[half:]):
+            if some:
+                self.edge()
+                self._write(carrier, some)
+
+    @contextmanager
+    def _striking(self, part: Sequence[Item] | Sequence[Loaded[Any]]) -> Iterator[None]:
+        """Remember what was in hand when the line broke; an item that broke it alone, time after time, is left behind."""
+        try:
+            yield
+        except Dropped as error:
+            self._job.strikes.update(one.key for one in part)
+            if len(part) == 1 and self._job.strikes[part[0].key] >= STRIKES:
+                self._job.tried.add(part[0].key)
+                self.record([_left_behind(part[0], error)])
+            raise
+
+    def _tell_of(self, outcomes: Sequence[Outcome]) -> None:
+        by_fate: dict[Fate, Size] = {}
+        for outcome in outcomes:
+            so_far = by_fate.get(outcome.fate, Size(0, 0))
+            by_fate[outcome.fate] = Size(so_far.items + 1, (so_far.bytes or 0) + outcome.size)
+        if by_fate:
+            self._desk.tell(BatchRecorded(self._stage.name, self._subject.key, self._action, by_fate))
+
+
+def _left_behind(item: Item | Loaded[Any], error: MigratorError) -> Outcome:
+    return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=str(error), cure=error.remedy)
+
+
+class _ReadAhead:
+    """Runs an iterator in a thread of its own, exactly one element ahead of whoever consumes it."""
+
+    def __init__(self, elements: Iterator[Sequence[Loaded[Any] | Outcome]]) -> None:
+        self._elements = elements
+        self._ready: queue.SimpleQueue[tuple[Sequence[Loaded[Any] | Outcome] | None, BaseException | None]] = (
+            queue.SimpleQueue()
+        )
+        self._room = threading.Semaphore(1)
+        self._wanted = True
+        self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wanted = False
+        self._room.release()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Sequence[Loaded[Any] | Outcome]]:
+        while True:
+            element, error = self._ready.get()
+            if error is not None:
+                raise error
+            if element is None:
+                return
+            self._room.release()
+            yield element
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._room.acquire()
+                element = next(self._elements, None) if self._wanted else None
+                self._ready.put((element, None))
+                if element is None:
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised again in the consuming thread
+            self._ready.put((None, error))

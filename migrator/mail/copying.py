@@ -1,0 +1,235 @@
+"""One folder on its way: the carrier the engine moves messages with.
+
+Identity is (folder, UIDVALIDITY, UID): an item's key is `<uidvalidity>/<uid>`. Content is the digest: an item's digest is
+`<canonical>:<raw>`, the first part equal for all forms a server may rewrite a message into without loss, the second for the bytes
+as read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from migrator.engine.contract import Action, Fate, Intended, Item, Loaded, Outcome
+from migrator.mail.contract import MailReader, MailWriter
+from migrator.mail.dates import clamp, same_instant
+from migrator.mail.digest import Digests, Traits, digests, rule, to_crlf, traits
+from migrator.mail.flags import as_mark
+from migrator.mail.match import pair_by_digest
+from migrator.mail.model import Added, Header, Message, content_of
+from migrator.mail.options import MailOptions
+
+DELETED = "\\Deleted"
+SHARING = "sharing"  # in an action's data: keys, one a line, of earlier actions that fill the same folder of the target
+
+
+def sharing(action: Action) -> tuple[str, ...]:
+    """The keys of all actions, this one and earlier ones, whose messages stand in this action's target folder."""
+    return action.key, *filter(None, action.data.get(SHARING, "").split("\n"))
+
+
+def item_key(uidvalidity: int, uid: int) -> str:
+    """The ledger's name for a message."""
+    return f"{uidvalidity}/{uid}"
+
+
+def uid_of(key: str) -> int:
+    """The uid in an item's key, or in an outcome's ref."""
+    return int(key.rpartition("/")[2])
+
+
+def digest_text(content: Digests) -> str:
+    """Both digests as the ledger keeps them."""
+    return f"{content.canonical}:{content.raw}"
+
+
+def canonical(digest: str) -> str:
+    """The canonical part of what the ledger keeps."""
+    return digest.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message ready to be put at the target, with what was learned of its bytes as the source gave them."""
+
+    message: Message
+    digests: Digests
+    traits: Traits
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCopy:
+    """Carries the messages of one folder. `source` is used by the reading thread, `target` by the writing one."""
+
+    source: MailReader
+    target: MailWriter
+    source_folder: str
+    target_folder: str
+    uidvalidity: int
+    options: MailOptions
+
+    # -- reading ---------------------------------------------------------------------------------------------------------
+
+    def items(self) -> Iterator[Item]:
+        for header in self.source.index(self.source_folder):
+            yield Item(item_key(self.uidvalidity, header.uid), header.size)
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[Parcel] | Outcome]:
+        answers: list[Loaded[Parcel] | Outcome] = [outcome for item in part if (outcome := self._unwanted(item))]
+        skipped = {answer.key for answer in answers}
+        uids = [uid_of(item.key) for item in part if item.key not in skipped]
+        if uids:
+            answers.extend(map(self._load, self.source.fetch(self.source_folder, uids)))
+        return answers
+
+    def _unwanted(self, item: Item) -> Outcome | None:
+        limit = self.options.max_size
+        if limit is not None and item.size > limit:
+            return Outcome(
+                item.key,
+                Fate.SKIPPED,
+                size=item.size,
+                note=f"larger than max_size {limit.human_readable(decimal=True)}",
+            )
+        return None
+
+    def _load(self, message: Message) -> Loaded[Parcel] | Outcome:
+        header = message.header
+        key = item_key(self.uidvalidity, header.uid)
+        if not message.content.size:
+            return _nothing_there(key, header)
+        if DELETED in header.flags and self.options.deleted == "skip":
+            return Outcome(key, Fate.SKIPPED, size=header.size, note="marked as deleted at the source (deleted: skip)")
+        if self.options.deleted == "unmark":
+            header = replace(header, flags=header.flags - {DELETED})
+        found = traits(message.content.chunks())
+        seen = digests(message.content.chunks())
+        content = message.content
+        if found.bare_lf:  # RFC 3501 wants CRLF in a literal, and some servers insist
+            content = content_of(to_crlf(content.chunks()), content.size + found.bare_lf)
+        parcel = Parcel(Message(header, content), seen, found)
+        return Loaded(key, header.size or seen.size, digest_text(seen), parcel)
+
+    # -- writing ---------------------------------------------------------------------------------------------------------
+
+    def fence(self) -> str:
+        return self.target.end_of(self.target_folder)
+
+    def write(self, part: Sequence[Loaded[Parcel]]) -> Sequence[Outcome]:
+        before = self.fence()
+        added = self.target.add(self.target_folder, [loaded.content.message for loaded in part])
+        if any(there.uid is None for there in added):
+            added = self._named(before, part, added)
+        pairs = list(zip(part, added, strict=True))
+        rewritten = self._read_back([there for loaded, there in pairs if _odd(loaded.content, there)])
+        outcomes = [_outcome(loaded, there, rewritten) for loaded, there in pairs]
+        for loaded in part:
+            loaded.content.message.content.close()
+        return outcomes
+
+    def _named(self, fence: str, part: Sequence[Loaded[Parcel]], added: Sequence[Added]) -> Sequence[Added]:
+        """Uids that the target did not tell, found by content: a message whose uid we do not know would be taken for a stranger's."""
+        landed = self.landed(fence, [Intended(one.key, one.size, one.digest) for one in part])
+        uids = {outcome.key: int(outcome.ref) for outcome in landed}
+        return [replace(there, uid=uids.get(one.key)) for one, there in zip(part, added, strict=True)]
+
+    def _read_back(self, suspects: Sequence[Added]) -> dict[int, tuple[Digests, Traits]]:
+        """Digests and traits, as the target now gives them, of messages it may have rewritten."""
+        uids = [there.uid for there in suspects if there.uid is not None]
+        if not uids:
+            return {}
+        return {
+            message.header.uid: (digests(message.content.chunks()), traits(message.content.chunks()))
+            for message in self.target.fetch(self.target_folder, uids)
+        }
+
+    # -- after a death ---------------------------------------------------------------------------------------------------
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        uidvalidity, _, uidnext = fence.partition("/")
+        if self.target.end_of(self.target_folder).partition("/")[0] != uidvalidity:
+            return ()
+        behind = [header.uid for header in self.target.index(self.target_folder, first=int(uidnext))]
+        if not behind:
+            return ()
+        arrived = {message.header.uid: _arrival(message) for message in self.target.fetch(self.target_folder, behind)}
+        pairs = pair_by_digest(
+            [(one.key, canonical(one.digest)) for one in intended],
+            [(uid, seen.canonical) for uid, (seen, _) in sorted(arrived.items())],
+        )
+        return [_landed(one, pairs[one.key], *arrived[pairs[one.key]]) for one in intended if one.key in pairs]
+
+
+def _outcome(loaded: Loaded[Parcel], there: Added, rewritten: dict[int, tuple[Digests, Traits]]) -> Outcome:
+    parcel = loaded.content
+    header = parcel.message.header
+    fate, notes = Fate.COPIED, []
+    if there.uid in rewritten:
+        fate, note = _judge(parcel, *rewritten[there.uid])
+        notes.append(note)
+    notes += _marks_changed(header, there)
+    return Outcome(
+        loaded.key,
+        fate,
+        ref="" if there.uid is None else str(there.uid),
+        size=loaded.size,
+        digest=loaded.digest,
+        mark=as_mark(header.flags),
+        note="; ".join(filter(None, notes)),
+    )
+
+
+def _nothing_there(key: str, header: Header) -> Outcome:
+    if not header.size:
+        return Outcome(key, Fate.SKIPPED, note="empty at the source: there is nothing to copy")
+    return Outcome(
+        key,
+        Fate.LEFT_BEHIND,
+        size=header.size,
+        note=f"the source lists {header.size:,} bytes but does not deliver them",
+        cure="Open the message in the old webmail; if it cannot be read there either, it is damaged on the old server.",
+    )
+
+
+def _odd(parcel: Parcel, there: Added) -> bool:
+    """Whether the target may hold other bytes than were read: worth one look."""
+    return parcel.traits.odd or (there.size is not None and there.size != parcel.message.content.size)
+
+
+def _judge(parcel: Parcel, seen: Digests, found: Traits) -> tuple[Fate, str]:
+    if seen.raw == parcel.digests.raw:
+        return Fate.COPIED, ""
+    note = rule(parcel.digests, parcel.traits, seen, found)
+    return (Fate.NORMALISED if seen.canonical == parcel.digests.canonical else Fate.ALTERED), note
+
+
+def _marks_changed(header: Header, there: Added) -> list[str]:
+    """What the target made of flags and date, in words that are the same for all messages alike."""
+    notes = []
+    if there.dropped_flags:
+        notes.append("flags the target does not keep: " + " ".join(sorted(there.dropped_flags)))
+    if header.date is not None and there.date is not None and not same_instant(header.date, there.date):
+        _, clamped = clamp(header.date)
+        notes.append(
+            "arrival date outside what servers keep: moved to the nearest that is"
+            if clamped
+            else "arrival date changed by the target"
+        )
+    return notes
+
+
+def _arrival(message: Message) -> tuple[Digests, Header]:
+    return digests(message.content.chunks()), message.header
+
+
+def _landed(one: Intended, uid: int, seen: Digests, header: Header) -> Outcome:
+    same = digest_text(seen) == one.digest
+    return Outcome(
+        one.key,
+        Fate.COPIED if same else Fate.NORMALISED,
+        ref=str(uid),
+        size=one.size,
+        digest=one.digest,
+        mark=as_mark(header.flags),
+        note="" if same else "rewritten by the target without loss",
+    )

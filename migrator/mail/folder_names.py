@@ -1,0 +1,385 @@
+"""What the folders with a role are called, by the products that made them and in the languages people use them in.
+
+Servers without SPECIAL-USE do not tell which folder is the sent one; its name does. Names are compared without case and in NFC.
+A name stands under one role only, and words that are as likely somebody's own folder (`Archivos`: files) are left out.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from types import MappingProxyType
+
+SENT, DRAFTS, JUNK, TRASH, ARCHIVE = ROLES = ("\\sent", "\\drafts", "\\junk", "\\trash", "\\archive")
+
+NAMES = MappingProxyType(
+    {
+        SENT: (
+            # en: Thunderbird, Roundcube, cPanel; Outlook; Apple; Gmail; Horde
+            "Sent",
+            "Sent Items",
+            "Sent Messages",
+            "Sent Mail",
+            "Sent-Mail",
+            "Sent Objects",
+            # es, pt
+            "Enviados",
+            "Elementos enviados",
+            "Mensajes enviados",
+            "Correo enviado",
+            "Correos enviados",
+            "Itens enviados",
+            "Mensagens enviadas",
+            "Enviadas",
+            "E-mails enviados",
+            "Correio enviado",
+            # ca, gl, eu
+            "Enviats",
+            "Elements enviats",
+            "Missatges enviats",
+            "Correu enviat",
+            "Mensaxes enviadas",
+            "Correo electrónico enviado",
+            "Bidalitakoak",
+            "Bidalita",
+            "Bidalitako mezuak",
+            "Bidalitako elementuak",
+            # fr, it
+            "Envoyés",
+            "Éléments envoyés",
+            "Messages envoyés",
+            "Courrier envoyé",
+            "Objets envoyés",
+            "Posta inviata",
+            "Inviata",
+            "Inviati",
+            "Elementi inviati",
+            "Messaggi inviati",
+            # de, nl
+            "Gesendet",
+            "Gesendete Elemente",
+            "Gesendete Objekte",
+            "Gesendete Nachrichten",
+            "Gesendete E-Mails",
+            "Verzonden",
+            "Verzonden items",
+            "Verzonden berichten",
+            "Verzonden e-mail",
+            # sv, da, no, fi
+            "Skickat",
+            "Skickade",
+            "Skickade objekt",
+            "Skickade meddelanden",
+            "Sendt",
+            "Sendt post",
+            "Sendte elementer",
+            "Sendte meldinger",
+            "Sendte e-mails",
+            "Lähetetyt",
+            "Lähetetyt viestit",
+            # pl, cs, sk, hu, ro, tr
+            "Wysłane",
+            "Elementy wysłane",
+            "Odeslané",
+            "Odeslaná pošta",
+            "Odoslané",
+            "Odoslaná pošta",
+            "Elküldött",
+            "Elküldött elemek",
+            "Elküldött üzenetek",
+            "Trimise",
+            "Elemente trimise",
+            "Gönderilmiş",
+            "Gönderilmiş Öğeler",
+            "Gönderilenler",
+            # ru, uk, el, ja, zh
+            "Отправленные",
+            "Надіслані",
+            "Απεσταλμένα",
+            "送信済み",
+            "送信済みメール",
+            "送信済みアイテム",
+            "已发送",
+            "已发送邮件",
+            "寄件備份",
+        ),
+        DRAFTS: (
+            "Drafts",
+            "Draft",
+            "Draft Messages",
+            # es, pt
+            "Borradores",
+            "Borrador",
+            "Rascunhos",
+            "Rascunho",
+            # ca, gl, eu
+            "Esborranys",
+            "Borradoiros",
+            "Rascuños",
+            "Zirriborroak",
+            # fr, it
+            "Brouillons",
+            "Brouillon",
+            "Bozze",
+            "Bozza",
+            # de, nl
+            "Entwürfe",
+            "Entwurf",
+            "Concepten",
+            # sv, da, no, fi
+            "Utkast",
+            "Kladder",
+            "Kladde",
+            "Luonnokset",
+            # pl, cs, sk, hu, ro, tr
+            "Szkice",
+            "Kopie robocze",
+            "Wersje robocze",
+            "Koncepty",
+            "Rozepsané",
+            "Rozpísané",
+            "Piszkozatok",
+            "Schițe",
+            "Ciorne",
+            "Taslaklar",
+            # ru, uk, el, ja, zh
+            "Черновики",
+            "Чернетки",
+            "Πρόχειρα",
+            "下書き",
+            "草稿",
+            "草稿箱",
+        ),
+        JUNK: (
+            # en: Roundcube, Apple; cPanel; Outlook; Yahoo
+            "Junk",
+            "Spam",
+            "Junk Mail",
+            "Junk E-mail",
+            "Junk Email",
+            "Bulk Mail",
+            "Bulk",
+            "Spambox",
+            # es, pt
+            "Correo no deseado",
+            "Correo electrónico no deseado",
+            "Correo basura",
+            "No deseado",
+            "Lixo eletrônico",
+            "Lixo electrónico",
+            "Correio electrónico não solicitado",
+            "Correio de lixo",
+            "Email de lixo",
+            # ca, gl, eu
+            "Correu brossa",
+            "Correu no desitjat",
+            "Brossa",
+            "Correo lixo",
+            "Correo non desexado",
+            "Correo electrónico lixo",
+            "Zabor-posta",
+            "Zaborra",
+            # fr, it
+            "Courrier indésirable",
+            "Indésirables",
+            "Pourriel",
+            "Pourriels",
+            "Courriel indésirable",
+            "Posta indesiderata",
+            "Indesiderata",
+            # de, nl
+            "Junk-E-Mail",
+            "Unerwünscht",
+            "Unerwünschte Werbung",
+            "Spamverdacht",
+            "Ongewenste e-mail",
+            "Ongewenst",
+            "Ongewenste mail",
+            "Ongewenste reclame",
+            # sv, da, no, fi
+            "Skräppost",
+            "Uønsket post",
+            "Uønsket mail",
+            "Uønsket e-mail",
+            "Søppelpost",
+            "Søppel-e-post",
+            "Roskaposti",
+            # pl, cs, sk, hu, ro, tr
+            "Wiadomości-śmieci",
+            "Niechciana poczta",
+            "Nevyžádaná pošta",
+            "Nevyžiadaná pošta",
+            "Levélszemét",
+            "Mesaje nedorite",
+            "Gereksiz E-posta",
+            "Önemsiz",
+            "İstenmeyen",
+            # ru, uk, el, ja, zh
+            "Спам",
+            "Нежелательная почта",
+            "Небажана пошта",
+            "Ανεπιθύμητα",
+            "Ανεπιθύμητη αλληλογραφία",
+            "迷惑メール",
+            "垃圾邮件",
+            "垃圾郵件",
+        ),
+        TRASH: (
+            # en: Thunderbird, Roundcube, cPanel; Outlook; Apple; Gmail
+            "Trash",
+            "Deleted Items",
+            "Deleted Messages",
+            "Deleted",
+            "Deleted Mail",
+            "Deleted Objects",
+            "Bin",
+            "Wastebasket",
+            # es, pt
+            "Papelera",
+            "Papelera de reciclaje",
+            "Elementos eliminados",
+            "Mensajes eliminados",
+            "Eliminados",
+            "Lixeira",
+            "Lixo",
+            "Itens eliminados",
+            "Itens excluídos",
+            "Mensagens eliminadas",
+            "Mensagens excluídas",
+            "Reciclagem",
+            # ca, gl, eu
+            "Paperera",
+            "Elements suprimits",
+            "Missatges suprimits",
+            "Elements eliminats",
+            "Suprimits",
+            "Papeleira",
+            "Cesto do lixo",
+            "Mensaxes eliminadas",
+            "Zakarrontzia",
+            "Ezabatutako elementuak",
+            "Ezabatutakoak",
+            # fr, it
+            "Corbeille",
+            "Éléments supprimés",
+            "Messages supprimés",
+            "Supprimés",
+            "Poubelle",
+            "Cestino",
+            "Posta eliminata",
+            "Elementi eliminati",
+            "Messaggi eliminati",
+            # de, nl
+            "Papierkorb",
+            "Gelöschte Elemente",
+            "Gelöschte Objekte",
+            "Gelöschte Nachrichten",
+            "Gelöscht",
+            "Prullenbak",
+            "Prullenmand",
+            "Verwijderde items",
+            "Verwijderde berichten",
+            "Verwijderd",
+            # sv, da, no, fi
+            "Papperskorgen",
+            "Borttaget",
+            "Borttagna objekt",
+            "Papirkurv",
+            "Slettet post",
+            "Slettede elementer",
+            "Papirkurven",
+            "Søppel",
+            "Roskakori",
+            "Poistetut",
+            # pl, cs, sk, hu, ro, tr
+            "Kosz",
+            "Elementy usunięte",
+            "Koš",
+            "Odstraněná pošta",
+            "Kôš",
+            "Odstránená pošta",
+            "Kuka",
+            "Törölt elemek",
+            "Lomtár",
+            "Coș de gunoi",
+            "Gunoi",
+            "Elemente șterse",
+            "Çöp",
+            "Çöp Kutusu",
+            "Silinmiş Öğeler",
+            # ru, uk, el, ja, zh
+            "Корзина",
+            "Удаленные",
+            "Удалённые",
+            "Кошик",
+            "Видалені",
+            "Κάδος απορριμμάτων",
+            "Διαγραμμένα",
+            "ゴミ箱",
+            "ごみ箱",
+            "削除済みアイテム",
+            "已删除",
+            "已删除邮件",
+            "垃圾桶",
+        ),
+        ARCHIVE: (
+            "Archive",
+            "Archives",
+            "Archived",
+            # es, pt, gl
+            "Archivo",
+            "Archivados",
+            "Archivo local",
+            "Arquivo",
+            "Arquivo Morto",
+            "Arquivadas",
+            # ca, eu
+            "Arxiu",
+            "Arxivats",
+            "Artxiboa",
+            "Artxibatutakoak",
+            # fr, it
+            "Archivés",
+            "Archivio",
+            "Archivi",
+            "Archiviati",
+            # de, nl
+            "Archiv",
+            "Archief",
+            "Gearchiveerd",
+            # sv, da, no, fi
+            "Arkiv",
+            "Arkiverat",
+            "Arkisto",
+            # pl, cs, sk, hu, ro, tr
+            "Archiwum",
+            "Archív",
+            "Archivované",
+            "Archívum",
+            "Arhivă",
+            "Arşiv",
+            # ru, uk, el, ja, zh
+            "Архив",
+            "Архів",
+            "Αρχείο",
+            "アーカイブ",
+            "存档",
+            "归档",
+        ),
+    }
+)
+
+
+def folded(text: str) -> str:
+    """The form in which names compare: two names with one folded form may be one folder on some server."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+def role_of(shown_name: str) -> str | None:
+    """The role (`\\sent`, `\\drafts`, `\\junk`, `\\trash`, `\\archive`) a name stands for, None for any other name.
+
+    Takes one name as shown, without its parents.
+    """
+    return _ROLE_BY_NAME.get(folded(shown_name.strip()))
+
+
+_ROLE_BY_NAME = {folded(name): role for role, names in NAMES.items() for name in names}

@@ -1,0 +1,390 @@
+"""The `mail` step: every folder of every account from one store to another.
+
+A mailbox is a subject. Its first action makes folders and subscriptions; then each folder is an action of its own, so that large
+mailboxes are copied over several connections. The engine does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from migrator.engine.contract import (
+    ARRIVED,
+    Account,
+    Action,
+    Fate,
+    Finding,
+    Kind,
+    Lane,
+    Outcome,
+    Reading,
+    Side,
+    Size,
+    Subject,
+    Verb,
+    Weight,
+    Work,
+)
+from migrator.errors import NotFound
+from migrator.mail.adoption import adopt
+from migrator.mail.comparison import FolderComparison
+from migrator.mail.contract import MAIL, MailReader, MailWriter
+from migrator.mail.copying import SHARING, FolderCopy, sharing
+from migrator.mail.folders import FolderPlan, FolderRules, plan_folders, repairs, shown
+from migrator.mail.following import follow_flags
+from migrator.mail.foresight import folder_findings, forecast, largest_folder, probe_folder, room_findings
+from migrator.mail.model import Folder, Namespace, Opened
+from migrator.mail.options import MailOptions
+
+FOLDERS = "#folders"  # ends the key of the action that makes a mailbox's folders
+NAME = "name "  # a fact of that action: the raw name at the target of the source's folder named behind
+REFUSED = "refused "  # likewise: the target's words where it would not create that folder, "" where it did
+
+
+@dataclass(frozen=True, slots=True)
+class MailStep:
+    """See the module; fulfils Step, Foresees and Probes."""
+
+    options: MailOptions
+    accounts: Mapping[str, Account]
+
+    # -- subjects ----------------------------------------------------------------------------------------------------------
+
+    def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - the plan has named them already
+        for account in self.accounts.values():
+            source, target = account.source.account, account.target.account
+            yield Subject(source, source if source == target else f"{source} -> {target}", _lanes(account))
+
+    # -- read and decide ---------------------------------------------------------------------------------------------------
+
+    def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+        account = self.accounts[subject.key]
+        with read.source(MAIL, account.source.account) as source, read.target(MAIL, account.target.account) as target:
+            there = target.folders()
+            plans = self._folder_plans(subject, source, target, there, read)
+        on_target = {folder.name: folder for folder in there}
+        making = self._making(subject, account, plans, on_target)
+        yield making
+        earlier: dict[str, list[str]] = {}
+        for plan in plans:
+            action = self._folder_action(subject, account, plan, on_target.get(plan.target or ""), making, read)
+            if plan.target is not None:
+                action = _in_turn(action, earlier.setdefault(plan.target, []))
+            yield action
+
+    def _folder_plans(
+        self, subject: Subject, source: MailReader, target: MailReader, there: Sequence[Folder], read: Reading
+    ) -> list[FolderPlan]:
+        """Where each folder goes; what an earlier run chose, or had to repair, stays."""
+        folders = self.options.folders
+        rules = FolderRules(only=folders.only, except_=folders.except_, map=folders.map)
+        chosen = {
+            fact.removeprefix(NAME): name
+            for fact, name in read.remembered(subject.key + FOLDERS).items()
+            if fact.startswith(NAME)
+        }
+        return list(plan_folders(source.folders(), source.namespace, there, target.namespace, rules, chosen))
+
+    def _making(
+        self, subject: Subject, account: Account, plans: Sequence[FolderPlan], there: Mapping[str, Folder]
+    ) -> Action:
+        missing = [plan for plan in plans if plan.target and not plan.exists]
+        unsubscribed = [plan for plan in plans if self._wants_subscription(plan, there)]
+        verb = Verb.CREATE if missing else Verb.CHANGE if unsubscribed else Verb.KEEP
+        parts = [
+            f"create {len(missing):,}" if missing else "",
+            f"subscribe to {len(unsubscribed):,}" if unsubscribed else "",
+        ]
+        return Action(
+            key=subject.key + FOLDERS,
+            verb=verb,
+            label="folders",
+            why=", ".join(filter(None, parts)) or "all there",
+            lanes=_lanes(account),
+        )
+
+    def _wants_subscription(self, plan: FolderPlan, there: Mapping[str, Folder]) -> bool:
+        if not self.options.subscriptions or not plan.target or not plan.source.subscribed:
+            return False
+        return plan.target not in there or not there[plan.target].subscribed
+
+    def _folder_action(
+        self, subject: Subject, account: Account, plan: FolderPlan, there: Folder | None, making: Action, read: Reading
+    ) -> Action:
+        folder = plan.source
+        key = f"{subject.key}/{folder.name}"
+        total = Size(folder.messages or 0, folder.bytes)
+        if plan.target is None:
+            return Action(key, Verb.KEEP, plan.shown_source, why=plan.why, data={"left_out": plan.why})
+        fates = read.counts(key)
+        left = _left(total, fates)
+        verb, why = _decide(folder, there, fates, read.remembered(key))
+        return Action(
+            key=key,
+            verb=verb,
+            label=_label(plan),
+            why=why if not plan.why else f"{plan.why}; {why}" if why else plan.why,
+            size=left,
+            total=total,
+            lanes=_lanes(account),
+            after=() if making.verb is Verb.KEEP else (making.key,),
+            data={"subject": subject.key, "source": folder.name, "target": plan.target},
+        )
+
+    # -- do ----------------------------------------------------------------------------------------------------------------
+
+    def apply(self, action: Action, work: Work) -> None:
+        if action.key.endswith(FOLDERS):
+            self._make_folders(action, work)
+        else:
+            self._copy_folder(action, work)
+
+    def _make_folders(self, action: Action, work: Work) -> None:
+        subject = Subject(action.key.removesuffix(FOLDERS), "")
+        account = self.accounts[subject.key]
+        with (
+            work.source(MAIL, account.source.account) as source,
+            work.target_for_writing(MAIL, account.target.account) as target,
+        ):
+            there = target.folders()
+            plans = self._folder_plans(subject, source, target, there, work)
+            missing = [plan for plan in plans if plan.target and not plan.exists]
+            made = _create(missing, target, work)
+            work.remember(
+                {NAME + plan.source.name: made.get(plan.source.name, plan.target) for plan in plans if plan.target}
+            )
+            on_target = {folder.name: folder for folder in there}
+            wanted = [
+                made.get(plan.source.name, plan.target)
+                for plan in plans
+                if plan.target and self._wants_subscription(plan, on_target)
+            ]
+            for name, words in target.subscribe(wanted).items() if wanted else ():
+                work.note(_not_subscribed(_as_people_read(name, target.namespace), words))
+
+    def _copy_folder(self, action: Action, work: Work) -> None:
+        account = self.accounts[action.data["subject"]]
+        made = work.remembered(action.data["subject"] + FOLDERS)
+        source_name = action.data["source"]
+        if words := made.get(REFUSED + source_name):
+            raise NotFound(
+                f"{action.label}: the target would not create this folder ({words}).",
+                remedy="Give it another name with folders: map: in the plan, then run again.",
+            )
+        target_name = made.get(NAME + source_name) or action.data["target"]
+        with (
+            work.source(MAIL, account.source.account) as source,
+            work.target_for_writing(MAIL, account.target.account) as target,
+        ):
+            opened = source.open(source_name)
+            copy = FolderCopy(source, target, source_name, target_name, opened.uidvalidity, self.options)
+            self._bring(action, copy, opened, work)
+
+    def _bring(self, action: Action, copy: FolderCopy, opened: Opened, work: Work) -> None:
+        """Everything for one folder, both sides open: what is known is checked, what is there is found, what is missing moves."""
+        facts = work.remembered(action.key)
+        at_target = copy.target.open(copy.target_folder)
+        self._check_numbering(action, facts, opened, at_target, work)
+        work.remember({"uidvalidity": str(opened.uidvalidity), "target_uidvalidity": str(at_target.uidvalidity)})
+        work.resolve(copy)
+        arrived = sum(
+            size.items for key in sharing(action) for fate, size in work.counts(key).items() if fate in ARRIVED
+        )
+        if at_target.messages > arrived:
+            adopt(action, copy, work)
+        elif at_target.messages < arrived:
+            self._missing_at_target(action, copy, arrived - at_target.messages, work)
+        work.carry(copy)
+        if "source" in facts:
+            follow_flags(action, copy, work, _modseq(facts["source"]))
+        work.remember({"source": _stamp(opened)})
+
+    def _check_numbering(
+        self, action: Action, facts: Mapping[str, str], opened: Opened, at_target: Opened, work: Work
+    ) -> None:
+        """Uids hold only as long as UIDVALIDITY does. A new one at the source: everything is found again by content. A new one at
+        the target: somebody replaced the folder, and only the admin knows why.
+        """
+        if facts.get("target_uidvalidity", str(at_target.uidvalidity)) != str(at_target.uidvalidity):
+            if self.options.on_target_missing == "report":
+                raise NotFound(
+                    f"{action.label}: the folder at the target was replaced since the last run (its UIDVALIDITY changed).",
+                    remedy="If that was meant, say on_target_missing: recopy in the plan: what is there is found, the rest copied.",
+                )
+            work.forget()
+        elif facts.get("uidvalidity", str(opened.uidvalidity)) != str(opened.uidvalidity):
+            work.note(
+                Finding(
+                    "renumbered",
+                    Weight.NOTE,
+                    action.label,
+                    "the source numbers this folder's messages anew (UIDVALIDITY changed); they were found again by content",
+                )
+            )
+            work.forget()
+
+    def _missing_at_target(self, action: Action, copy: FolderCopy, missing: int, work: Work) -> None:
+        if self.options.on_target_missing == "report":
+            work.note(
+                Finding(
+                    "missing",
+                    Weight.WARNING,
+                    action.label,
+                    f"{missing:,} messages copied earlier are not at the target any more",
+                    "If their owner did not delete them, say on_target_missing: recopy in the plan and run again.",
+                )
+            )
+            return
+        there = {header.uid for header in copy.target.index(copy.target_folder)}
+        lost = [
+            one for one in work.outcomes(action.key) if one.fate in ARRIVED and one.ref and int(one.ref) not in there
+        ]
+        work.record(_lost(one) for one in lost)
+
+    # -- prove ---------------------------------------------------------------------------------------------------------------
+
+    def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
+        if "source" not in action.data:
+            return
+        account = self.accounts[action.data["subject"]]
+        made = read.remembered(action.data["subject"] + FOLDERS)
+        target_name = made.get(NAME + action.data["source"]) or action.data["target"]
+        with read.source(MAIL, account.source.account) as source, read.target(MAIL, account.target.account) as target:
+            yield from FolderComparison(
+                action, source, target, action.data["source"], target_name, read, sample
+            ).findings()
+
+    # -- foresee -------------------------------------------------------------------------------------------------------------
+
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+        account = self.accounts[subject.key]
+        with read.target(MAIL, account.target.account) as target:
+            features = target.features
+        needed = 0
+        with read.source(MAIL, account.source.account) as source:
+            for action in actions:
+                if action.verb is Verb.COPY and action.size.items:
+                    seen = forecast(source.index(action.data["source"]), features.largest, self.options)
+                    needed += action.size.bytes if action.size.bytes is not None else seen.bytes
+                    yield from folder_findings(f"{subject.label}: {action.label}", seen, features.largest)
+        yield from room_findings(subject, needed, features)
+
+    def probe(self, subject: Subject, actions: Sequence[Action], read: Reading, budget: int) -> int:
+        action = largest_folder(actions)
+        if action is None:
+            return 0
+        with read.source(MAIL, self.accounts[subject.key].source.account) as source:
+            return probe_folder(source, action.data["source"], budget)
+
+
+# -- pure ----------------------------------------------------------------------------------------------------------------------
+
+
+def _lanes(account: Account) -> tuple[Lane, ...]:
+    return Lane(Side.SOURCE, account.source.account), Lane(Side.TARGET, account.target.account)
+
+
+def _label(plan: FolderPlan) -> str:
+    return (
+        plan.shown_source if plan.shown_source == plan.shown_target else f"{plan.shown_source} -> {plan.shown_target}"
+    )
+
+
+def _stamp(folder: Folder | Opened) -> str:
+    """What changes when anything in a folder does, where the server counts changes."""
+    return f"{folder.uidvalidity}/{folder.uidnext}/{folder.messages}/{folder.modseq}"
+
+
+def _modseq(stamp: str) -> int:
+    return int(stamp.rpartition("/")[2])
+
+
+def _left(total: Size, fates: Mapping[Fate, Size]) -> Size:
+    """What the ledger does not know as ended yet, as far as counts can tell."""
+    ended = [size for fate, size in fates.items() if fate is not Fate.LEFT_BEHIND]
+    items = max(0, total.items - sum(size.items for size in ended))
+    if total.bytes is None:
+        return Size(items, None)
+    return Size(items, max(0, total.bytes - sum(size.bytes or 0 for size in ended)) if items else 0)
+
+
+def _decide(
+    folder: Folder, there: Folder | None, fates: Mapping[Fate, Size], facts: Mapping[str, str]
+) -> tuple[Verb, str]:
+    left_behind = fates.get(Fate.LEFT_BEHIND, Size()).items
+    if not folder.messages and not fates:
+        return Verb.KEEP, "empty"
+    known = there is not None and facts.get("target_uidvalidity") == str(there.uidvalidity)
+    if known and facts.get("source") == _stamp(folder) and not left_behind:
+        return (Verb.KEEP, "nothing new") if folder.modseq else (Verb.CHANGE, "nothing new; flags are compared")
+    if left_behind:
+        return Verb.COPY, f"{left_behind:,} left behind are tried again"
+    if there is not None and there.messages and not facts:
+        return Verb.COPY, f"the target holds {there.messages:,} already; what is the same is found, not copied"
+    return Verb.COPY, ""
+
+
+def _in_turn(action: Action, earlier: list[str]) -> Action:
+    """Folders that the plan sends into one target folder go one after the other: two at once would find each other's messages
+    behind their fences.
+    """
+    beside = tuple(earlier)
+    earlier.append(action.key)
+    if not beside:
+        return action
+    return replace(action, after=(*action.after, beside[-1]), data={**action.data, SHARING: "\n".join(beside)})
+
+
+def _as_people_read(name: str, space: Namespace) -> str:
+    return shown(Folder(name, space.separator), space)
+
+
+def _create(missing: Sequence[FolderPlan], target: MailWriter, work: Work) -> Mapping[str, str]:
+    """Make folders; answers the names at the target by the source's where they had to be repaired. One that cannot be made is
+    remembered with the server's words.
+    """
+    names = {plan.source.name: plan.target for plan in missing if plan.target}
+    refused = target.create(list(names.values())) if names else {}
+    made: dict[str, str] = {}
+    words = dict.fromkeys((REFUSED + name for name in names), "")
+    for plan in missing:
+        name = names[plan.source.name]
+        if name not in refused:
+            continue
+        other = next(
+            (one for one in repairs(name, target.namespace, names.values()) if one not in target.create([one])), None
+        )
+        if other is None:
+            words[REFUSED + plan.source.name] = refused[name]
+        else:
+            made[plan.source.name] = other
+            work.note(_renamed(plan, _as_people_read(other, target.namespace), refused[name]))
+    work.remember(words)
+    return made
+
+
+def _renamed(plan: FolderPlan, name: str, words: str) -> Finding:
+    return Finding(
+        "renamed",
+        Weight.NOTE,
+        plan.shown_source,
+        f"is called {name} at the target, which would not create it as it is ({words})",
+    )
+
+
+def _not_subscribed(name: str, words: str) -> Finding:
+    return Finding("not-subscribed", Weight.NOTE, name, f"the target would not subscribe to it ({words})")
+
+
+def _lost(one: Outcome) -> Outcome:
+    return replace(
+        one, fate=Fate.LEFT_BEHIND, ref="", note="not at the target any more", cure="It is copied again by this run."
+    )
+
+
+def _build(options: MailOptions, accounts: Sequence[Account]) -> MailStep:
+    return MailStep(options, {account.source.account: account for account in accounts})
+
+
+KIND = Kind(word="mail", service="mail", options=MailOptions, build=_build)
