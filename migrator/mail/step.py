@@ -13,6 +13,7 @@ from migrator.engine.contract import (
     ARRIVED,
     Account,
     Action,
+    BatchLimit,
     Fate,
     Finding,
     Kind,
@@ -48,6 +49,7 @@ class MailStep:
 
     options: MailOptions
     accounts: Mapping[str, Account]
+    limit: BatchLimit = BatchLimit()
 
     # -- subjects ----------------------------------------------------------------------------------------------------------
 
@@ -195,7 +197,7 @@ class MailStep:
             adopt(action, copy, work)
         elif at_target.messages < arrived:
             self._missing_at_target(action, copy, arrived - at_target.messages, work)
-        work.carry(copy)
+        work.carry(copy, self.limit)
         if "source" in facts:
             follow_flags(action, copy, work, _modseq(facts["source"]))
         work.remember({"source": _stamp(opened)})
