@@ -1,0 +1,117 @@
+"""A plan that was found right: words, routes and options, but no secret, no connection and nothing imported but option models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from migrator.engine.contract import Service
+from migrator.plan.file import Document
+from migrator.plan.people import Person, csv_files, gather
+from migrator.plan.problems import Problem, Problems
+from migrator.plan.written import PlanFile
+
+# What says where a service is. Two services that agree in all of these are one and the same place.
+_WHERE = ("host", "port", "path", "url")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """From which endpoint to which."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """One service of an endpoint: the adapter's word and its checked options."""
+
+    adapter: str
+    options: Service
+
+    def is_where(self, other: ServiceEntry) -> bool:
+        """Whether both stand for the same place."""
+        return all(getattr(self.options, word, None) == getattr(other.options, word, None) for word in _WHERE)
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """One step: `kind` is its word, `service` what both ends of its route have."""
+
+    name: str
+    kind: str
+    service: str
+    route: Route
+    options: BaseModel
+    stop_on_error: bool
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyEntry:
+    """A `verify` among the steps; `samples` is by kind."""
+
+    name: str
+    samples: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked plan. `warnings` are oddities that stop nothing; `path` is the file as it was named."""
+
+    path: Path
+    name: str
+    written: PlanFile
+    endpoints: Mapping[str, Mapping[str, ServiceEntry]]
+    steps: Sequence[StepEntry | VerifyEntry]
+    warnings: Sequence[Problem]
+    document: Document
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of the plan start; absolute."""
+        return self.path.absolute().parent
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file the plan consists of: itself, and those its accounts are read from."""
+        return (self.path, *csv_files(self.written.accounts, self.path.parent))
+
+    def accounts(self) -> tuple[Person, ...]:
+        """Everyone the plan means, read from their files now. Raises PlanMistakes with every mistake in them."""
+        problems = Problems(self.document.file, self.document.place)
+        people = gather(self.written.accounts, self.path.parent, problems)
+        refuse_copies_onto_themselves(self.endpoints, self.steps, people, problems)
+        problems.raise_any()
+        return people
+
+
+def refuse_copies_onto_themselves(
+    endpoints: Mapping[str, Mapping[str, ServiceEntry]],
+    steps: Sequence[Any],  # Any: StepEntry | VerifyEntry; only the first has a route
+    people: Sequence[Person],
+    problems: Problems,
+) -> None:
+    """A mistake for every step whose two ends are the same mailbox for someone."""
+    for step in steps:
+        if not isinstance(step, StepEntry):
+            continue
+        source = endpoints[step.route.source][step.service]
+        target = endpoints[step.route.target][step.service]
+        if not source.is_where(target):
+            continue
+        themselves = [
+            person.source.address for person in people if person.source.user.lower() == person.target.user.lower()
+        ]
+        if themselves:
+            more = f" and {len(themselves) - 1:,} more" if len(themselves) > 1 else ""
+            text = f"would copy {themselves[0]}{more} onto itself: {step.route} are the same place. Correct the route or the endpoints."
+            problems.at(("steps", step.position, step.kind), text)

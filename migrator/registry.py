@@ -1,0 +1,112 @@
+"""Which words a plan may use, and what stands behind each: step kinds and adapters.
+
+Words are looked up as late as can be: a plan about mail never imports a panel. What we ship is in two tables; what others
+publish is found by entry points, in the group `migrator.<service>.v1` for adapters and `migrator.steps.v1` for step kinds. A
+word of ours cannot be taken by someone else's package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoints, entry_points
+from typing import Any, TypeVar, cast
+
+from migrator.engine.contract import Adapter, Kind
+from migrator.errors import PlanError
+
+Offered = TypeVar("Offered")
+
+KINDS: Mapping[str, str] = {
+    "mail": "migrator.mail.step:KIND",
+}
+ADAPTERS: Mapping[tuple[str, str], str] = {
+    ("mail", "imap"): "migrator.mail.adapters.imap:ADAPTER",
+    ("mail", "maildir"): "migrator.mail.adapters.maildir:ADAPTER",
+    ("mail", "mbox"): "migrator.mail.adapters.mbox:ADAPTER",
+}
+KINDS_GROUP = "migrator.steps.v1"
+_ADAPTERS_GROUP = re.compile(r"migrator\.([a-z][a-z0-9_]*)\.v1")
+
+
+class Registry:
+    """Looks words up. Making one imports nothing; each object is imported when its word is first asked for."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, str] = KINDS,
+        adapters: Mapping[tuple[str, str], str] = ADAPTERS,
+        published: Callable[[], EntryPoints] = entry_points,
+    ) -> None:
+        self._kinds = kinds
+        self._adapters = adapters
+        self._published = cache(published)
+
+    def kind(self, word: str) -> Kind:
+        """The step kind of this word. Raises PlanError if there is none, or if its package is broken."""
+        found = self._load(KINDS_GROUP, word, self._kinds.get(word), Kind)
+        if found is None:
+            raise PlanError(f"there is no step called {_shown(word)}.{_hint(word, self.kinds())}")
+        return found
+
+    def adapter(self, service: str, word: str) -> Adapter[Any, Any]:  # Any: the service decides what sessions can do
+        """The adapter of this word for a service. Raises PlanError if there is none, or if its package is broken."""
+        found = self._load(f"migrator.{service}.v1", word, self._adapters.get((service, word)), Adapter)
+        if found is None:
+            raise PlanError(
+                f"there is no {service} adapter called {_shown(word)}.{_hint(word, self.adapters(service))}"
+            )
+        return found
+
+    def kinds(self) -> tuple[str, ...]:
+        """The words of all step kinds; nothing is imported."""
+        return tuple(sorted({*self._kinds, *self._published().select(group=KINDS_GROUP).names}))
+
+    def adapters(self, service: str) -> tuple[str, ...]:
+        """The words of all adapters for a service; nothing is imported."""
+        ours = {word for of, word in self._adapters if of == service}
+        return tuple(sorted(ours | self._published().select(group=f"migrator.{service}.v1").names))
+
+    def services(self) -> tuple[str, ...]:
+        """The services an endpoint may have; nothing is imported."""
+        ours = {service for service, _ in self._adapters}
+        groups = map(_ADAPTERS_GROUP.fullmatch, self._published().groups - {KINDS_GROUP})
+        return tuple(sorted(ours | {found[1] for found in groups if found}))
+
+    def _load(self, group: str, word: str, ours: str | None, expected: type[Offered]) -> Offered | None:
+        if ours is not None:
+            module, _, name = ours.partition(":")
+            return cast("Offered", getattr(import_module(module), name))
+        for entry in self._published().select(group=group, name=word):
+            try:
+                loaded = entry.load()
+            except (ImportError, AttributeError) as error:
+                raise PlanError(
+                    f"the package that publishes {_shown(word)} ({entry.value}) cannot be loaded: {error}.",
+                    remedy="Install what it needs, or a version that fits this migrator.",
+                ) from error
+            if not isinstance(loaded, expected) or getattr(loaded, "word", "") != word:
+                raise PlanError(
+                    f"the package that publishes {_shown(word)} ({entry.value}) offers something else under this word.",
+                    remedy="Install a version that fits this migrator.",
+                )
+            return loaded
+        return None
+
+
+def _shown(word: str) -> str:
+    """A word from a plan, safe to show."""
+    return repr(word[:60]) if not word.isprintable() or not word.strip() else word[:60]
+
+
+def _hint(word: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(word[:60], known, n=1)
+    if near:
+        return f" Did you mean {near[0]}?"
+    return f" Known are {', '.join(known)}." if known else ""
+
+
+REGISTRY = Registry()
