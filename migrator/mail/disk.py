@@ -19,6 +19,7 @@ from typing import IO, Literal
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 
 LONGEST_NAME = 200  # bytes of one name on disk; file systems end at 255, and suffixes are still to come
+LONGEST_PATH = 1000  # bytes of a folder's name with all its parts; a path ends at 4096, and the base is still to come
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 
@@ -88,10 +89,10 @@ def from_disk(name: str) -> str:
 
 
 def inside(path: Path, base: Path) -> Path:
-    """The same path, proven to stay below `base` once links are followed. Raises EndpointRefused if a link leads out."""
+    """The same path, proven to stay below `base` once links are followed. Raises Misbehaved if a link leads out."""
     if path.resolve().is_relative_to(base.resolve()):
         return path
-    raise EndpointRefused(
+    raise Misbehaved(
         f"{path} is a link that leads out of {base}; it was not followed.",
         remedy="Put the real folder in its place, or name that folder as the path of an endpoint of its own.",
     )
@@ -186,17 +187,29 @@ def in_our_words(about: str) -> Iterator[None]:
 
 
 def _translated(error: OSError, about: str) -> MigratorError:
-    told = f"{about}: {error.strerror or error}"
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return NoSpace(f"{told}.", remedy="Make room on that disk, then run again.")
-        case errno.ENOENT | errno.ENOTDIR:
-            return NotFound(f"{told}.", remedy="The folder was moved or removed meanwhile; run again.")
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return EndpointRefused(f"{told}.", remedy="Give the user who runs this the right to it, then run again.")
-        case errno.ENAMETOOLONG | errno.EFBIG:
-            return Refused(f"{told}.")
-        case errno.EMFILE | errno.ENFILE | errno.EAGAIN | errno.EINTR | errno.ESTALE:
-            return Unavailable(f"{told}.")
-        case _:
-            return Misbehaved(f"{told}.", remedy="Look after that disk, then run again.")
+    kind, remedy = _MEANINGS.get(error.errno or 0, (Misbehaved, "Look after that disk, then run again."))
+    return kind(f"{about}: {error.strerror or error}.", remedy=remedy)
+
+
+_NO_ROOM = (NoSpace, "Make room on that disk, then run again.")
+_NOT_THERE = (NotFound, "The folder was moved or removed meanwhile; run again.")
+_NO_RIGHT = (Misbehaved, "Give the user who runs this the right to it, then run again.")
+_IN_THE_WAY = (Misbehaved, "Something else stands in that place; move it away, then run again.")
+_BUSY = (Unavailable, "")
+_MEANINGS: dict[int, tuple[type[MigratorError], str]] = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.ENOENT: _NOT_THERE,
+    errno.ENOTDIR: _NOT_THERE,
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: (EndpointRefused, "Mount that disk for writing, then run again."),
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENAMETOOLONG: _NOT_THERE,  # nothing can be there; what is made has its name checked before
+    errno.EFBIG: (Refused, ""),
+    errno.EMFILE: _BUSY,
+    errno.ENFILE: _BUSY,
+    errno.EAGAIN: _BUSY,
+    errno.ESTALE: _BUSY,
+}

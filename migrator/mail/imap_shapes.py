@@ -16,6 +16,7 @@ from migrator.wire.imap import KB, Untagged, Value, parse
 
 
 def folder_name(value: Value) -> str | None:
+    """A raw folder name; None if that is no string."""
     if not isinstance(value, bytes):
         return None
     name = value.decode("latin-1")
@@ -28,8 +29,7 @@ def list_entry(response: Untagged) -> tuple[frozenset[str], str, str | None]:
     if len(values) < 3 or not isinstance(values[0], list):  # noqa: PLR2004 - attributes, separator, name
         return frozenset(), "", None
     attributes = frozenset(word.decode("latin-1").lower() for word in values[0] if isinstance(word, bytes))
-    separator = values[1].decode("latin-1") if isinstance(values[1], bytes) else ""
-    return attributes, separator, folder_name(values[2])
+    return attributes, _text(values[1]), folder_name(values[2])
 
 
 def status_entry(response: Untagged) -> tuple[str | None, dict[str, int]]:
@@ -116,42 +116,35 @@ def namespaces(responses: Sequence[Untagged]) -> tuple[Namespace, tuple[str, ...
 
 
 def _prefixes(value: Value) -> list[tuple[str, str]]:
+    """Prefix and separator of each namespace of one class."""
     entries = value if isinstance(value, list) else []
-    return [
-        ((entry[0] or b"").decode("latin-1"), (entry[1] or b"").decode("latin-1"))
-        for entry in entries
-        if isinstance(entry, list)
-        and len(entry) > 1
-        and not isinstance(entry[0], list)
-        and not isinstance(entry[1], list)
-    ]
+    return [(_text(entry[0]), _text(entry[1])) for entry in entries if isinstance(entry, list) and len(entry) > 1]
+
+
+def _text(value: Value) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else ""
 
 
 def quota_left(responses: Iterable[Untagged]) -> int | None:
     """Free bytes of the tightest quota root, if any is told (`* QUOTA root (STORAGE used limit)`, in KB)."""
     left: list[int] = []
     for response in responses:
-        if response.word != b"QUOTA":
-            continue
-        values = response.values()
-        words = [
-            word for word in (values[-1] if values and isinstance(values[-1], list) else []) if isinstance(word, bytes)
-        ]
-        for name, used, limit in zip(words[::3], words[1::3], words[2::3], strict=False):
-            if (
-                name.upper() == b"STORAGE"
-                and (least := as_number(used)) is not None
-                and (most := as_number(limit)) is not None
-            ):
-                left.append(max(most - least, 0) * KB)
+        if response.word == b"QUOTA":
+            words = _words(response.values()[-1:])
+            for name, used, limit in zip(words[::3], words[1::3], words[2::3], strict=False):
+                least, most = as_number(used), as_number(limit)
+                if name.upper() == b"STORAGE" and least is not None and most is not None:
+                    left.append(max(most - least, 0) * KB)
     return min(left, default=None)
 
 
 def number_after(words: Iterable[bytes], prefix: bytes) -> int | None:
+    """The number in a capability such as APPENDLIMIT=35651584."""
     return next((as_number(word.removeprefix(prefix)) for word in words if word.startswith(prefix)), None)
 
 
 def as_number(digits: bytes) -> int | None:
+    """A number of a sensible length, or None."""
     return int(digits) if re.fullmatch(rb"\d{1,20}", digits) else None
 
 
@@ -161,7 +154,7 @@ def expanded(uid_set: bytes, most: int) -> list[int]:
     for part in uid_set.split(b","):
         first, colon, last = part.partition(b":")
         start, end = as_number(first), as_number(last if colon else first)
-        if start is None or end is None or end - start >= most - len(uids) + 1:
+        if start is None or end is None or end - start >= most - len(uids):
             return []
         uids.extend(range(start, end + 1))
     return uids

@@ -79,14 +79,20 @@ class MailStep:
         self, subject: Subject, source: MailReader, target: MailReader, there: Sequence[Folder], read: Reading
     ) -> list[FolderPlan]:
         """Where each folder goes; what an earlier run chose, or had to repair, stays."""
-        folders = self.options.folders
-        rules = FolderRules(only=folders.only, except_=folders.except_, map=folders.map)
+        wanted = self.options.folders
+        rules = FolderRules(only=wanted.only, except_=wanted.except_, map=wanted.map)
         chosen = {
             fact.removeprefix(NAME): name
             for fact, name in read.remembered(subject.key + FOLDERS).items()
             if fact.startswith(NAME)
         }
-        return list(plan_folders(source.folders(), source.namespace, there, target.namespace, rules, chosen))
+        folders = source.folders()
+        if not folders:
+            raise NotFound(
+                f"{subject.label}: the source holds no folder of this account at all ({'; '.join(source.features.notes) or 'not even INBOX'}).",
+                remedy="Check the account's name and the endpoint's path in the plan.",
+            )
+        return list(plan_folders(folders, source.namespace, there, target.namespace, rules, chosen))
 
     def _making(
         self, subject: Subject, account: Account, plans: Sequence[FolderPlan], there: Mapping[str, Folder]
