@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from migrator.engine.contract import Action, Fate, Intended, Item, Loaded, Outcome
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.dates import clamp, same_instant
-from migrator.mail.digest import Digests, Traits, digests, rule, to_crlf, traits
+from migrator.mail.digest import Digests, Traits, digests, examine, rule, to_crlf
 from migrator.mail.flags import as_mark
 from migrator.mail.match import pair_by_digest
 from migrator.mail.model import Added, Header, Message, content_of
@@ -102,8 +102,7 @@ class FolderCopy:
             return Outcome(key, Fate.SKIPPED, size=header.size, note="marked as deleted at the source (deleted: skip)")
         if self.options.deleted == "unmark":
             header = replace(header, flags=header.flags - {DELETED})
-        found = traits(message.content.chunks())
-        seen = digests(message.content.chunks())
+        seen, found = examine(message.content.chunks())
         content = message.content
         if found.bare_lf:  # RFC 3501 wants CRLF in a literal, and some servers insist
             content = content_of(to_crlf(content.chunks()), content.size + found.bare_lf)
@@ -139,7 +138,7 @@ class FolderCopy:
         if not uids:
             return {}
         return {
-            message.header.uid: (digests(message.content.chunks()), traits(message.content.chunks()))
+            message.header.uid: examine(message.content.chunks())
             for message in self.target.fetch(self.target_folder, uids)
         }
 

@@ -9,19 +9,13 @@ Everything works on pieces of any size, so a message never has to be in memory.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
 ALTERED = "altered"
 
-LONGEST_LINE = 998 + 1  # RFC 5322, 2.1.1; the CR is counted as well
-
-_HEADER_END = re.compile(rb"\n\r?\n")
 _LINE_FEEDS = b"\n" * 4096
-_NUL_AS_0X80 = b"\x80" + bytes(range(1, 256))
-_ALL_BUT_ENDS = bytes(set(range(256)) - set(b"\r\n\0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +29,13 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What of a message servers refuse or rewrite.
-
-    `bare_lf`, `bare_cr`, `nul` count bytes; `final_newlines` counts the LF of the very end; `longest_line` is the octets before
-    the LF of the longest line, 0 where no line is longer than mail allows.
-    """
+    """What of a message servers refuse or rewrite. `bare_lf`, `bare_cr`, `nul` count bytes; `final_newlines` the LF of the very end."""
 
     size: int
     bare_lf: int
     bare_cr: int
     nul: int
     final_newlines: int
-    eight_bit_header: bool
-    longest_line: int
 
     @property
     def empty(self) -> bool:
@@ -61,26 +49,26 @@ class Traits:
 
     @property
     def odd(self) -> bool:
-        """Whether some server would refuse or rewrite this message."""
-        return bool(
-            self.bare_lf
-            or self.bare_cr
-            or self.nul
-            or self.empty
-            or self.no_final_newline
-            or self.eight_bit_header
-            or self.longest_line
-        )
+        """Whether some server would rewrite this message."""
+        return bool(self.bare_lf or self.bare_cr or self.nul or self.empty or self.no_final_newline)
 
 
-def digests(chunks: Iterable[bytes]) -> Digests:
-    """Both digests of one message, read once. How it is cut into pieces makes no difference."""
+def examine(chunks: Iterable[bytes]) -> tuple[Digests, Traits]:
+    """Digests and traits of one message, read once. How it is cut into pieces makes no difference."""
     raw, canonical = sha256(), sha256()
-    size = held = 0  # held: line feeds that are the end of the message unless more comes
-    for chunk in chunks:
+    size = lf = cr = crlf = nul = held = 0  # held: line feeds that are the end of the message unless more comes
+    ends_with_cr = False
+    for chunk in filter(None, chunks):
         size += len(chunk)
         raw.update(chunk)
-        plain = chunk.translate(_NUL_AS_0X80, b"\r")
+        plain = chunk.replace(b"\r", b"")
+        cr += len(chunk) - len(plain)
+        lf += plain.count(b"\n")
+        crlf += chunk.count(b"\r\n") + (ends_with_cr and chunk.startswith(b"\n"))
+        ends_with_cr = chunk.endswith(b"\r")
+        if b"\0" in plain:
+            nul += plain.count(b"\0")
+            plain = plain.replace(b"\0", b"\x80")
         text = plain.rstrip(b"\n")
         if not text:
             held += len(plain)
@@ -89,42 +77,18 @@ def digests(chunks: Iterable[bytes]) -> Digests:
             canonical.update(block)
         canonical.update(text)
         held = len(plain) - len(text)
-    return Digests(raw.hexdigest(), canonical.hexdigest(), size)
+    digests = Digests(raw.hexdigest(), canonical.hexdigest(), size)
+    return digests, Traits(size, bare_lf=lf - crlf, bare_cr=cr - crlf, nul=nul, final_newlines=held)
+
+
+def digests(chunks: Iterable[bytes]) -> Digests:
+    """Only the digests of a message."""
+    return examine(chunks)[0]
 
 
 def traits(chunks: Iterable[bytes]) -> Traits:
-    """The traits of one message, read once. How it is cut into pieces makes no difference."""
-    size = lf = cr = crlf = nul = final = open_line = 0
-    longest = LONGEST_LINE
-    before = b"\n"  # the last bytes seen; a message that starts with an empty line has an empty header
-    in_header, eight_bit = True, False
-    for chunk in chunks:
-        if not chunk:
-            continue
-        size += len(chunk)
-        ends = chunk.translate(None, _ALL_BUT_ENDS)  # a few bytes, counted three times for the price of one look
-        lf += ends.count(b"\n")
-        cr += ends.count(b"\r")
-        nul += ends.count(b"\0")
-        crlf += chunk.count(b"\r\n") + (before.endswith(b"\r") and chunk.startswith(b"\n"))
-        text = chunk.rstrip(b"\r\n")
-        final = chunk.count(b"\n", len(text)) + (0 if text else final)
-        open_line, longest = _longest_line(chunk, open_line, longest)
-        if in_header:
-            end = _HEADER_END.search(before + chunk)
-            header = chunk[: end.end() - len(before)] if end else chunk
-            eight_bit = eight_bit or not header.isascii()
-            in_header = end is None
-        before = (before + chunk[-2:])[-2:]
-    return Traits(
-        size=size,
-        bare_lf=lf - crlf,
-        bare_cr=cr - crlf,
-        nul=nul,
-        final_newlines=final,
-        eight_bit_header=eight_bit,
-        longest_line=longest if longest > LONGEST_LINE else 0,
-    )
+    """Only the traits of a message."""
+    return examine(chunks)[1]
 
 
 def rule(source: Digests, source_traits: Traits, target: Digests, target_traits: Traits) -> str:
@@ -174,21 +138,3 @@ def _line_feeds(count: int) -> Iterator[bytes]:
     while count > 0:
         yield _LINE_FEEDS[:count]
         count -= len(_LINE_FEEDS)
-
-
-def _longest_line(chunk: bytes, carried: int, longest: int) -> tuple[int, int]:
-    """The length of the line that is open at the end of `chunk`, and of the longest one so far; `carried` was open before it.
-
-    Looks for the last LF within reach of the longest line instead of for every LF, so short lines cost nothing.
-    """
-    start = -carried
-    while (reach := start + longest + 1) <= len(chunk):
-        last = chunk.rfind(b"\n", max(start, 0), reach)
-        if last < 0:
-            last = chunk.find(b"\n", reach)
-            if last < 0:
-                return len(chunk) - start, len(chunk) - start
-            longest = last - start
-        start = last + 1
-    last = chunk.rfind(b"\n", max(start, 0))
-    return len(chunk) - (start if last < 0 else last + 1), longest

@@ -99,7 +99,9 @@ def plan_folders(
             left_out.append(FolderPlan(folder, None, place.shown, why=why))
         else:
             moving.append(_Moving(folder, place))
-    ground = _Ground(target, target_space, rules.replacement)
+    # At Gmail the root holds no mail; one that does is a folder like any other, and its children stay with it.
+    gmail_stays = any(_in_gmail(each.place) and len(each.place.parts) == 1 for each in moving)
+    ground = _Ground(target, target_space, rules.replacement, gmail_stays=gmail_stays)
     choices = _Choosing(ground, sorted(moving, key=_Moving.order), rules, settled).choose()
     plans = _merged(
         FolderPlan(
@@ -230,9 +232,9 @@ def _key(raw: str) -> str:
 
 
 class _Ground:
-    """The target as it is: what it holds, how it spells names."""
+    """The target as it is: what it holds, how it spells names. `gmail_stays`: names keep their `[Gmail]` in any case."""
 
-    def __init__(self, folders: Iterable[Folder], space: Namespace, replacement: str) -> None:
+    def __init__(self, folders: Iterable[Folder], space: Namespace, replacement: str, *, gmail_stays: bool) -> None:
         self.space = space
         self.folders = sorted((folder for folder in folders), key=lambda folder: folder.name)
         self._by_name = {folder.name: folder for folder in self.folders}
@@ -242,7 +244,7 @@ class _Ground:
         self.mark = _mark(space, replacement)
         inbox = self._by_name.get(self._by_key.get("inbox", ""))
         self.nests_in_inbox = not _prefix_is_inbox(space) and not (inbox and "\\noinferiors" in inbox.attributes)
-        self._has_gmail_root = any(_in_gmail(_place(folder.name, space)) for folder in self.folders)
+        self._has_gmail = gmail_stays or any(_in_gmail(_place(folder.name, space)) for folder in self.folders)
 
     def holds(self, raw: str) -> bool:
         """Whether this very folder is there and can take mail."""
@@ -280,10 +282,9 @@ class _Ground:
 
     def natural(self, place: _Place) -> _Place:
         """Where a source folder stands here if nobody renames it or a folder above it."""
-        root = _INBOX if place.below_inbox else _Place(())
-        if _in_gmail(place) and not self._has_gmail_root:
-            return self.beneath(root, place.parts[1:])  # its other folders are labels, which stand at the top too
-        return self.beneath(root, place.parts)
+        while len(place.parts) > 1 and _in_gmail(place) and not self._has_gmail:
+            place = replace(place, parts=place.parts[1:])  # all else in Gmail is a label, which stands at the top
+        return self.beneath(_INBOX if place.below_inbox else _Place(()), place.parts)
 
     def with_role(self, role: str, taken: Collection[str]) -> tuple[list[Folder], list[Folder]]:
         """Folders that can take this role's mail: those the server marks, and those only their name tells."""
@@ -302,7 +303,8 @@ class _Ground:
 
 
 def _in_gmail(place: _Place) -> bool:
-    return len(place.parts) > 1 and not place.below_inbox and place.parts[0].lower() in _GMAIL_ROOTS
+    """Whether a place is Gmail's root of its own folders, or below it."""
+    return bool(place.parts) and not place.below_inbox and place.parts[0].lower() in _GMAIL_ROOTS
 
 
 def _role(folder: Folder, place: _Place) -> str | None:
@@ -352,7 +354,8 @@ class _Choosing:
         self._choices: dict[str, _Choice] = {}  # by raw source name
         self._places: dict[_Place, _Place] = {}  # of the source, to where it went
         self._merging: dict[str, str] = {}  # by key: names the map sends folders to; others may join them
-        self._claimed: dict[str, str] = {"inbox": "INBOX"}  # by key: names that are one folder's own
+        self._claimed = {"INBOX"}  # names that are one folder's own
+        self._claimed_keys = {"inbox"}
 
     def choose(self) -> Iterator[tuple[_Moving, _Choice]]:
         """A choice for each, in the order given."""
@@ -397,7 +400,7 @@ class _Choosing:
             return
         ground = self._ground
         own = {each.folder.name: _key(ground.spell(ground.natural(each.place))) for each in self._undecided()}
-        marked, named = ground.with_role(role, self._claimed.keys() | self._merging.keys())
+        marked, named = ground.with_role(role, self._claimed_keys | self._merging.keys())
         winner = max(players, key=lambda each: (role in each.folder.attributes, -each.place.depth, each.fullness()))
         if marked:
             goal = max(marked, key=_fullness)
@@ -435,7 +438,7 @@ class _Choosing:
             else:
                 crowded.append(each)
         for each in crowded:
-            avoided = self._claimed.keys() | self._merging.keys()
+            avoided = self._claimed_keys | self._merging.keys()
             place = wanted[each.folder.name]
             raw = self._ground.spelling(_first_free(place, self._ground.space, avoided, self._ground.mark))
             taken = _place(raws[each.folder.name], self._ground.space).shown
@@ -450,10 +453,10 @@ class _Choosing:
 
     def _is_free(self, raw: str) -> bool:
         key = _key(raw)
-        if key in self._claimed:
+        if key in self._claimed_keys:
             # A target that lists both spellings tells them apart.
             told_apart = self._ground.lists(raw) and key not in {"inbox", *self._merging}
-            return told_apart and raw not in self._claimed.values()
+            return told_apart and raw not in self._claimed
         return key not in self._merging or raw in self._merging.values()
 
     def _why(self, each: _Moving, raw: str) -> str:
@@ -488,7 +491,8 @@ class _Choosing:
 
     def _claim(self, each: _Moving, choice: _Choice) -> None:
         self._decide(each, choice)
-        self._claimed[_key(choice.raw)] = choice.raw
+        self._claimed.add(choice.raw)
+        self._claimed_keys.add(_key(choice.raw))
 
 
 def _role_why(role: str) -> str:

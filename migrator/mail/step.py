@@ -7,7 +7,7 @@ mailboxes are copied over several connections. The engine does the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from migrator.engine.contract import (
     ARRIVED,
@@ -49,7 +49,7 @@ class MailStep:
 
     options: MailOptions
     accounts: Mapping[str, Account]
-    limit: BatchLimit = BatchLimit()
+    limit: BatchLimit = field(default_factory=BatchLimit)
 
     # -- subjects ----------------------------------------------------------------------------------------------------------
 

@@ -811,7 +811,9 @@ class _Protocol(imaplib.IMAP4):
 
     def _get_capabilities(self) -> None:
         announced = self.untagged_responses.get("CAPABILITY", [None])[-1]  # in the greeting: saves a round trip
-        if isinstance(announced, bytes) and not self._tls_established:
+        if self.state == "AUTH":  # PREAUTH: we leave without a question
+            self.capabilities = ("IMAP4REV1",)
+        elif isinstance(announced, bytes) and not self._tls_established:
             self.capabilities = tuple(announced.decode("ascii", "replace").upper().split())
         else:
             super()._get_capabilities()  # type: ignore[misc]  # not in the stubs
