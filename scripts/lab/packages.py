@@ -1,0 +1,168 @@
+"""Debian packages for the lab's servers.
+
+Dovecot, Cyrus and Courier conflict with one another as packages. So Dovecot is installed, and the other two are only fetched:
+`unpack` lays their files into the lab's folder when they start, and the system has just their libraries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.ground import LabError, program, run
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a server is made of: packages to install, and packages only to fetch and unpack."""
+
+    installed: tuple[str, ...]
+    fetched: tuple[str, ...] = ()
+
+
+PARTS = {
+    "dovecot": Parts(("dovecot-imapd", "openssl")),
+    "cyrus": Parts(
+        installed=(
+            "openssl", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db", "libclamav12", "libical3", "libxapian30",
+            "libzephyr4", "libpq5", "libpcre3", "libjansson4",
+        ),
+        fetched=("cyrus-imapd", "cyrus-common"),
+    ),
+    "courier": Parts(
+        installed=("openssl", "courier-base", "courier-authlib", "courier-authdaemon", "courier-authlib-userdb", "gamin"),
+        fetched=("courier-imap",),
+    ),
+    "postgresql": Parts(("postgresql",)),
+    "isync": Parts(("isync",)),
+}  # fmt: skip
+
+
+def larder() -> Path:
+    """Where fetched packages are kept: `.servers` in the checkout, or where MIGRATOR_SERVERS says."""
+    return Path(os.environ.get("MIGRATOR_SERVERS") or CHECKOUT / ".servers").absolute()
+
+
+def not_installed(names: Sequence[str]) -> list[str]:
+    """The packages of these servers that the system lacks."""
+    wanted = dict.fromkeys(package for name in names for package in PARTS[name].installed)
+    return [package for package in wanted if not _is_installed(package)]
+
+
+def not_fetched(names: Sequence[str]) -> list[str]:
+    """The packages of these servers that still have to be downloaded."""
+    wanted = dict.fromkeys(package for name in names for package in PARTS[name].fetched)
+    return [package for package in wanted if not _fetched(package)]
+
+
+def install(names: Sequence[str]) -> None:
+    """See that these servers can be started: install and fetch what is missing. No service of the system is started.
+
+    LabError where that is not possible here.
+    """
+    packages, downloads = not_installed(names), not_fetched(names)
+    if not packages and not downloads:
+        return
+    if shutil.which("apt-get") is None:
+        raise LabError(
+            "There is no apt-get here; the lab's servers are Debian's packages. Use Debian or Ubuntu, or do without."
+        )
+    if packages:
+        _apt_install(packages)
+    if downloads:
+        _apt_download(downloads)
+
+
+def unpack(name: str, into: Path) -> Path:
+    """The files of a server's fetched packages, laid out below `into`; what is returned is their root folder."""
+    root = into / "root"
+    for package in PARTS[name].fetched:
+        deb = _fetched(package)
+        if deb is None:
+            raise LabError(f"The package {package} has not been fetched. Run `scripts/servers install {name}`.")
+        run([program("dpkg-deb"), "-x", deb, root])
+    return root
+
+
+def installed_file(package: str, ending: str) -> Path:
+    """The file of an installed package whose path ends so."""
+    for line in run([program("dpkg"), "-L", package]).splitlines():
+        if line.endswith(ending):
+            return Path(line)
+    raise LabError(f"The package {package} has no file {ending}. The lab was written for Debian 12.")
+
+
+def _is_installed(package: str) -> bool:
+    if shutil.which("dpkg-query") is None:
+        return False
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.endswith(" installed")
+
+
+def _fetched(package: str) -> Path | None:
+    return next(iter(sorted(larder().glob(f"{package}_*.deb"))), None)
+
+
+def _as_root() -> list[str]:
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        raise LabError(
+            "Installing packages needs root, and there is no sudo here. Ask an administrator to run this command once."
+        )
+    return ["sudo"]
+
+
+def _apt_install(packages: Sequence[str]) -> None:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    prefix = [
+        *_as_root(),
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-q",
+        "-y",
+        "-o",
+        "DPkg::Lock::Timeout=600",
+    ]
+    command = [*prefix, "install", "--no-install-recommends", *packages]
+    with _services_stay_down():
+        if subprocess.run(command, env=quiet, capture_output=True, check=False).returncode == 0:
+            return
+        # The list of packages may be missing or older than the archive: fetch it and try once more.
+        run([*prefix, "update"], env=quiet)
+        run(command, env=quiet)
+
+
+def _apt_download(packages: Sequence[str]) -> None:
+    where = larder()
+    where.mkdir(parents=True, exist_ok=True)
+    (where / ".gitignore").write_text("*\n")
+    # As root, apt would fetch as its own account, which may not write here.
+    command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages]
+    if subprocess.run(command, cwd=where, capture_output=True, check=False).returncode != 0:
+        run([*_as_root(), "apt-get", "-q", "update"])
+        run(command, cwd=where)
+
+
+@contextlib.contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Debian starts a daemon as soon as it is installed, on the mail ports of this very machine; a policy file forbids that."""
+    if POLICY.exists():
+        yield
+        return
+    run([*_as_root(), "sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' >{POLICY} && chmod 755 {POLICY}"])
+    try:
+        yield
+    finally:
+        run([*_as_root(), "rm", "-f", str(POLICY)])
