@@ -52,6 +52,7 @@ class Crew:
         self._count = 0
         self._stream: Iterator[Job] | None = None
         self._drawn: Job | None = None
+        self._held = 0.0
         self._broken: BaseException | None = None
 
     def add(self, jobs: list[Job]) -> None:
@@ -70,6 +71,19 @@ class Crew:
             self._unended.difference_update(job.name for job in dropped)
             self._changed.notify_all()
         return dropped
+
+    def hurry(self) -> None:
+        """Let no job wait any longer to be tried again."""
+        with self._changed:
+            self._held = 0.0
+            for _, _, job in self._waiting:
+                job.not_before = 0.0
+            self._changed.notify_all()
+
+    def hold(self, seconds: float) -> None:
+        """Draw nothing from the stream for so long: who waits for an endpoint that never answered, waits for all."""
+        with self._changed:
+            self._held = self._clock() + seconds
 
     def work(self, stream: Iterator[Job]) -> None:
         """Run everything. Returns when nothing is left or, after a stop, when all running jobs have ended; raises what a job
@@ -130,7 +144,9 @@ class Crew:
             elif not (job.after & self._unended) and self._lanes.take(job.needs):
                 del self._waiting[place]
                 return job, 0
-        if len(self._waiting) < AHEAD * self._workers:
+        if now < self._held:
+            pause = min(pause, self._held - now)
+        elif len(self._waiting) < AHEAD * self._workers:
             self._draw()
             if self._drawn is not None and self._lanes.take(self._drawn.needs):
                 job, self._drawn = self._drawn, None

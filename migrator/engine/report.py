@@ -98,11 +98,17 @@ class Line:
     reasons: tuple[Reason, ...] = ()
     findings: tuple[Finding, ...] = ()
     items: tuple[NamedItem, ...] = ()
+    prepares: bool = False  # moves nothing itself, so it is no folder or list to be counted
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end; items may have been left behind."""
+        return self.status in {Status.DONE, Status.KEPT}
 
     @property
     def plain(self) -> bool:
         """Whether there is nothing to say about it but its numbers."""
-        settled = self.status in {Status.DONE, Status.KEPT} and self.sums.open == 0
+        settled = self.ended and self.sums.open == 0
         arrived_as_sent = not self.sums.items(Fate.LEFT_BEHIND, Fate.ALTERED, Fate.NORMALISED)
         return settled and arrived_as_sent and not self.findings
 
@@ -120,9 +126,14 @@ class Part:
     troubles: tuple[SubjectTrouble, ...] = ()
 
     @property
+    def unseen(self) -> bool:
+        """Whether nothing is known of what the source holds, because it could not be looked at."""
+        return bool(self.troubles) and not self.lines
+
+    @property
     def finished(self) -> bool:
         """Whether every action ended and every item has met a fate."""
-        return not self.troubles and self.sums.adds_up and all(_ended(line) for line in self.lines)
+        return not self.troubles and self.sums.adds_up and all(line.ended for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +204,11 @@ def kind_and_route(ledger_key: str) -> tuple[str, str]:
     return kind, rest.partition("/")[0]
 
 
+def prepares(subject_key: str, action_key: str) -> bool:
+    """Whether an action only prepares the others of its subject (makes folders): its key is the subject's with a `#word`."""
+    return action_key.startswith(f"{subject_key}#")
+
+
 def added(sizes: Iterable[Size]) -> Size:
     """The sizes together; the bytes are unknown as soon as one holds items of unknown size."""
     items, total = 0, 0
@@ -243,6 +259,7 @@ def _line(
         reasons=tuple(sorted(reasons, key=lambda reason: (_order(reason.fate), -reason.items, reason.note))),
         findings=findings,
         items=items,
+        prepares=prepares(newest.subject, newest.key),
     )
 
 
@@ -274,10 +291,6 @@ def _troubles(
 def _part(place: tuple[str, str, str], label: str, lines: Sequence[Line], troubles: Sequence[SubjectTrouble]) -> Part:
     kind, route, subject = place
     return Part(kind, route, subject, label, Sums.of(line.sums for line in lines), tuple(lines), tuple(troubles))
-
-
-def _ended(line: Line) -> bool:
-    return line.status in {Status.DONE, Status.KEPT}
 
 
 def _order(fate: Fate) -> int:

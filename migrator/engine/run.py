@@ -152,6 +152,8 @@ class _StageRun:
         self.stage.step.apply(action, work)
         work.close()
         store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
+        if subject.key in self.walk.given_up:  # by another of its actions; keeping this one struck the trouble from the store
+            self._subject_given_up(subject, self.walk.given_up[subject.key])
         self.desk.tell(ActionEnded(row.step, subject.key, action, Status.DONE))
 
     def _action_given_up(self, subject: Subject, action: Action, row: ActionRow, error: MigratorError) -> None:
@@ -159,8 +161,9 @@ class _StageRun:
         if error.stops >= Stops.SUBJECT:
             self.walk.give_up_subject(subject, error)
             self._subject_given_up(subject, error)
-            wide = error.stops >= Stops.ENDPOINT
-            self.walk.crew.drop(lambda job: wide or job.subject == subject.key)
+        if error.stops is Stops.SUBJECT:  # what stops more is met by each waiting job itself
+            for job in self.walk.crew.drop(lambda job: job.subject == subject.key):
+                job.failed(job, error)
 
     def _failed(self, subject: Subject, action: Action, ledger_key: str, error: MigratorError) -> None:
         self.desk.store.progressed(

@@ -17,7 +17,7 @@ from migrator.engine.patience import pause
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage
 from migrator.engine.stop import Stop
-from migrator.errors import Interrupted, MigratorError, Stops
+from migrator.errors import Interrupted, MigratorError, Stops, Unreachable
 
 Planned = Callable[[Job, int, Subject, Sequence[Action]], None]
 GaveUp = Callable[[Job, MigratorError], None]
@@ -35,7 +35,7 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Walk:
-    """One stage being walked. `codes` collects the error codes met."""
+    """One stage being walked. `codes` collects the error codes met, `given_up` why a subject goes no further, by its key."""
 
     programme: Programme
     stage: Stage
@@ -45,6 +45,7 @@ class Walk:
     codes: set[str] = field(default_factory=set)
     troubles: list[tuple[Subject, MigratorError]] = field(default_factory=list)
     crew: Crew = field(init=False)
+    given_up: dict[str, MigratorError] = field(default_factory=dict)
     _down: MigratorError | None = None
 
     def __post_init__(self) -> None:
@@ -57,12 +58,18 @@ class Walk:
     def job(
         self, name: str, subject: Subject, needs: Action | Subject, run: Callable[[Job], None], gave_up: GaveUp
     ) -> Job:
-        """A job of this stage that is tried again as its errors ask for."""
+        """A job of this stage that is tried again as its errors ask for, and given up untried once the endpoint is."""
+
+        def unless_down(job: Job) -> None:
+            if self._down is not None:
+                raise self._down
+            run(job)
+
         return Job(
             name=name,
             subject=subject.key,
             needs=self.lanes.keys(self.stage.kind, self.stage.opener, needs.lanes),
-            run=run,
+            run=unless_down,
             failed=lambda job, error: self._after(job, error, gave_up),
         )
 
@@ -72,8 +79,6 @@ class Walk:
         for number, subject in enumerate(self.stage.step.subjects(read)):
 
             def plan(job: Job, subject: Subject = subject, number: int = number) -> None:
-                if self._down is not None:
-                    raise self._down
                 planned(job, number, subject, tuple(self.stage.step.plan(subject, read)))
 
             def give_up(_: Job, error: MigratorError, subject: Subject = subject) -> None:
@@ -83,7 +88,10 @@ class Walk:
             yield self.job(f"plan {subject.key}", subject, subject, plan, give_up)
 
     def give_up_subject(self, subject: Subject, error: MigratorError) -> None:
-        """Tell that a subject goes no further, and remember why."""
+        """Tell, once, that a subject goes no further, and remember why."""
+        if subject.key in self.given_up:
+            return
+        self.given_up[subject.key] = error
         self.troubles.append((subject, error))
         self.around.tell(SubjectFailed(self.stage.name, subject, error.code, str(error), error.remedy))
 
@@ -103,11 +111,14 @@ class Walk:
                 chance=self.around.chance,
             )
             if seconds is not None:
+                if isinstance(error, Unreachable) and not self._reached():
+                    self.crew.hold(seconds)
                 self.around.tell(Waiting(self.stage.name, job.name, seconds, str(error)))
                 return seconds
         self.codes.add(error.code)
-        if error.stops is Stops.ENDPOINT:
+        if error.stops is Stops.ENDPOINT and self._down is None:
             self._down = error
+            self.crew.hurry()
         gave_up(job, error)
         return None
 

@@ -54,7 +54,8 @@ def _between_servers(programs: Path, folder: Path) -> int:
     servers: dict[str, ground.Server] = {}
     try:
         for name in dovecot.SHAPES:
-            servers[name] = dovecot.start(name, folder, users, dovecot.Options())
+            # The new host has its own folders for sent mail and the like, in its own language.
+            servers[name] = dovecot.start(name, folder, users, dovecot.Options(auto_folders=name == "dovecot-slash"))
             ground.write_down(folder, servers)
             print(f"{name} answers on {servers[name].host}:{servers[name].port}")
         source, target = servers["dovecot-inbox"], servers["dovecot-slash"]

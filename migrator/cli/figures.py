@@ -1,0 +1,74 @@
+"""How numbers, sizes, spans of time and moments are written, everywhere the same.
+
+Sizes count in steps of 1024, as the plan's `50MB` does.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+STEP = 1024
+UNITS = ("KB", "MB", "GB", "TB", "PB")
+WHOLE_FROM = 100  # from here a decimal says nothing more
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def count(number: int) -> str:
+    """1204331 -> 1,204,331."""
+    return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """1 folder, 1,204 folders."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def size(number: float | None) -> str:
+    """2040109466 -> 1.9 GB; an unknown size is "size unknown"."""
+    if number is None:
+        return "size unknown"
+    if number < STEP:
+        return counted(int(number), "byte", "bytes")
+    value = float(number)
+    unit = next(reversed(UNITS))
+    for larger in UNITS:
+        value /= STEP
+        # 1023.96 KB would be rounded to 1,024 KB, which is 1 MB.
+        if round(value) < STEP:
+            unit = larger
+            break
+    if value >= WHOLE_FROM:
+        return f"{value:,.0f} {unit}"
+    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def duration(seconds: float) -> str:
+    """45 s, 3 min 12 s, 2 h 05 min, 3 days 4 h."""
+    whole = max(0, round(seconds))
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE:02} min"
+    return f"{counted(whole // DAY, 'day', 'days')} {whole % DAY // HOUR} h"
+
+
+def moment(when: datetime, zone: tzinfo | None = None) -> str:
+    """2026-11-22 02:14 UTC, in the zone given or this machine's."""
+    local = when.astimezone(zone)
+    return f"{local:%Y-%m-%d %H:%M} {local:%Z}".strip()
+
+
+def moment_since(when: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """Only the clock (02:14) for what happened within the last twelve hours, else the whole moment."""
+    if timedelta() <= now - when < timedelta(hours=12):
+        return f"{when.astimezone(zone):%H:%M}"
+    return moment(when, zone)
+
+
+def now() -> datetime:
+    """This moment, aware, UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,216 @@
+"""`migrator preview`: what a run would do, as a list. Nothing here can write: the sessions it opens cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from migrator.cli.console import Console, state_of
+from migrator.cli.options import AsJson, PlanFile, State, Verbose
+
+if TYPE_CHECKING:
+    from migrator.cli.nouns import Nouns
+    from migrator.engine.contract import Action, Subject
+    from migrator.engine.ledger import Store
+    from migrator.engine.preview import Preview, StagePreview
+
+RENAMED = " -> "  # an action whose label holds it gives its thing another name
+LEGEND = "+ create   ~ change   > copy   - remove   = nothing to do   ! by hand"
+
+
+def preview(
+    context: typer.Context,
+    plan: PlanFile,
+    state: State = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 8 if a run would change something.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Show what a run would do, without doing it: every folder with counts and sizes, name changes, refusals foreseen, time.
+
+    Logs in to both sides and reads; writes to neither, and keeps nothing. What earlier runs did is taken off.
+
+    Exit codes: 0 shown, 2 the plan is wrong, 4 a login was refused, 5 a server did not answer, 8 changes are pending (with
+    --exit-code).
+    """
+    return show(Console.of(context, verbose), plan, state, as_json=as_json, tell_changes=exit_code)
+
+
+def show(console: Console, plan: Path, state: str | None, *, as_json: bool, tell_changes: bool) -> int:
+    """Make the preview and print it; answers the exit code."""
+    from migrator.cli.exits import Exit
+    from migrator.cli.outcome import exit_of_codes
+    from migrator.cli.progress import Progress, watching
+    from migrator.cli.ready import kinds_of, plan_of, programme_of
+    from migrator.cli.signals import asking
+    from migrator.engine.preview import preview as make
+    from migrator.engine.stop import Stop
+    from migrator.engine.walk import Surroundings
+
+    programme = programme_of(plan_of(plan, console), console)
+    store = _state_if_there(state_of(plan, state))
+    stop = Stop()
+    try:
+        with (
+            asking(stop, console.screen) as asked,
+            watching(console.screen, Progress(monotonic), as_json=False, kinds=kinds_of(programme)) as tell,
+        ):
+            seen = make(programme, Surroundings(tell, stop), store)
+    finally:
+        if store is not None:
+            store.close()
+    if asked.exit_code is not None:
+        console.screen.say("Stopped before everything was looked at. Nothing was changed.")
+        return asked.exit_code
+    if as_json:
+        console.screen.document(preview_document(seen))
+    else:
+        print_preview(console, seen)
+    return exit_of_codes(seen.codes) or (Exit.CHANGES if tell_changes and seen.changes else Exit.DONE)
+
+
+def _state_if_there(where: str | Path) -> Store | None:
+    """What earlier runs know, None before the first. A preview creates nothing, so it does not open what is not there."""
+    from migrator.state.store import open_for_questions
+
+    if isinstance(where, Path) and not where.exists():
+        return None
+    return open_for_questions(where)
+
+
+def print_preview(console: Console, seen: Preview) -> None:
+    """The whole list, then the summary."""
+    screen = console.screen
+    screen.answer(LEGEND)
+    for stage in seen.stages:
+        for line in _stage_lines(stage):
+            screen.answer(line)
+    screen.answer()
+    for line in summary(seen):
+        screen.answer(line)
+    screen.answer("Nothing was changed.")
+
+
+def preview_document(seen: Preview) -> dict[str, Any]:
+    """The preview for programs: stages, in them subjects, in them actions; and the sums."""
+    from migrator.cli.documents import document
+
+    return {
+        "changes": seen.changes,
+        "seconds": seen.seconds,
+        "sums": document(_sums(seen)),
+        "stages": [
+            {
+                "name": stage.name,
+                "kind": stage.kind,
+                "route": stage.route,
+                "subjects": [
+                    {"key": subject.key, "label": subject.label, "actions": document(actions)}
+                    for subject, actions in _by_subject(stage)
+                ],
+                "findings": document(stage.findings),
+                "troubles": [
+                    {"subject": subject.key, "label": subject.label, **document(error)}
+                    for subject, error in stage.troubles
+                ],
+            }
+            for stage in seen.stages
+        ],
+    }
+
+
+def summary(seen: Preview) -> list[str]:
+    """Mailboxes, folders, messages, bytes; what will be refused or renamed; how long it may take."""
+    from migrator.cli import figures
+    from migrator.cli.nouns import nouns_of
+
+    nouns = nouns_of(stage.kind for stage in seen.stages)
+    sums = _sums(seen)
+    held = figures.size(sums["bytes"])
+    amounts = [
+        nouns.subjects(sums["subjects"]),
+        nouns.actions(sums["actions"]),
+        f"{nouns.items(sums['items'])} to move",
+    ]
+    odds = [
+        f"Refusals foreseen: {figures.count(sums['refusals'])}.",
+        f"Name changes: {figures.count(sums['name_changes'])}.",
+        f"Left out: {nouns.actions(sums['left_out'])}.",
+    ]
+    lines = [f"{', '.join(amounts)}, {held}.", " ".join(odds)]
+    if sums["given_up"]:
+        lines.append(f"Could not be looked at: {nouns.subjects(sums['given_up'])}.")
+    return [*lines, f"Estimated time: {_time(seen.seconds)}."]
+
+
+def _time(seconds: float | None) -> str:
+    from migrator.cli import figures
+
+    if seconds is None:
+        return "unknown"
+    return "less than a minute" if seconds < figures.MINUTE else f"about {figures.duration(seconds)}"
+
+
+def _sums(seen: Preview) -> dict[str, Any]:
+    from migrator.engine.contract import Verb, Weight
+    from migrator.engine.report import added, prepares
+
+    pairs = [pair for stage in seen.stages for pair in stage.actions]
+    moving = added(action.size for _, action in pairs if action.verb not in {Verb.KEEP, Verb.BY_HAND})
+    noted = [finding for stage in seen.stages for finding in stage.findings]
+    return {
+        "subjects": len({subject.key for subject, _ in pairs}),
+        "actions": sum(not prepares(subject.key, action.key) for subject, action in pairs),
+        "items": moving.items,
+        "bytes": moving.bytes,
+        "refusals": sum(finding.weight >= Weight.WARNING for finding in noted),
+        "name_changes": sum(RENAMED in action.label for _, action in pairs),
+        "left_out": sum("left_out" in action.data for _, action in pairs),
+        "given_up": sum(len(stage.troubles) for stage in seen.stages),
+    }
+
+
+def _by_subject(stage: StagePreview) -> list[tuple[Subject, list[Action]]]:
+    return [
+        (pairs[0][0], [action for _, action in pairs])
+        for pairs in (list(group) for _, group in groupby(stage.actions, key=lambda pair: pair[0].key))
+    ]
+
+
+def _stage_lines(stage: StagePreview) -> list[str]:
+    from migrator.cli.nouns import heading, nouns_of
+    from migrator.cli.summary import finding_lines
+
+    lines = ["", heading(stage.name, stage.kind, stage.route)]
+    for subject, actions in _by_subject(stage):
+        lines += ["", subject.label, *_action_lines(actions, nouns_of([stage.kind]))]
+    if stage.findings:
+        lines += ["", "Foreseen:", *finding_lines(stage.findings)]
+    if stage.troubles:
+        lines += ["", "Could not be looked at:"]
+        lines += [f"  {subject.label}: {error.sentence()}" for subject, error in stage.troubles]
+    return lines
+
+
+def _action_lines(actions: Sequence[Action], nouns: Nouns) -> list[str]:
+    from migrator.cli import figures
+    from migrator.cli.screen import table
+
+    rows = [
+        (
+            action.verb.value,
+            action.label,
+            nouns.items(action.size.items) if action.size.items else "",
+            figures.size(action.size.bytes) if action.size.items else "",
+            action.why,
+        )
+        for action in actions
+    ]
+    return [f"  {line}" for line in table(rows, right=frozenset({2, 3}))]

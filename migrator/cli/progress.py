@@ -1,0 +1,267 @@
+"""From events to what an admin watches: one bar on a terminal, a plain line now and then elsewhere, JSON lines for a program.
+
+`Progress` only counts; `watching` shows it. Both may be told things from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from structlog import get_logger
+
+from migrator.cli import figures
+from migrator.cli.documents import event_document
+from migrator.cli.nouns import Nouns, heading, nouns_of
+from migrator.cli.screen import Bar, Screen
+from migrator.engine.contract import Action, Fate, Size, Verb, Weight
+from migrator.engine.events import (
+    ActionBegan,
+    ActionEnded,
+    BatchRecorded,
+    Event,
+    Narrowed,
+    Noted,
+    RunBegan,
+    StageBegan,
+    SubjectFailed,
+    SubjectPlanned,
+    Tell,
+    Verified,
+    Waiting,
+)
+from migrator.engine.ledger import Claim, Status, Tally
+
+WINDOW = 60.0  # seconds the rate looks back: long enough to be calm, short enough to notice a throttle
+PLAIN_EVERY = 30.0  # seconds between two lines where nobody watches a bar
+BAR_EVERY = 0.5
+NAMED = 3  # subjects named as active; the others are counted
+AT_LENGTH = frozenset({"actions", "claim"})  # parts of events that would fill the log
+QUIETER = 5.0  # seconds; a shorter pause is nobody's business
+
+
+class Progress:
+    """What is planned, what is done, how fast. Sizes are of the steps met so far."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began = clock()
+        self._window: deque[tuple[float, int, int]] = deque()
+        self._labels: dict[str, str] = {}
+        self._working: dict[str, int] = {}
+        self._done: dict[tuple[str, str], Size] = {}  # of the actions in hand only
+        self._whole_items = self._whole_bytes = 0
+        self._items = self._bytes = 0
+        self._bytes_known = True
+        self._left_behind = 0
+        self._verifying = False
+        self._compared = self._to_compare = 0
+        self._nouns = Nouns()
+
+    def heard(self, event: Event) -> None:
+        """Count an event in."""
+        with self._lock:
+            match event:
+                case StageBegan():
+                    self._nouns = nouns_of([event.kind])
+                    self._verifying = event.verifies
+                case SubjectPlanned():
+                    self._labels[event.subject.key] = event.subject.label
+                    for action in event.actions:
+                        self._plan(action)
+                case ActionBegan():
+                    self._working[event.subject] = self._working.get(event.subject, 0) + 1
+                case BatchRecorded():
+                    self._record(event)
+                case ActionEnded():
+                    self._end(event)
+                case Verified():
+                    self._compared += event.items
+
+    def line(self) -> str:
+        """45%, 1,204 of 2,300 messages, 1.2 GB of 2.9 GB, 12.1 MB/s, 3 min 12 s left, alice@example.com, 2 left behind."""
+        with self._lock:
+            done, whole = self._measured()
+            share = f"{100 * done // whole}%" if whole else ""
+            moved = f"{figures.size(self._bytes)} of {figures.size(self._whole_bytes)}"
+            sizes = moved if self._bytes_known and not self._verifying else ""
+            left = f"{figures.count(self._left_behind)} left behind" if self._left_behind else ""
+            return ", ".join(
+                part for part in (share, self._amounts(), sizes, *self._pace(), self._active(), left) if part
+            )
+
+    def show(self, bar: Bar) -> None:
+        """Draw the bar."""
+        with self._lock:
+            done, whole = self._measured()
+            words = ", ".join(part for part in (self._amounts(), *self._pace(), self._active()) if part)
+        bar.show(done, whole, words)
+
+    def _plan(self, action: Action) -> None:
+        if self._verifying:
+            self._to_compare += action.total.items
+            return
+        if action.verb in {Verb.KEEP, Verb.BY_HAND}:
+            return
+        self._whole_items += action.size.items
+        self._whole_bytes += action.size.bytes or 0
+        self._bytes_known = self._bytes_known and not (action.size.bytes is None and action.size.items)
+
+    def _record(self, event: BatchRecorded) -> None:
+        items = sum(size.items for size in event.by_fate.values())
+        volume = sum(size.bytes or 0 for size in event.by_fate.values())
+        self._left_behind += event.by_fate.get(Fate.LEFT_BEHIND, Size()).items
+        self._advance((event.step, event.action.key), event.action.size, items, volume)
+
+    def _end(self, event: ActionEnded) -> None:
+        working = self._working.get(event.subject, 0) - 1
+        if working > 0:
+            self._working[event.subject] = working
+        else:
+            self._working.pop(event.subject, None)
+        if event.status in {Status.DONE, Status.KEPT} and event.action.verb not in {Verb.KEEP, Verb.BY_HAND}:
+            # Less may have been there than planning thought; the bar still has to reach its end.
+            size = event.action.size
+            self._advance((event.step, event.action.key), size, size.items, size.bytes or 0)
+            self._done.pop((event.step, event.action.key), None)
+
+    def _advance(self, which: tuple[str, str], size: Size, items: int, volume: int) -> None:
+        # What was found or skipped may not have been planned as work, so no action counts for more than its plan.
+        before = self._done.get(which, Size(0, 0))
+        done = Size(min(size.items, before.items + items), min(size.bytes or 0, (before.bytes or 0) + volume))
+        self._done[which] = done
+        self._items += done.items - before.items
+        self._bytes += (done.bytes or 0) - (before.bytes or 0)
+        self._window.append((self._clock(), self._items, self._bytes))
+        while self._window and self._clock() - self._window[0][0] > WINDOW:
+            self._window.popleft()
+
+    def _amounts(self) -> str:
+        if self._verifying:
+            return f"{figures.count(self._compared)} of {self._nouns.items(self._to_compare)} compared"
+        return f"{figures.count(self._items)} of {self._nouns.items(self._whole_items)}"
+
+    def _measured(self) -> tuple[int, int]:
+        if self._verifying:
+            return self._compared, self._to_compare
+        if self._bytes_known and self._whole_bytes:
+            return self._bytes, self._whole_bytes
+        return self._items, self._whole_items
+
+    def _pace(self) -> tuple[str, ...]:
+        if self._verifying or not self._window:
+            return ()
+        since, items, volume = self._window[0] if len(self._window) > 1 else (self._began, 0, 0)
+        span = self._clock() - since
+        by_bytes = self._bytes_known and self._whole_bytes > 0
+        made = self._bytes - volume if by_bytes else self._items - items
+        if span <= 0 or made <= 0:
+            return ()
+        rate = made / span
+        done, whole = self._measured()
+        speed = f"{figures.size(rate)}/s" if by_bytes else f"{figures.count(round(rate))}/s"
+        return (speed, f"{figures.duration((whole - done) / rate)} left") if whole > done else (speed,)
+
+    def _active(self) -> str:
+        names = [self._labels.get(subject, subject) for subject in self._working]
+        more = f"+{len(names) - NAMED}" if len(names) > NAMED else ""
+        return " ".join(part for part in (", ".join(names[:NAMED]), more) if part)
+
+
+def aside(event: Event) -> str:
+    """What an admin should read at once, "" if the event is no such thing: a failure, a long pause, a narrowed endpoint."""
+    line = ""
+    match event:
+        case StageBegan():
+            line = heading(event.step, "verifying" if event.verifies else event.kind, event.route)
+        case SubjectFailed():
+            line = f"{event.subject.label}: {event.text} {event.remedy}"
+        case ActionEnded(status=Status.FAILED):
+            line = f"{event.action.label}: {event.text} {event.remedy}"
+        case Waiting() if event.seconds >= QUIETER:
+            line = f"{event.about}: {event.text} Trying again in {figures.duration(event.seconds)}."
+        case Narrowed():
+            held = figures.counted(event.width, "connection", "connections")
+            line = f"{event.endpoint} takes fewer connections than planned; going on with {held}."
+        case Noted() if event.finding.weight >= Weight.WARNING:
+            line = f"{event.finding.about}: {event.finding.text} {event.finding.remedy}"
+    return line.rstrip()
+
+
+def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:
+    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages, stopped by SIGKILL 02:14. None where nothing is resumed."""
+    earlier = claim.previous
+    if earlier is None or not claim.resumes:
+        return None
+    done = f"{figures.count(tally.actions_done)} of {nouns.actions(tally.actions)} done"
+    when = figures.moment_since(earlier.ended or earlier.last_sign, now)
+    return f"Resuming run {earlier.number}: {done}, {nouns.items(tally.items_arrived)}, stopped by {stopped_by(claim)} {when}"
+
+
+def stopped_by(claim: Claim) -> str:
+    """What ended the earlier run. One without an ending was killed, unless the machine itself went down."""
+    earlier = claim.previous
+    assert earlier is not None
+    if earlier.ending is not None:
+        return earlier.words or "an error"
+    if earlier.holder.host != claim.run.holder.host:
+        return f"its end on {earlier.holder.host}"
+    # A boot may be told with more (a container's namespace) behind a slash; the machine went down only if the first part differs.
+    here, there = (run.holder.boot.partition("/")[0] for run in (claim.run, earlier))
+    return "SIGKILL" if here == there else "power loss or restart"
+
+
+def log_event(log: Any, event: Event) -> None:  # Any: structlog's loggers are what they were configured to be
+    """One line of the log for an event: batches only with -vv, the rest with -v."""
+    told = event_document(event, figures.now())
+    del told["at"]
+    name = told.pop("event")
+    brief = {word: value.get("key", value) if isinstance(value, dict) else value for word, value in told.items()}
+    loud = {word: value for word, value in brief.items() if word not in AT_LENGTH}
+    (log.debug if isinstance(event, BatchRecorded) else log.info)(name, **loud)
+
+
+@contextmanager
+def watching(screen: Screen, progress: Progress, *, as_json: bool, kinds: list[str]) -> Iterator[Tell]:
+    """A teller of events for as long as the work lasts. With `as_json` every event is a line of the answer; else people read
+    along on stderr.
+    """
+    log = get_logger()
+    over = threading.Event()
+    bar = screen.bar()
+
+    def tell(event: Event) -> None:
+        progress.heard(event)
+        log_event(log, event)
+        if as_json:
+            screen.json_line(event_document(event, figures.now()))
+            return
+        if isinstance(event, RunBegan):
+            line = resumed(event.claim, event.tally, nouns_of(kinds), figures.now())
+        else:
+            line = aside(event)
+        if line:
+            screen.say(line)
+
+    def keep_showing() -> None:
+        while not over.wait(BAR_EVERY if screen.is_terminal else PLAIN_EVERY):
+            if screen.is_terminal:
+                progress.show(bar)
+            else:
+                screen.say(progress.line())
+
+    shown = threading.Thread(target=keep_showing, name="progress", daemon=True)
+    if not as_json:
+        shown.start()
+    try:
+        yield tell
+    finally:
+        over.set()
+        if shown.ident is not None:
+            shown.join()
+        screen.close()

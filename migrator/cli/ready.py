@@ -1,0 +1,127 @@
+"""From a plan file to what the engine walks through, and to the state beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from getpass import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from migrator import __version__
+from migrator.cli import figures
+from migrator.cli.console import Console
+from migrator.engine.ledger import Claim, Ending, Store
+from migrator.engine.stage import Programme, Stage
+from migrator.errors import PlanError, StateError
+from migrator.plan.bind import RouteOpener, bind, plan_digest
+from migrator.plan.load import load
+from migrator.plan.model import Plan
+from migrator.registry import REGISTRY
+from migrator.secrets import Secrets
+
+if TYPE_CHECKING:
+    from migrator.cli.log import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWishes:
+    """What a plan says about its report."""
+
+    title: str
+    language: str = "en"
+    folder: Path | None = None
+
+
+class HeardSecrets(Secrets):
+    """Secrets of which the redactor hears as they are read."""
+
+    redactor: Redactor
+
+    def read(self, name: str) -> SecretStr:
+        """As Secrets.read; from then on no output shows the value."""
+        found = super().read(name)
+        self.redactor.learn(found.get_secret_value())
+        return found
+
+
+def plan_of(path: Path, console: Console) -> Plan:
+    """The plan, checked; its warnings are said. Raises PlanMistakes with every mistake."""
+    plan = load(path, REGISTRY)
+    for warning in plan.warnings:
+        console.screen.say(f"{warning}")
+    return plan
+
+
+def programme_of(plan: Plan, console: Console) -> Programme:
+    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal."""
+    secrets = HeardSecrets(
+        plan.written.secrets,
+        folder=plan.folder,
+        environ=os.environ,
+        ask=getpass if sys.stdin.isatty() and sys.stderr.isatty() else None,
+    )
+    secrets.redactor = console.redactor
+    programme = bind(plan, REGISTRY, secrets)
+    console.redactor.learn_when_needed(lambda: _passwords_at_hand(programme))
+    return programme
+
+
+def kinds_of(programme: Programme) -> list[str]:
+    """The rooms a programme passes through."""
+    return [stage.kind for stage in programme.stages if isinstance(stage, Stage)]
+
+
+def claimed(store: Store, plan: Plan, purpose: str, *, take_over: bool) -> Claim:
+    """The lease of the plan. Raises Held, naming the holder, while another run lives, unless it is taken over."""
+    from migrator.state.lease import this_process
+
+    take = store.seize if take_over else store.claim
+    return take(this_process(), figures.now(), plan_digest(plan), __version__, purpose)
+
+
+@contextmanager
+def giving_back(store: Store, claim: Claim) -> Iterator[None]:
+    """The lease is given back if what is inside fails, for then no run begins that would."""
+    try:
+        yield
+    except PlanError as error:
+        from migrator.cli.exits import exit_code_of
+
+        with suppress(StateError):  # what is wrong with the plan says more than that it could not be recorded
+            store.end_run(claim.run.epoch, figures.now(), Ending.FAILED, exit_code_of(error), "a mistake in the plan")
+        raise
+
+
+def report_wishes(path: Path, console: Console) -> ReportWishes:
+    """What the plan says about its report. A plan that has mistakes by now is no reason not to report: that is said, and the
+    report speaks English beside the plan.
+    """
+    try:
+        plan = load(path, REGISTRY)
+    except PlanError as error:
+        console.screen.say(
+            f"{path} cannot be read as a plan any more, so the report does without its wishes: {_first_line(error)}"
+        )
+        return ReportWishes(path.stem)
+    wishes = plan.written.report
+    folder = plan.folder / Path(wishes.folder).expanduser() if wishes.folder else None
+    return ReportWishes(wishes.title or plan.name, wishes.language, folder)
+
+
+def _first_line(error: PlanError) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _passwords_at_hand(programme: Programme) -> Iterator[str]:
+    for stage in programme.stages:
+        if isinstance(stage, Stage) and isinstance(stage.opener, RouteOpener):
+            for reach in stage.opener.ends.values():
+                for known in reach.logins.values():
+                    if known.password is not None:
+                        yield known.password.get_secret_value()

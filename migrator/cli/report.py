@@ -1,0 +1,258 @@
+"""`migrator report`: one HTML file to hand on, the same as JSON for programs and as CSV for a spreadsheet.
+
+The pages are made from the state alone. Names and reasons in them were written by strangers: HTML is escaped without exception,
+and a cell that a spreadsheet would take for a formula is not one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from migrator.cli.console import Console, state_of
+from migrator.cli.options import AsJson, PlanFile, State, Verbose
+
+if TYPE_CHECKING:
+    from migrator.engine.report import Line, Part, Report
+
+HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
+MOST_REASONS = 100
+NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSON file
+FORMULA = re.compile("(^|[;\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much a page tells of single folders: those without anything special, and how many of the others for each mailbox."""
+
+    plain: bool
+    special: int
+
+
+DETAILS = (Detail(plain=True, special=1000), Detail(plain=False, special=1000), Detail(plain=False, special=3))
+
+
+class Language(Enum):
+    """What the page is written in."""
+
+    EN = "en"
+    ES = "es"
+
+
+def report(
+    context: typer.Context,
+    plan: PlanFile,
+    state: State = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder", help="Where to write; by default as the plan says, else beside it.", show_default=False
+        ),
+    ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option(
+            "--language", help="The language of the page; by default as the plan says, else en.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Write plan.report.html, .json and .csv: for every mailbox and folder what was found, copied, normalised, altered and left
+    behind, why and what to do, with sums that add up to the source's own counts. From the state alone; no server is asked.
+
+    The page is one file without script that asks nothing of the network: it can be mailed, printed and read on a phone.
+
+    Exit codes: 0 written, 2 nothing has been run yet or the state cannot be read.
+    """
+    from migrator.cli import figures
+    from migrator.cli.exits import Exit
+    from migrator.cli.ready import report_wishes
+    from migrator.engine.report import report as of
+    from migrator.state.store import open_for_questions
+
+    console = Console.of(context, verbose)
+    wanted = report_wishes(plan, console)
+    store = open_for_questions(state_of(plan, state))
+    try:
+        seen = of(store, figures.now())
+    finally:
+        store.close()
+    spoken = language.value if language else wanted.language
+    place = folder or wanted.folder or plan.parent
+    texts = {
+        "html": page(seen, wanted.title, spoken),
+        "json": json.dumps(report_document(seen), indent=1) + "\n",
+        "csv": spreadsheet(seen),
+    }
+    written = [write(place / f"{plan.stem}.report.{ending}", text) for ending, text in texts.items()]
+    if as_json:
+        console.screen.document({"files": [str(path) for path in written]})
+    else:
+        for path in written:
+            console.screen.answer(str(path))
+    return Exit.DONE
+
+
+def page(seen: Report, title: str, language: str) -> str:
+    """The report as one HTML page, light enough for a mail: a page that grows beyond that tells less of single folders."""
+    html = ""
+    for detail in DETAILS:
+        html = _rendered(seen, title, language, detail)
+        if len(html.encode()) <= HEAVIEST:
+            break
+    return html
+
+
+def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    from migrator import __version__
+    from migrator.cli import figures
+    from migrator.cli.report_words import LANGUAGES
+    from migrator.cli.screen import plain
+    from migrator.cli.summary import reasons_of
+    from migrator.engine.contract import Fate
+    from migrator.engine.ledger import Ending
+
+    words = LANGUAGES[language]
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: plain(value) if type(value) is str else value,
+    )
+    template = environment.from_string(resources.files("migrator.cli").joinpath("report.html.j2").read_text("utf-8"))
+    return template.render(
+        report=seen,
+        t=words,
+        title=f"{words['title']}: {title}" if title else words["title"],
+        language=language,
+        version=__version__,
+        reasons=reasons_of(seen)[:MOST_REASONS],
+        special=[part for part in seen.parts if any(not line.plain for line in part.lines)],
+        detail=detail,
+        n=figures.count,
+        size=figures.size,
+        moment=figures.moment,
+        duration=figures.duration,
+        FATES=list(Fate),
+        COPIED=Fate.COPIED,
+        FOUND=Fate.FOUND,
+        LEFT_BEHIND=Fate.LEFT_BEHIND,
+        NAMED=NAMED_ITEMS,
+        ENDINGS={
+            Ending.DONE: "done",
+            Ending.LEFT_BEHIND: "left_behind_ending",
+            Ending.FAILED: "failed",
+            Ending.INTERRUPTED: "interrupted",
+        },
+    )
+
+
+def report_document(seen: Report) -> dict[str, Any]:
+    """The report for programs, whole."""
+    from migrator.cli.documents import document
+    from migrator.cli.summary import sums_document
+
+    def line_document(line: Line) -> dict[str, Any]:
+        return {**document(line), "sums": sums_document(line.sums)}
+
+    def part_document(part: Part) -> dict[str, Any]:
+        lines = [line_document(line) for line in part.lines]
+        told: Mapping[str, Any] = {
+            "kind": part.kind,
+            "route": part.route,
+            "subject": part.subject,
+            "label": part.label,
+            "finished": part.finished,
+            "troubles": document(part.troubles),
+        }
+        return {**told, "sums": sums_document(part.sums), "lines": lines}
+
+    return {
+        "made": document(seen.made),
+        "finished": seen.finished,
+        "differences": seen.differences,
+        "sums": sums_document(seen.sums),
+        "runs": document(seen.runs),
+        "findings": document(seen.findings),
+        "items_untold": seen.items_untold,
+        "parts": [part_document(part) for part in seen.parts],
+    }
+
+
+def spreadsheet(seen: Report) -> str:
+    """The report as a CSV that a person opens in a spreadsheet: a row for each action, no cell a formula."""
+    from migrator.engine.contract import Fate
+
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
+    fates = [fate.value for fate in Fate]
+    writer.writerow(
+        ["mailbox", "kind", "route", "folder", "status", "at source", *fates, "open", "bytes", "why", "cure"]
+    )
+    for part in seen.parts:
+        for trouble in part.troubles:
+            blank = [""] * (len(fates) + 3)
+            texts = [trouble.label, part.kind, part.route, "", "given-up", *blank, trouble.text, trouble.remedy]
+            writer.writerow([guarded(text) for text in texts])
+        for line in part.lines:
+            if line.prepares and line.plain:
+                continue
+            why, cure = _why_and_cure(line)
+            numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
+            texts = [part.label, part.kind, part.route, line.label, line.status.value]
+            writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
+    return sheet.getvalue()
+
+
+def guarded(cell: str) -> str:
+    """The text of a cell, never a formula, also where a spreadsheet takes semicolons for the borders of cells."""
+    from migrator.cli.screen import plain
+
+    return plain(FORMULA.sub(r"\1'", cell))
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file that only this user can read, whole or not at all; answers its path. Raises PlanError if it cannot be."""
+    from migrator.errors import PlanError
+
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise PlanError(
+            f"{path} could not be written: {error.strerror}.", remedy="Name a folder you may write to with --folder."
+        ) from error
+    return path
+
+
+def _why_and_cure(line: Line) -> tuple[str, str]:
+    reasons = [f"{reason.items} {reason.fate.value}: {reason.note}" for reason in line.reasons if reason.note]
+    cures = dict.fromkeys(reason.cure for reason in line.reasons if reason.cure)
+    findings = [finding.text for finding in line.findings]
+    remedies = dict.fromkeys(finding.remedy for finding in line.findings if finding.remedy)
+    why = [line.why, *reasons, *findings]
+    return "; ".join(text for text in why if text), "; ".join(filter(None, [line.cure, *cures, *remedies]))

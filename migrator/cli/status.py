@@ -1,0 +1,153 @@
+"""`migrator status`: what is done, what is left, what was left behind and why. From the state alone; no server is asked."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from migrator.cli.console import Console, state_of
+from migrator.cli.options import AsJson, PlanFile, State, Verbose
+
+if TYPE_CHECKING:
+    from migrator.engine.ledger import RunRow, Store
+
+REDRAWN_EVERY = 2.0  # seconds
+
+
+def status(
+    context: typer.Context,
+    plan: PlanFile,
+    state: State = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every 2 seconds, until the run ends or Ctrl-C.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Show how far a plan has come: its newest run, every mailbox, what was left behind and why. May be asked during a run.
+
+    Exit codes: 0 shown, 2 nothing has been run yet or the state cannot be read.
+    """
+    from migrator.cli.exits import Exit
+    from migrator.state.store import open_for_questions
+
+    console = Console.of(context, verbose)
+    store = open_for_questions(state_of(plan, state))
+    try:
+        if as_json and not watch:
+            console.screen.document(_document(store))
+            return Exit.DONE
+        goes_on = _show(console, plan, store, as_json=as_json)
+        while watch and goes_on:
+            time.sleep(REDRAWN_EVERY)
+            if not as_json:
+                console.screen.clear()
+            goes_on = _show(console, plan, store, as_json=as_json)
+    finally:
+        store.close()
+    return Exit.DONE
+
+
+def _show(console: Console, plan: Path, store: Store, *, as_json: bool) -> bool:
+    """Show it once; answers whether a run is at work."""
+    if as_json:
+        told = _document(store)
+        console.screen.json_line(told)
+        return bool(told["works"])
+    works = _works(store)
+    for line in _lines(plan, store, works=works):
+        console.screen.answer(line)
+    return works
+
+
+def _works(store: Store) -> bool:
+    from migrator.cli import figures
+    from migrator.state.lease import is_held, process_lives, this_process
+
+    run = store.current()
+    return run is not None and run.ended is None and is_held(run, this_process(), figures.now(), process_lives)
+
+
+def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
+    from migrator.cli import figures, summary
+    from migrator.engine.contract import Fate, Weight
+    from migrator.engine.report import report
+
+    seen = report(store, figures.now())
+    nouns = summary.report_nouns(seen)
+    newest = seen.runs[-1] if seen.runs else None
+    differences = summary.findings(seen, Weight.DIFFERENCE)
+    so_far = (
+        f"{summary.done_of(seen.parts, nouns)} done",
+        f"{nouns.items(seen.sums.arrived)} on the target",
+        f"{figures.count(seen.sums.items(Fate.LEFT_BEHIND))} left behind",
+    )
+    return [
+        run_sentence(newest, works=works) if newest else "Nothing has been run yet.",
+        ", ".join(so_far) + ".",
+        "",
+        *summary.part_rows(seen),
+        "",
+        *summary.sums_by_route(seen),
+        *summary.left_behind(seen),
+        *summary.given_up(seen),
+        *(["Differences found by verifying:", *differences] if differences else []),
+        *([] if works or seen.finished else [f"To go on: migrator run {plan}"]),
+    ]
+
+
+def run_sentence(run: RunRow, *, works: bool) -> str:
+    """Run 8 works since 2026-11-22 02:14 UTC (process 1234 on mail.example.net, last sign 02:20)."""
+    from migrator.cli import figures
+
+    what = "Verification" if run.purpose == "verify" else "Run"
+    began = figures.moment(run.began)
+    sign = figures.moment_since(run.last_sign, figures.now())
+    if works:
+        where = f"process {run.holder.pid} on {run.holder.host}"
+        return f"{what} {run.number} works since {began} ({where}, last sign {sign})."
+    if run.ended is None or run.ending is None:
+        return f"{what} {run.number} began {began} and died without an end, last sign {sign}; nothing is lost."
+    by = f", stopped by {run.words}" if run.words else ""
+    took = figures.duration((run.ended - run.began).total_seconds())
+    return f"{what} {run.number} began {began} and ended after {took}: {ENDINGS[run.ending.value]}{by}."
+
+
+ENDINGS = {
+    "done": "all done",
+    "left-behind": "finished, something was left behind",
+    "failed": "not everything could be done",
+    "interrupted": "interrupted",
+}
+
+
+def _document(store: Store) -> dict[str, Any]:
+    from migrator.cli import figures, summary
+    from migrator.cli.documents import document
+    from migrator.engine.report import report
+
+    seen = report(store, figures.now())
+    return {
+        "run": document(seen.runs[-1]) if seen.runs else None,
+        "works": _works(store),
+        "finished": seen.finished,
+        "tally": document(store.tally()),
+        "sums": summary.sums_document(seen.sums),
+        "subjects": [
+            {
+                "kind": part.kind,
+                "route": part.route,
+                "key": part.subject,
+                "label": part.label,
+                "finished": part.finished,
+                "sums": summary.sums_document(part.sums),
+                "troubles": document(part.troubles),
+            }
+            for part in seen.parts
+        ],
+        "left_behind": document(summary.reasons_of(seen)),
+        "differences": seen.differences,
+    }

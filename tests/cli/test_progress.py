@@ -1,0 +1,190 @@
+"""From events to the line an admin watches, with a clock that only moves when told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from migrator.cli.nouns import nouns_of
+from migrator.cli.progress import Progress, aside, resumed
+from migrator.engine.contract import Action, Fate, Finding, Size, Subject, Verb, Weight
+from migrator.engine.events import (
+    ActionBegan,
+    ActionEnded,
+    BatchRecorded,
+    Narrowed,
+    Noted,
+    StageBegan,
+    SubjectFailed,
+    SubjectPlanned,
+    Verified,
+    Waiting,
+)
+from migrator.engine.ledger import Claim, Ending, Holder, RunRow, Status, Tally
+
+MB = 1024 * 1024
+NIGHT = datetime.now(UTC).replace(microsecond=0)
+INBOX = Action("alice@example.com/INBOX", Verb.COPY, "INBOX", size=Size(100, 100 * MB), total=Size(100, 100 * MB))
+SENT = Action("alice@example.com/Sent", Verb.KEEP, "Sent", size=Size(0, 0), total=Size(50, 50 * MB))
+ALICE = Subject("alice@example.com", "alice@example.com")
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def progress(clock):
+    made = Progress(clock)
+    made.heard(StageBegan("mail", "mail", "old>new"))
+    made.heard(SubjectPlanned("mail", ALICE, (INBOX, SENT)))
+    made.heard(ActionBegan("mail", ALICE.key, INBOX, 1))
+    return made
+
+
+def recorded(items, size, fate=Fate.COPIED):
+    return BatchRecorded("mail", ALICE.key, INBOX, {fate: Size(items, size)})
+
+
+def test_the_line_tells_share_amounts_rate_time_left_and_who_is_being_moved(progress, clock):
+    clock.now += 10
+    progress.heard(recorded(25, 25 * MB))
+
+    assert progress.line() == ("25%, 25 of 100 messages, 25 MB of 100 MB, 2.5 MB/s, 30 s left, alice@example.com")
+
+
+def test_what_was_left_behind_is_told_at_once(progress):
+    progress.heard(recorded(1, MB, Fate.LEFT_BEHIND))
+
+    assert progress.line().endswith("1 left behind")
+
+
+def test_an_action_never_counts_for_more_than_was_planned(progress):
+    progress.heard(recorded(150, 150 * MB, Fate.FOUND))
+
+    assert progress.line().startswith("100%, 100 of 100 messages")
+
+
+def test_an_action_that_ends_counts_as_whole_though_less_was_there(progress):
+    progress.heard(recorded(10, 10 * MB))
+    progress.heard(ActionEnded("mail", ALICE.key, INBOX, Status.DONE))
+
+    line = progress.line()
+
+    assert line.startswith("100%, 100 of 100 messages")
+    assert "alice@example.com" not in line
+
+
+def test_the_rate_forgets_what_is_long_ago(progress, clock):
+    clock.now += 1
+    progress.heard(recorded(50, 50 * MB))
+    clock.now += 600
+    progress.heard(recorded(1, MB))
+    clock.now += 10
+    progress.heard(recorded(1, MB))
+
+    assert "102 KB/s" in progress.line()
+
+
+def test_without_sizes_messages_are_counted(clock):
+    progress = Progress(clock)
+    progress.heard(StageBegan("mail", "mail", "old>new"))
+    unsized = replace(INBOX, size=Size(100, None))
+    progress.heard(SubjectPlanned("mail", ALICE, (unsized,)))
+    clock.now += 10
+    progress.heard(BatchRecorded("mail", ALICE.key, unsized, {Fate.COPIED: Size(50, 5)}))
+
+    assert progress.line() == "50%, 50 of 100 messages, 5/s, 10 s left"
+
+
+def test_only_some_of_many_mailboxes_are_named(progress):
+    for number in range(5):
+        who = f"user{number}@example.com"
+        progress.heard(ActionBegan("mail", who, replace(INBOX, key=f"{who}/INBOX"), 1))
+
+    assert progress.line().endswith("alice@example.com, user0@example.com, user1@example.com +3")
+
+
+def test_a_verification_tells_what_it_has_compared(progress):
+    progress.heard(recorded(100, 100 * MB))
+    progress.heard(ActionEnded("mail", ALICE.key, INBOX, Status.DONE))
+    progress.heard(StageBegan("mail", "mail", "old>new", verifies=True))
+    progress.heard(SubjectPlanned("mail", ALICE, (INBOX, SENT)))
+    progress.heard(Verified("mail", ALICE.key, INBOX, 100, 0))
+
+    assert progress.line() == "66%, 100 of 150 messages compared"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (StageBegan("first-pass", "mail", "old>new"), "first-pass: mail, old -> new"),
+        (
+            SubjectFailed("mail", ALICE, "login-refused", "the old server refused the password.", "Correct it."),
+            "alice@example.com: the old server refused the password. Correct it.",
+        ),
+        (ActionEnded("mail", ALICE.key, INBOX, Status.FAILED, "it is gone.", ""), "INBOX: it is gone."),
+        (ActionEnded("mail", ALICE.key, INBOX, Status.DONE), ""),
+        (Waiting("mail", "INBOX", 30.0, "the line broke."), "INBOX: the line broke. Trying again in 30 s."),
+        (Waiting("mail", "INBOX", 0.5, "the line broke."), ""),
+        (Narrowed("old", 1), "old takes fewer connections than planned; going on with 1 connection."),
+        (Noted("mail", Finding("x", Weight.NOTE, "INBOX", "a note")), ""),
+        (
+            Noted("mail", Finding("x", Weight.DIFFERENCE, "INBOX", "1 is missing.", "Run again.")),
+            "INBOX: 1 is missing. Run again.",
+        ),
+    ],
+)
+def test_what_an_admin_should_read_at_once_is_said_and_nothing_else(event, line):
+    assert aside(event) == line
+
+
+# -- resuming ----------------------------------------------------------------------------------------------------------
+
+TALLY = Tally(actions=500, actions_done=312, items_arrived=1_204_331, bytes_arrived=9, left_behind=0)
+HERE = Holder("mover.example.com", "boot-1/4026", 10, "1")
+
+
+def claim(holder=HERE, ending=None, words=""):
+    earlier = RunRow(7, 7, holder, NIGHT, NIGHT, NIGHT if ending else None, ending, None, words)
+    now = RunRow(8, 8, HERE, NIGHT + timedelta(hours=1), NIGHT + timedelta(hours=1))
+    return Claim(now, earlier, resumes=True)
+
+
+def said(of):
+    return resumed(of, TALLY, nouns_of(["mail"]), NIGHT + timedelta(hours=1))
+
+
+def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
+    clock = f"{NIGHT.astimezone():%H:%M}"
+
+    assert said(claim()) == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages, stopped by SIGKILL {clock}"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "cause"),
+    [
+        (claim(Holder("mover.example.com", "boot-0/4026", 10, "1")), "power loss or restart"),
+        (claim(Holder("mover.example.com", "boot-1/9999", 10, "1")), "SIGKILL"),
+        (claim(Holder("other.example.com", "boot-7/4026", 10, "1")), "its end on other.example.com"),
+        (claim(ending=Ending.INTERRUPTED, words="Ctrl-C"), "Ctrl-C"),
+        (claim(ending=Ending.FAILED), "an error"),
+    ],
+)
+def test_the_cause_of_the_end_is_told_as_far_as_it_can_be_known(earlier, cause):
+    assert f"stopped by {cause} " in said(earlier)
+
+
+def test_a_first_run_resumes_nothing():
+    assert said(Claim(claim().run, None, resumes=False)) is None

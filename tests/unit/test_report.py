@@ -1,0 +1,421 @@
+"""The report of a store filled by hand: its sums, its reasons, its pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from migrator.cli.nouns import nouns_of
+from migrator.cli.report import guarded, page, report_document, spreadsheet, write
+from migrator.cli.report_words import LANGUAGES
+from migrator.cli.summary import left_behind, sums_by_route, sums_sentence
+from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
+from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
+from migrator.engine.report import Line, Part, Reason, Report, Sums, report
+from migrator.errors import PlanError
+from migrator.state.store import open_store, this_process
+
+NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=7)
+
+
+class Filled:
+    """A store in memory and short words to fill it."""
+
+    def __init__(self):
+        self.store = open_store("sqlite://")
+        self.claim = self.store.claim(this_process(), NOON, "digest", "0.1.0")
+        self.epoch = self.claim.run.epoch
+
+    def folder(self, who, name, total, fates=(), step="mail", status=Status.DONE, position=0, verb=Verb.COPY, why=""):
+        key = f"mail/old>new/{who}/{name}"
+        size = Size(total, total * 100)
+        row = ActionRow(
+            ledger_key=key,
+            step=step,
+            subject=who,
+            subject_label=who,
+            key=f"{who}/{name}",
+            verb=verb,
+            label=name,
+            why=why,
+            size=size,
+            total=size,
+            status=status,
+            run=self.epoch,
+            position=position,
+        )
+        self.store.planned(self.epoch, [row])
+        if fates:
+            self.store.record(self.epoch, key, list(fates))
+        return key
+
+    def seen(self):
+        return report(self.store, LATER)
+
+
+@pytest.fixture
+def filled():
+    made = Filled()
+    yield made
+    made.store.close()
+
+
+def copied(*keys):
+    return [Outcome(str(key), Fate.COPIED, ref=str(key), size=100) for key in keys]
+
+
+def left(key, note, cure=""):
+    return Outcome(str(key), Fate.LEFT_BEHIND, size=100, note=note, cure=cure)
+
+
+def test_the_fates_of_a_folder_add_up_to_what_the_source_holds(filled):
+    filled.folder("alice@example.com", "INBOX", 4, [*copied(1, 2, 3), left(4, "too large")])
+
+    line = next(filled.seen().lines)
+
+    assert (line.sums.total.items, line.sums.recorded, line.sums.open) == (4, 4, 0)
+    assert line.sums.adds_up
+
+
+def test_messages_without_a_fate_are_open_and_nothing_adds_up(filled):
+    filled.folder("alice@example.com", "INBOX", 5, copied(1, 2), status=Status.RUNNING)
+
+    seen = filled.seen()
+
+    assert (seen.sums.open, seen.sums.adds_up, seen.finished) == (3, False, False)
+
+
+def test_what_the_source_lost_after_it_was_moved_still_adds_up_and_is_told(filled):
+    filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
+
+    sums = filled.seen().sums
+
+    assert sums.adds_up
+    assert sums.open == -1
+
+
+def test_a_delta_pass_and_the_first_pass_of_one_folder_are_one_line(filled):
+    filled.folder("alice@example.com", "INBOX", 2, copied(1, 2), step="first-pass")
+    filled.folder("alice@example.com", "INBOX", 3, copied(3), step="delta")
+
+    (line,) = filled.seen().lines
+
+    assert set(line.steps) == {"first-pass", "delta"}
+    assert line.sums.items(Fate.COPIED) == 3
+
+
+def test_the_sums_of_a_mailbox_are_those_of_its_folders(filled):
+    filled.folder("alice@example.com", "INBOX", 2, copied(1, 2))
+    filled.folder("alice@example.com", "Sent", 1, copied(1), position=1)
+    filled.folder("bob@example.com", "INBOX", 1, copied(1), position=2)
+
+    seen = filled.seen()
+
+    assert [(part.label, part.sums.total) for part in seen.parts] == [
+        ("alice@example.com", Size(3, 300)),
+        ("bob@example.com", Size(1, 100)),
+    ]
+    assert seen.sums.total == Size(4, 400)
+
+
+def test_one_folder_of_unknown_size_makes_the_sum_unknown():
+    sums = Sums.of([Sums(Size(2, 200)), Sums(Size(1, None))])
+
+    assert sums.total == Size(3, None)
+
+
+def test_an_empty_folder_of_unknown_size_does_not():
+    assert Sums.of([Sums(Size(2, 200)), Sums(Size())]).total == Size(2, 200)
+
+
+def test_a_mailbox_that_could_not_be_planned_is_in_the_report_with_its_cure(filled):
+    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    trouble = SubjectTrouble(
+        "mail",
+        "bob@example.com",
+        "bob@example.com",
+        "login-refused",
+        "the server refused the password.",
+        "Correct it.",
+        1,
+    )
+    filled.store.trouble(filled.epoch, trouble)
+
+    seen = filled.seen()
+    bob = seen.parts[-1]
+
+    assert (bob.label, bob.kind, bob.route, bob.troubles) == ("bob@example.com", "mail", "old>new", (trouble,))
+    assert not seen.finished
+
+
+def test_what_could_not_be_looked_at_is_not_said_to_add_up(filled):
+    filled.store.trouble(
+        filled.epoch, SubjectTrouble("mail", "bob", "bob@example.com", "unreachable", "no answer.", "", 1)
+    )
+
+    seen = filled.seen()
+
+    assert sums_by_route(seen) == ["mail: 1 mailbox could not be looked at, so what is in there is not counted."]
+    assert "class=ok>adds up" not in page(seen, "x", "en")
+
+
+def test_the_commonest_reason_is_told_first_and_counted_over_all_folders(filled):
+    filled.folder(
+        "alice@example.com", "INBOX", 2, [left(1, "larger than 50 MB", "Raise the limit."), left(2, "a virus")]
+    )
+    filled.folder("bob@example.com", "INBOX", 1, [left(1, "larger than 50 MB", "Raise the limit.")], position=1)
+
+    assert left_behind(filled.seen()) == [
+        "Left behind or altered:",
+        "  2  left behind  larger than 50 MB Raise the limit.",
+        "  1  left behind  a virus",
+    ]
+
+
+def test_findings_of_a_verification_stand_beside_their_folder(filled):
+    key = filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    missing = Finding("missing", Weight.DIFFERENCE, "INBOX", "1 message is missing.", "Run again.")
+    filled.store.found(filled.epoch, "mail", key, "verify", [missing])
+
+    seen = filled.seen()
+
+    assert next(seen.lines).findings == (missing,)
+    assert seen.differences == 1
+
+
+def test_an_action_that_only_makes_folders_is_not_counted_as_one(filled):
+    row_key = "mail/old>new/alice@example.com#folders"
+    filled.store.planned(
+        filled.epoch,
+        [
+            ActionRow(
+                row_key,
+                "mail",
+                "alice@example.com",
+                "alice@example.com",
+                "alice@example.com#folders",
+                Verb.CREATE,
+                "folders",
+                "",
+                Size(),
+                Size(),
+                Status.DONE,
+                filled.epoch,
+            )
+        ],
+    )
+
+    assert [line.prepares for line in filled.seen().lines] == [True]
+
+
+def test_the_sums_in_words_name_every_fate_that_occurs():
+    sums = Sums(Size(6, 600), {Fate.COPIED: Size(4, 400), Fate.FOUND: Size(1, 100), Fate.LEFT_BEHIND: Size(1, 100)})
+
+    assert sums_sentence(sums, nouns_of(["mail"])) == (
+        "6 messages at the source: 4 copied, 1 found there, 1 left behind; it adds up."
+    )
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg onload=alert(1)>",
+    "</title><script>1</script>",
+    "<style>*{display:none}",
+    "{{ 7*7 }}",
+    "javascript:alert(1)",
+    "\u202etxt.exe",
+    "\x1b[2J\x9b31m",
+]
+
+
+def hostile_report(filled):
+    for number, name in enumerate(HOSTILE):
+        key = filled.folder(
+            f"{name}@example.com", name, 2, [*copied(1), left(name, name, name)], position=number, why=name
+        )
+        filled.store.found(filled.epoch, "mail", key, "run", [Finding("odd", Weight.WARNING, name, name, name)])
+    filled.store.trouble(filled.epoch, SubjectTrouble("mail", "x", HOSTILE[0], "error", HOSTILE[1], HOSTILE[2], 1))
+    return filled.seen()
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_no_name_or_reason_can_put_a_tag_into_the_page(filled, language):
+    quiet = page(report(filled.store, LATER), "", language)
+    allowed = {tag for tag, _ in parsed(quiet)} | {
+        "li",
+        "ul",
+        "details",
+        "summary",
+        "span",
+        "b",
+        "td",
+        "tr",
+        "svg",
+        "path",
+    }
+
+    tags = parsed(page(hostile_report(filled), HOSTILE[3], language))
+
+    assert {tag for tag, _ in tags} <= allowed
+    assert not [attrs for _, attrs in tags if any(name.startswith("on") or name in {"src", "href"} for name in attrs)]
+
+
+def parsed(html):
+    tags = Tags()
+    tags.feed(html)
+    return tags.tags
+
+
+def test_no_name_can_turn_the_reading_order_or_move_a_cursor_in_the_page(filled):
+    html = page(hostile_report(filled), "x", "en")
+
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]", html)
+
+
+def test_the_page_forbids_scripts_and_asks_nothing_of_the_network(filled):
+    html = page(filled.seen(), "x", "en")
+
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
+    assert "http:" not in html
+    assert "https:" not in html
+    assert "<script" not in html
+
+
+def test_both_languages_have_the_same_words():
+    assert LANGUAGES["en"].keys() == LANGUAGES["es"].keys()
+
+
+def large_report(*, open_everywhere):
+    """500 mailboxes with 20 folders each; one folder in two hundred left something behind."""
+    parts = []
+    for box in range(500):
+        who = f"employee.number{box}@department.example.com"
+        lines = [large_line(who, number, open_everywhere, behind=(box % 10 == number == 0)) for number in range(20)]
+        parts.append(Part("mail", "old>new", who, who, Sums.of(line.sums for line in lines), tuple(lines)))
+    return Report(NOON, Sums.of(part.sums for part in parts), tuple(parts), (), ())
+
+
+def large_line(who, number, open_everywhere, *, behind):
+    name = f"Projects/Customer {number}/2024"
+    arrived = 12_000 if open_everywhere else 12_345 - behind
+    fates = {Fate.COPIED: Size(arrived, 10**9)} | ({Fate.LEFT_BEHIND: Size(1, 10**8)} if behind else {})
+    reasons = (
+        (Reason(Fate.LEFT_BEHIND, "larger than the target takes (50 MB)", "Raise its limit.", 1),) if behind else ()
+    )
+    return Line(
+        ledger_key=f"mail/old>new/{who}/{name}",
+        steps=("mail",),
+        label=name,
+        verb=Verb.COPY,
+        status=Status.RUNNING if open_everywhere else Status.DONE,
+        why="",
+        cure="",
+        sums=Sums(Size(12_345, 10**9), fates),
+        reasons=reasons,
+    )
+
+
+def test_the_page_of_five_hundred_mailboxes_with_twenty_folders_lists_them_all_below_one_mebibyte():
+    html = page(large_report(open_everywhere=False), "example-com", "en")
+
+    assert len(html.encode()) < 1024 * 1024
+    assert html.count("<td>Projects/Customer 7/2024") == 500
+
+
+def test_a_page_that_would_be_too_heavy_tells_less_of_single_folders():
+    html = page(large_report(open_everywhere=True), "example-com", "en")
+
+    assert len(html.encode()) < 1024 * 1024
+    assert html.count("see the CSV and JSON files.") == 500
+
+
+def test_the_page_tells_reason_and_cure_of_what_was_left_behind(filled):
+    filled.folder("alice@example.com", "INBOX", 2, [*copied(1), left("77", "larger than 50 MB", "Raise the limit.")])
+
+    html = page(filled.seen(), "x", "en")
+
+    assert "<td>larger than 50 MB<td>Raise the limit." in html
+    assert "77 (100 bytes)" in html
+
+
+def test_the_page_says_that_a_verification_found_nothing(filled):
+    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    filled.store.end_run(filled.epoch, NOON, Ending.DONE, 0, "")
+    verifying = filled.store.claim(this_process(), LATER, "digest", "0.1.0", "verify")
+    filled.store.end_run(verifying.run.epoch, LATER, Ending.DONE, 0, "")
+
+    assert "nothing differs" in page(filled.seen(), "x", "en")
+
+
+def test_the_document_is_json_with_the_same_sums(filled):
+    filled.folder("alice@example.com", "INBOX", 2, copied(1, 2))
+
+    told = json.loads(json.dumps(report_document(filled.seen())))
+
+    assert told["sums"]["by_fate"]["copied"] == {"items": 2, "bytes": 200}
+    assert told["parts"][0]["lines"][0]["sums"]["adds_up"] is True
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "x;=1+1", "\uff1d1+1", "=cmd|' /C calc'!A0"]
+)
+def test_no_cell_of_the_spreadsheet_is_a_formula(cell):
+    assert not re.search("(^|;)[=+\\-@\uff1d\uff0b\uff0d\uff20\u2409\u240d\u240a]", guarded(cell))
+
+
+def test_an_ordinary_cell_is_left_as_it_is():
+    assert guarded("Clients; Dupont & Söhne -> Archive") == "Clients; Dupont & Söhne -> Archive"
+
+
+def test_the_spreadsheet_has_a_row_for_every_folder_with_its_numbers(filled):
+    filled.folder("alice@example.com", "INBOX", 3, [*copied(1, 2), left(3, "a virus", "Look at it.")])
+
+    (row,) = csv.DictReader(io.StringIO(spreadsheet(filled.seen())))
+
+    assert (row["mailbox"], row["folder"], row["at source"], row["copied"], row["left-behind"], row["open"]) == (
+        "alice@example.com",
+        "INBOX",
+        "3",
+        "2",
+        "1",
+        "0",
+    )
+    assert (row["why"], row["cure"]) == ("1 left-behind: a virus", "Look at it.")
+
+
+def test_a_report_file_is_its_owners_alone_whatever_was_there(tmp_path):
+    path = tmp_path / "plan.report.html"
+    path.write_text("old")
+    path.chmod(0o644)
+
+    write(path, "new")
+
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(PlanError, match=r"absent/plan\.report\.html could not be written"):
+        write(tmp_path / "absent" / "plan.report.html", "x")
