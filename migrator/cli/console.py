@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import typer
 
@@ -18,14 +18,13 @@ class Console:
 
     screen: Screen
     redactor: Redactor = field(default_factory=Redactor)
+    log: Any = None  # Any: structlog's logger, or None where nothing is to be logged
 
     @classmethod
-    def of(cls, context: typer.Context, verbose: int | None = None) -> Console:
-        """The console of a verb's context, with the log set up as loud as asked; None for no log at all."""
+    def of(cls, context: typer.Context, verbose: int = 0) -> Console:
+        """The console of a verb's context, with a log as loud as asked."""
         console = cast("Console", context.obj)  # main() put it there
-        if verbose is not None:
-            set_up(console.screen, verbose, console.redactor)
-        return console
+        return replace(console, log=set_up(console.screen, verbose, console.redactor))
 
 
 def state_of(plan: Path, asked: str | None) -> str | Path:

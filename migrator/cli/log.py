@@ -71,13 +71,19 @@ class Redactor:
         return {key: self.clean(value) if isinstance(value, str) else value for key, value in line.items()}
 
 
-def set_up(screen: Screen, verbose: int, redactor: Redactor) -> None:
-    """From here on structlog speaks on stderr: warnings only, with -v what happens, with -vv every detail."""
+def set_up(
+    screen: Screen, verbose: int, redactor: Redactor
+) -> Any:  # Any: structlog's loggers are what they were configured to be
+    """A logger that speaks on stderr: with -v what happens, with -vv every detail. None without -v: what people must know is said
+    by the verbs, and structlog is slow to import.
+    """
+    if not verbose:
+        return None
     import logging
 
     import structlog
 
-    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    level = logging.INFO if verbose == 1 else logging.DEBUG
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -90,6 +96,7 @@ def set_up(screen: Screen, verbose: int, redactor: Redactor) -> None:
         logger_factory=lambda *_: _Printed(screen),
         cache_logger_on_first_use=False,
     )
+    return structlog.get_logger()
 
 
 class _Printed:

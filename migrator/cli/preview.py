@@ -60,7 +60,7 @@ def show(console: Console, plan: Path, state: str | None, *, as_json: bool, tell
     try:
         with (
             asking(stop, console.screen) as asked,
-            watching(console.screen, Progress(monotonic), as_json=False, kinds=kinds_of(programme)) as tell,
+            watching(console, Progress(monotonic), as_json=False, kinds=kinds_of(programme)) as tell,
         ):
             seen = make(programme, Surroundings(tell, stop), store)
     finally:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from structlog import get_logger
-
 from migrator.cli import figures
+from migrator.cli.console import Console
 from migrator.cli.documents import event_document
 from migrator.cli.nouns import Nouns, heading, nouns_of
-from migrator.cli.screen import Bar, Screen
+from migrator.cli.screen import Bar
 from migrator.engine.contract import Action, Fate, Size, Verb, Weight
 from migrator.engine.events import (
     ActionBegan,
@@ -227,17 +226,16 @@ def log_event(log: Any, event: Event) -> None:  # Any: structlog's loggers are w
 
 
 @contextmanager
-def watching(screen: Screen, progress: Progress, *, as_json: bool, kinds: list[str]) -> Iterator[Tell]:
+def watching(console: Console, progress: Progress, *, as_json: bool, kinds: list[str]) -> Iterator[Tell]:
     """A teller of events for as long as the work lasts. With `as_json` every event is a line of the answer; else people read
     along on stderr.
     """
-    log = get_logger()
-    over = threading.Event()
-    bar = screen.bar()
+    screen = console.screen
 
     def tell(event: Event) -> None:
         progress.heard(event)
-        log_event(log, event)
+        if console.log is not None:
+            log_event(console.log, event)
         if as_json:
             screen.json_line(event_document(event, figures.now()))
             return
@@ -248,6 +246,16 @@ def watching(screen: Screen, progress: Progress, *, as_json: bool, kinds: list[s
         if line:
             screen.say(line)
 
+    with nullcontext() if as_json else _showing(screen, progress):
+        yield tell
+
+
+@contextmanager
+def _showing(screen: Screen, progress: Progress) -> Iterator[None]:
+    """The bar where there is a terminal, else a plain line now and then."""
+    over = threading.Event()
+    bar = screen.bar()
+
     def keep_showing() -> None:
         while not over.wait(BAR_EVERY if screen.is_terminal else PLAIN_EVERY):
             if screen.is_terminal:
@@ -256,12 +264,10 @@ def watching(screen: Screen, progress: Progress, *, as_json: bool, kinds: list[s
                 screen.say(progress.line())
 
     shown = threading.Thread(target=keep_showing, name="progress", daemon=True)
-    if not as_json:
-        shown.start()
+    shown.start()
     try:
-        yield tell
+        yield
     finally:
         over.set()
-        if shown.ident is not None:
-            shown.join()
+        shown.join()
         screen.close()

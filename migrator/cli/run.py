@@ -89,7 +89,7 @@ def _work(console: Console, path: Path, plan: Plan, store: Store, claim: Claim, 
     with asking(stop, screen) as asked:
         with giving_back(store, claim):
             programme = programme_of(plan, console)
-        with watching(screen, Progress(monotonic), as_json=as_json, kinds=kinds_of(programme)) as tell:
+        with watching(console, Progress(monotonic), as_json=as_json, kinds=kinds_of(programme)) as tell:
             result = do(
                 programme,
                 store,

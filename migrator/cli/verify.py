@@ -91,7 +91,7 @@ def _compare(
     with asking(stop, console.screen) as asked:
         with giving_back(store, claim):
             programme = programme_of(plan, console)
-        with watching(console.screen, Progress(monotonic), as_json=as_json, kinds=kinds_of(programme)) as tell:
+        with watching(console, Progress(monotonic), as_json=as_json, kinds=kinds_of(programme)) as tell:
             result = compare(
                 programme,
                 store,

@@ -38,7 +38,7 @@ class Lanes:
         needed: Counter[str] = Counter()
         for lane in lanes:
             endpoint = endpoint_lane(kind, opener, lane.side)
-            account = f"{endpoint}/{lane.account}"
+            account = account_lane(endpoint, lane.account)
             in_all, for_one = opener.connections(lane.side)
             with self._lock:
                 self._widths.setdefault(endpoint, _Width(in_all, in_all))
@@ -90,3 +90,8 @@ class Lanes:
 def endpoint_lane(kind: str, opener: Opener, side: Side) -> str:
     """The name of the lane that every session of this kind to this endpoint shares."""
     return f"{opener.endpoint(side)}/{kind}"
+
+
+def account_lane(endpoint: str, account: str) -> str:
+    """The name of the lane, within an endpoint's, that only the sessions of this account share."""
+    return f"{endpoint}/{account}"

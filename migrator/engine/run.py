@@ -152,7 +152,9 @@ class _StageRun:
         self.stage.step.apply(action, work)
         work.close()
         store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
-        if subject.key in self.walk.given_up:  # by another of its actions; keeping this one struck the trouble from the store
+        if (
+            subject.key in self.walk.given_up
+        ):  # by another of its actions; keeping this one struck the trouble from the store
             self._subject_given_up(subject, self.walk.given_up[subject.key])
         self.desk.tell(ActionEnded(row.step, subject.key, action, Status.DONE))
 

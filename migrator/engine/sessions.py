@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.engine.contract import Side
+from migrator.engine.contract import Lane, Side
 from migrator.engine.events import Narrowed, Tell
-from migrator.engine.lanes import Lanes, endpoint_lane
+from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
 from migrator.engine.stage import Stage
 from migrator.errors import LoginRefused, TooManyConnections
 
@@ -51,14 +51,14 @@ class Sessions:
     @contextmanager
     def reading(self, stage: Stage, side: Side, service: str, account: str) -> Iterator[Any]:
         """A session that cannot write."""
-        key = _Key(endpoint_lane(stage.kind, stage.opener, side), side, account, writes=False)
+        key = self._key(stage, side, account, writes=False)
         with self._use(key, lambda: stage.opener.for_reading(side, service, account)) as session:
             yield session
 
     @contextmanager
     def writing(self, stage: Stage, service: str, account: str) -> Iterator[Any]:
         """A session at the target that can write."""
-        key = _Key(endpoint_lane(stage.kind, stage.opener, Side.TARGET), Side.TARGET, account, writes=True)
+        key = self._key(stage, Side.TARGET, account, writes=True)
         with self._use(key, lambda: stage.opener.for_writing(service, account)) as session:
             yield session
 
@@ -73,11 +73,16 @@ class Sessions:
         for one in idle:
             one.session.close()
 
+    def _key(self, stage: Stage, side: Side, account: str, *, writes: bool) -> _Key:
+        # A step that lists its subjects may open a session before any job has named its lanes.
+        self._lanes.keys(stage.kind, stage.opener, [Lane(side, account)])
+        return _Key(endpoint_lane(stage.kind, stage.opener, side), side, account, writes)
+
     @contextmanager
     def _use(self, key: _Key, open_session: Callable[[], Any]) -> Iterator[Any]:
         session = self._reuse(key)
         if session is None:
-            self._make_room(key.lane)
+            self._make_room(key)
             session = self._open(key, open_session)
         ended_well = False
         try:
@@ -101,15 +106,22 @@ class Sessions:
             one.session.close()
         return found.session if found else None
 
-    def _make_room(self, lane: str) -> None:
-        """Close the longest idle sessions of a lane until a new one fits beside those that jobs hold."""
+    def _make_room(self, key: _Key) -> None:
+        """Close the longest idle sessions, of the account and then of the endpoint, until a new one fits beside those that jobs
+        hold.
+        """
         with self._lock:
-            idle = [one for one in self._idle if one.key.lane == lane]
-            surplus = max(0, len(idle) + self._lanes.busy(lane) - self._lanes.width(lane))
-            leaving = idle[:surplus]
+            beside = [one for one in self._idle if one.key.lane == key.lane]
+            of_account = [one for one in beside if one.key.account == key.account]
+            leaving = of_account[: self._surplus(account_lane(key.lane, key.account), len(of_account))]
+            rest = [one for one in beside if one not in leaving]
+            leaving += rest[: self._surplus(key.lane, len(rest))]
             self._idle = [one for one in self._idle if one not in leaving]
         for one in leaving:
             one.session.close()
+
+    def _surplus(self, lane: str, idle: int) -> int:
+        return max(0, idle + self._lanes.busy(lane) - self._lanes.width(lane))
 
     def _open(self, key: _Key, open_session: Callable[[], Any]) -> Any:
         if refusal := self._refused.get((key.lane, key.account)):

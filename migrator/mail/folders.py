@@ -99,8 +99,8 @@ def plan_folders(
             left_out.append(FolderPlan(folder, None, place.shown, why=why))
         else:
             moving.append(_Moving(folder, place))
-    # At Gmail the root holds no mail; one that does is a folder like any other, and its children stay with it.
-    gmail_stays = any(_in_gmail(each.place) and len(each.place.parts) == 1 for each in moving)
+    # At Gmail the root holds no mail. One that does, or that has a like below it, is somebody's own and keeps its children.
+    gmail_stays = any(_in_gmail(each.place) and all(map(_is_gmail_root, each.place.parts[:2])) for each in moving)
     ground = _Ground(target, target_space, rules.replacement, gmail_stays=gmail_stays)
     choices = _Choosing(ground, sorted(moving, key=_Moving.order), rules, settled).choose()
     plans = _merged(
@@ -282,7 +282,7 @@ class _Ground:
 
     def natural(self, place: _Place) -> _Place:
         """Where a source folder stands here if nobody renames it or a folder above it."""
-        while len(place.parts) > 1 and _in_gmail(place) and not self._has_gmail:
+        if _in_gmail(place) and not self._has_gmail:
             place = replace(place, parts=place.parts[1:])  # all else in Gmail is a label, which stands at the top
         return self.beneath(_INBOX if place.below_inbox else _Place(()), place.parts)
 
@@ -304,7 +304,11 @@ class _Ground:
 
 def _in_gmail(place: _Place) -> bool:
     """Whether a place is Gmail's root of its own folders, or below it."""
-    return bool(place.parts) and not place.below_inbox and place.parts[0].lower() in _GMAIL_ROOTS
+    return bool(place.parts) and not place.below_inbox and _is_gmail_root(place.parts[0])
+
+
+def _is_gmail_root(part: str) -> bool:
+    return part.lower() in _GMAIL_ROOTS
 
 
 def _role(folder: Folder, place: _Place) -> str | None:
@@ -437,7 +441,7 @@ class _Choosing:
                 self._claim(each, _Choice(chosen, self._why(each, chosen)))
             else:
                 crowded.append(each)
-        for each in crowded:
+        for each in sorted(crowded, key=_Moving.order):  # numbers do not depend on what is listed already
             avoided = self._claimed_keys | self._merging.keys()
             place = wanted[each.folder.name]
             raw = self._ground.spelling(_first_free(place, self._ground.space, avoided, self._ground.mark))

@@ -4,14 +4,14 @@ target's own user changed the same message too: then both keep what they marked 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
 from migrator.engine.contract import ARRIVED, Action, Outcome, Work
 from migrator.mail.copying import FolderCopy, item_key
-from migrator.mail.flags import as_mark, from_mark, three_way
-from migrator.mail.model import Header
+from migrator.mail.flags import as_mark, from_mark, three_way, to_send
+from migrator.mail.model import Header, Opened
 
 PORTION = 500
 
@@ -42,7 +42,8 @@ def _follow(action: Action, copy: FolderCopy, work: Work, portion: Sequence[Head
         for header in copy.target.index(copy.target_folder, first=min(changed), last=max(changed))
         if header.uid in changed
     }
-    wanted = {uid: _wanted(changed[uid], headers[changed[uid].key], flags) for uid, flags in there.items()}
+    opened = copy.target.open(copy.target_folder)
+    wanted = {uid: _wanted(changed[uid], headers[changed[uid].key], flags, opened) for uid, flags in there.items()}
     different = {uid: flags for uid, flags in wanted.items() if flags != there[uid] - {"\\Recent"}}
     if different:
         copy.target.set_flags(copy.target_folder, different)
@@ -50,5 +51,10 @@ def _follow(action: Action, copy: FolderCopy, work: Work, portion: Sequence[Head
     return len(different)
 
 
-def _wanted(outcome: Outcome, header: Header, there: frozenset[str]) -> frozenset[str]:
-    return three_way(from_mark(outcome.mark), header.flags, there)
+def _wanted(outcome: Outcome, header: Header, there: frozenset[str], opened: Opened) -> frozenset[str]:
+    """What the target should have. A flag it cannot keep counts on neither side: its absence is nobody's doing."""
+
+    def kept(flags: Iterable[str]) -> frozenset[str]:
+        return to_send(flags, opened.permanent_flags, opened.keywords_allowed)[0]
+
+    return three_way(kept(from_mark(outcome.mark)), kept(header.flags), there)

@@ -158,7 +158,7 @@ class MailStep:
             there = target.folders()
             plans = self._folder_plans(subject, source, target, there, work)
             missing = [plan for plan in plans if plan.target and not plan.exists]
-            made = _create(missing, target, work)
+            made = _create(missing, [folder.name for folder in there], target, work)
             work.remember(
                 {NAME + plan.source.name: made.get(plan.source.name, plan.target) for plan in plans if plan.target}
             )
@@ -348,7 +348,7 @@ def _as_people_read(name: str, space: Namespace) -> str:
     return shown(Folder(name, space.separator), space)
 
 
-def _create(missing: Sequence[FolderPlan], target: MailWriter, work: Work) -> Mapping[str, str]:
+def _create(missing: Sequence[FolderPlan], there: Sequence[str], target: MailWriter, work: Work) -> Mapping[str, str]:
     """Make folders; answers the names at the target by the source's where they had to be repaired. One that cannot be made is
     remembered with the server's words.
     """
@@ -361,7 +361,12 @@ def _create(missing: Sequence[FolderPlan], target: MailWriter, work: Work) -> Ma
         if name not in refused:
             continue
         other = next(
-            (one for one in repairs(name, target.namespace, names.values()) if one not in target.create([one])), None
+            (
+                one
+                for one in repairs(name, target.namespace, [*there, *names.values(), *made.values()])
+                if one not in target.create([one])
+            ),
+            None,
         )
         if other is None:
             words[REFUSED + plan.source.name] = refused[name]

@@ -1,1 +1,1 @@
-"""What the ledger keeps and how: SQLite beside the plan, or any SQLAlchemy URL."""
+"""What the ledger keeps and how: an SQLite file beside the plan, or a PostgreSQL database by its URL."""

@@ -69,9 +69,7 @@ class MortalStore:
     def planned(self, epoch: int, actions: Sequence[ActionRow]) -> None:
         self._write("planned", lambda: self._store.planned(epoch, actions))
 
-    def progressed(
-        self, epoch: int, step: str, ledger_key: str, status: Status, why: str = "", cure: str = ""
-    ) -> None:
+    def progressed(self, epoch: int, step: str, ledger_key: str, status: Status, why: str = "", cure: str = "") -> None:
         self._write("progressed", lambda: self._store.progressed(epoch, step, ledger_key, status, why, cure))
 
     def trouble(self, epoch: int, trouble: SubjectTrouble) -> None:

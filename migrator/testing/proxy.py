@@ -180,6 +180,7 @@ class _Conversation:
         self._opaque = not proxy.watches
         self._tag = b""
         self._word = ""
+        self._number = 0  # how many commands of that word there were on all connections when it began, itself included
         self._inside = False  # the client's command goes on after a literal
         self._waits = False  # and the client asked whether that literal is welcome
         self._doomed = b""  # tag of the APPEND whose answer ends the connection
@@ -240,6 +241,7 @@ class _Conversation:
             self._tag = line.split(maxsplit=1)[0]
             self.commands[self._word] += 1
             self._proxy.commands[self._word] += 1
+            self._number = self._proxy.commands[self._word]
             self._proxy.said.append(without_secrets(line))
         literal = _LITERAL.search(line)
         self._inside = literal is not None
@@ -248,10 +250,9 @@ class _Conversation:
             return
         if self._word in {"STARTTLS", "COMPRESS"}:
             self._opaque = True
-        count = self._proxy.commands[self._word]
-        if self._word == "APPEND" and self._proxy.strikes(CutAppend(count)):
+        if self._word == "APPEND" and self._proxy.strikes(CutAppend(self._number)):
             self._doomed = self._tag
-        if self._proxy.strikes(Stall(self._word, count)):
+        if self._proxy.strikes(Stall(self._word, self._number)):
             self._stalled = True
 
     def _open_literal(self) -> None:
