@@ -38,7 +38,11 @@ def imports(path: Path) -> list[str]:
             found += [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: relative imports hide who knows whom"
-            found += [f"{node.module}.{name.name}" for name in node.names] if node.module in {"migrator"} else [node.module or ""]
+            found += (
+                [f"{node.module}.{name.name}" for name in node.names]
+                if node.module == "migrator"
+                else [node.module or ""]
+            )
     return found
 
 
@@ -59,7 +63,9 @@ def test_a_file_imports_only_what_its_place_in_the_house_allows(path: Path) -> N
         if module == "migrator" or not within(module, "migrator"):
             continue
         name = module.removeprefix("migrator.")
-        allowed = {place, *OURS[place]} | ({f"{room}.{part}" for room in ROOMS for part in ("model", "contract")} if place in ROOMS else set())
+        allowed = {place, *OURS[place]} | (
+            {f"{room}.{part}" for room in ROOMS for part in ("model", "contract")} if place in ROOMS else set()
+        )
         assert any(within(name, one) for one in allowed), f"{path.relative_to(ROOT)} imports {module}"
 
 

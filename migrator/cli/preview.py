@@ -159,8 +159,8 @@ def _time(seconds: float | None) -> str:
 
 
 def _sums(seen: Preview) -> dict[str, Any]:
-    from migrator.engine.contract import Verb, Weight
-    from migrator.engine.report import added, prepares
+    from migrator.engine.contract import Verb, Weight, prepares
+    from migrator.engine.report import added
 
     pairs = [pair for stage in seen.stages for pair in stage.actions]
     moving = added(action.size for _, action in pairs if action.verb not in {Verb.KEEP, Verb.BY_HAND})

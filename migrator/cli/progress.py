@@ -16,7 +16,7 @@ from migrator.cli import figures
 from migrator.cli.console import Console
 from migrator.cli.documents import event_document
 from migrator.cli.nouns import Nouns, heading, nouns_of
-from migrator.cli.screen import Bar
+from migrator.cli.screen import Bar, Screen
 from migrator.engine.contract import Action, Fate, Size, Verb, Weight
 from migrator.engine.events import (
     ActionBegan,

@@ -43,11 +43,10 @@ def sums_sentence(sums: Sums, nouns: Nouns) -> str:
 
 def adding_up(sums: Sums) -> str:
     """Whether the fates add up to the source's count, in words."""
-    if sums.open == 0:
-        return "it adds up"
-    if sums.open > 0:
-        return f"{figures.count(sums.open)} still open"
-    return f"it adds up, with {figures.count(-sums.open)} more that the source no longer lists"
+    words = "it adds up" if sums.adds_up else f"{figures.count(sums.open)} still open"
+    return (
+        f"{words}, with {figures.count(sums.departed)} more that the source no longer lists" if sums.departed else words
+    )
 
 
 def by_route(report: Report) -> Iterator[tuple[str, list[Part]]]:

@@ -97,6 +97,13 @@ class Action:
     data: Mapping[str, str] = field(default_factory=dict)
 
 
+def prepares(subject_key: str, action_key: str) -> bool:
+    """Whether an action only prepares the others of its subject (makes folders) and is not counted among them: by convention its
+    key is the subject's with a `#word`.
+    """
+    return action_key.startswith(f"{subject_key}#")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something an admin should know. `about` is an action's or a subject's key or label."""

@@ -17,6 +17,9 @@ from typing import Protocol
 
 from migrator.engine.contract import Fate, Finding, Intended, Outcome, Size, Verb
 
+DEPARTED = "departed"  # fact of an action: items recorded earlier that the source no longer listed in the newest pass
+VERIFIED = "verified"  # fact of an action: epoch of the run that compared it last
+
 
 class Status(Enum):
     """How an action stands."""
@@ -117,7 +120,9 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts for a progress line or a resume line, over all actions of the newest planning."""
+    """Counts for a progress line or a resume line, over all actions of the newest planning but those that only prepare others.
+    `left_behind` counts altered items too: neither is at the target as it was sent.
+    """
 
     actions: int
     actions_done: int

@@ -10,20 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight
-from migrator.engine.ledger import ActionRow, RunRow, Status, Store, SubjectTrouble
+from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
+from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
 
 NOTHING = Size(0, 0)
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
-VERIFY = "verify"  # under this name the ledger files what verifying found, and the runs that only verified
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The source's count, and what is recorded of it by fate."""
+    """The source's count, and what is recorded of it by fate. `departed` items were recorded once and have left the source since, as
+    the newest pass over it counted.
+    """
 
     total: Size = NOTHING
     by_fate: Mapping[Fate, Size] = field(default_factory=dict)
+    departed: int = 0
 
     @classmethod
     def of(cls, parts: Iterable[Sums]) -> Sums:
@@ -33,6 +35,7 @@ class Sums:
         return cls(
             added(part.total for part in listed),
             {fate: added(part.by_fate.get(fate, NOTHING) for part in listed) for fate in sorted(fates, key=_order)},
+            sum(part.departed for part in listed),
         )
 
     def items(self, *fates: Fate) -> int:
@@ -51,15 +54,13 @@ class Sums:
 
     @property
     def open(self) -> int:
-        """Items of the source of which nothing is recorded; negative when more is recorded than the source held when it was
-        last planned (what was moved and then deleted there, or came in while the folder was being moved).
-        """
-        return self.total.items - self.recorded
+        """Items of the source of which nothing is recorded. Negative would be more records than items: a mistake of ours."""
+        return self.total.items + self.departed - self.recorded
 
     @property
     def adds_up(self) -> bool:
-        """Whether every item the source held has met a fate."""
-        return self.open <= 0
+        """Whether every item the source held has met exactly one fate."""
+        return self.open == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Line:
     reasons: tuple[Reason, ...] = ()
     findings: tuple[Finding, ...] = ()
     items: tuple[NamedItem, ...] = ()
+    verified: int = 0  # epoch of the run that compared it last
     prepares: bool = False  # moves nothing itself, so it is no folder or list to be counted
 
     @property
@@ -160,8 +162,9 @@ class Report:
 
     @property
     def verified(self) -> RunRow | None:
-        """The newest run that only verified, if there was one."""
-        return next((run for run in reversed(self.runs) if run.purpose == VERIFY), None)
+        """The newest run that compared both sides, as a step of its plan or by itself; None if none did."""
+        epoch = max((line.verified for line in self.lines), default=0)
+        return next((run for run in reversed(self.runs) if epoch and run.epoch == epoch), None)
 
     @property
     def finished(self) -> bool:
@@ -204,11 +207,6 @@ def kind_and_route(ledger_key: str) -> tuple[str, str]:
     return kind, rest.partition("/")[0]
 
 
-def prepares(subject_key: str, action_key: str) -> bool:
-    """Whether an action only prepares the others of its subject (makes folders): its key is the subject's with a `#word`."""
-    return action_key.startswith(f"{subject_key}#")
-
-
 def added(sizes: Iterable[Size]) -> Size:
     """The sizes together; the bytes are unknown as soon as one holds items of unknown size."""
     items, total = 0, 0
@@ -247,6 +245,8 @@ def _line(
     items: tuple[NamedItem, ...],
 ) -> Line:
     reasons = (Reason(fate, note, cure, count) for fate, note, cure, count in store.notes(newest.ledger_key))
+    facts = store.remembered(newest.ledger_key)
+    fates = dict(sorted(store.fates(newest.ledger_key).items(), key=lambda pair: _order(pair[0])))
     return Line(
         ledger_key=newest.ledger_key,
         steps=tuple(dict.fromkeys(row.step for row in same)),
@@ -255,10 +255,11 @@ def _line(
         status=newest.status,
         why=newest.why,
         cure=newest.cure,
-        sums=Sums(newest.total, dict(sorted(store.fates(newest.ledger_key).items(), key=lambda pair: _order(pair[0])))),
+        sums=Sums(newest.total, fates, int(facts.get(DEPARTED, "0"))),
         reasons=tuple(sorted(reasons, key=lambda reason: (_order(reason.fate), -reason.items, reason.note))),
         findings=findings,
         items=items,
+        verified=int(facts.get(VERIFIED, "0")),
         prepares=prepares(newest.subject, newest.key),
     )
 

@@ -13,7 +13,7 @@ from migrator.engine.crew import Job
 from migrator.engine.events import ActionBegan, ActionEnded, RunBegan, RunEnded, StageBegan, Stopping, SubjectPlanned
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
-from migrator.engine.ledger import ActionRow, Claim, Ending, Status, Store, SubjectTrouble
+from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.verify import verify_stages
@@ -151,6 +151,8 @@ class _StageRun:
         work = ActionWork(self.stage, subject, action, job, self.desk)
         self.stage.step.apply(action, work)
         work.close()
+        if work.seen is not None:
+            store.remember(epoch, row.ledger_key, {DEPARTED: str(work.departed)})
         store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
         if (
             subject.key in self.walk.given_up

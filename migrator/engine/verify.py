@@ -11,7 +11,7 @@ from migrator.engine.crew import Job
 from migrator.engine.events import Noted, StageBegan, SubjectPlanned, Verified
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
-from migrator.engine.ledger import Claim, Ending, Store
+from migrator.engine.ledger import VERIFIED, Claim, Ending, Store
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.walk import Surroundings, Walk
@@ -96,7 +96,10 @@ class _StageVerification:
         return job
 
     def _compare(self, subject: Subject, action: Action) -> None:
-        self._keep(subject, action, list(self.stage.step.verify(action, self._read(), self.sample)))
+        findings = list(self.stage.step.verify(action, self._read(), self.sample))
+        ledger_key = self.stage.ledger_key(action.key)
+        self.desk.store.remember(self.desk.epoch, ledger_key, {VERIFIED: str(self.desk.epoch)})
+        self._keep(subject, action, findings)
 
     def _keep(self, subject: Subject, action: Action, findings: Sequence[Finding]) -> None:
         self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(action.key), "verify", findings)

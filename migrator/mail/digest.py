@@ -9,12 +9,14 @@ Everything works on pieces of any size, so a message never has to be in memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
 ALTERED = "altered"
 
+_HEADER_END = re.compile(rb"\n\r?\n")
 _LINE_FEEDS = b"\n" * 4096
 
 
@@ -29,13 +31,16 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What of a message servers refuse or rewrite. `bare_lf`, `bare_cr`, `nul` count bytes; `final_newlines` the LF of the very end."""
+    """What of a message servers refuse or rewrite. `bare_lf`, `bare_cr`, `nul` count bytes; `final_newlines` the LF of the very end.
+    `eight_bit_header` may be set for nothing where a blank line falls between two pieces, never left out for nothing.
+    """
 
     size: int
     bare_lf: int
     bare_cr: int
     nul: int
     final_newlines: int
+    eight_bit_header: bool = False
 
     @property
     def empty(self) -> bool:
@@ -50,17 +55,24 @@ class Traits:
     @property
     def odd(self) -> bool:
         """Whether some server would rewrite this message."""
-        return bool(self.bare_lf or self.bare_cr or self.nul or self.empty or self.no_final_newline)
+        return bool(
+            self.bare_lf or self.bare_cr or self.nul or self.empty or self.no_final_newline or self.eight_bit_header
+        )
 
 
 def examine(chunks: Iterable[bytes]) -> tuple[Digests, Traits]:
     """Digests and traits of one message, read once. How it is cut into pieces makes no difference."""
     raw, canonical = sha256(), sha256()
     size = lf = cr = crlf = nul = held = 0  # held: line feeds that are the end of the message unless more comes
-    ends_with_cr = False
+    ends_with_cr = eight_bit = False
+    in_header = True
     for chunk in filter(None, chunks):
         size += len(chunk)
         raw.update(chunk)
+        if in_header:
+            end = _HEADER_END.search(chunk)
+            in_header = end is None
+            eight_bit = eight_bit or not chunk[: end.end() if end else None].isascii()
         plain = chunk.replace(b"\r", b"")
         cr += len(chunk) - len(plain)
         lf += plain.count(b"\n")
@@ -78,7 +90,9 @@ def examine(chunks: Iterable[bytes]) -> tuple[Digests, Traits]:
         canonical.update(text)
         held = len(plain) - len(text)
     digests = Digests(raw.hexdigest(), canonical.hexdigest(), size)
-    return digests, Traits(size, bare_lf=lf - crlf, bare_cr=cr - crlf, nul=nul, final_newlines=held)
+    return digests, Traits(
+        size, bare_lf=lf - crlf, bare_cr=cr - crlf, nul=nul, final_newlines=held, eight_bit_header=eight_bit
+    )
 
 
 def digests(chunks: Iterable[bytes]) -> Digests:

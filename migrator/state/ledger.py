@@ -660,6 +660,7 @@ def _tally(connection: Connection) -> Tally:
                 newest.c.run == actions.c.run,
             ),
         )
+        .where(func.substr(actions.c.key, 1, func.length(actions.c.subject) + 1) != actions.c.subject + "#")  # prepares
         .subquery()
     )
     ended = standing.c.status.in_([Status.DONE, Status.KEPT])
@@ -680,7 +681,7 @@ def _tally(connection: Connection) -> Tally:
         actions_done=int(done),
         items_arrived=sum(size.items for fate, size in by_fate.items() if fate in ARRIVED),
         bytes_arrived=sum(size.bytes or 0 for fate, size in by_fate.items() if fate in ARRIVED),
-        left_behind=by_fate.get(Fate.LEFT_BEHIND, Size()).items,
+        left_behind=sum(by_fate.get(fate, Size()).items for fate in (Fate.LEFT_BEHIND, Fate.ALTERED)),
     )
 
 

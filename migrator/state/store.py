@@ -17,7 +17,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -27,8 +27,7 @@ from migrator.errors import Held, StateError
 from migrator.state.failures import damaged, full, sensible, translated
 from migrator.state.lease import held, is_held, process_lives, this_process
 from migrator.state.ledger import SqlStore, current_run
-from migrator.state.schema import SCHEMA, Schema, bring_up, refuse_newer, revision_of
-from migrator.state.tables import lease, metadata
+from migrator.state.schema import SCHEMA, Schema, bring_up, create, refuse_newer, revision_of
 
 __all__ = ["SqlStore", "open_for_questions", "open_store", "rebuild", "state_beside", "this_process"]
 
@@ -318,6 +317,9 @@ def _bring_up(
     revision = revision_of(name, connection)
     if revision == schema.revision:
         return
+    if revision is None and schema == SCHEMA:
+        create(connection, schema)
+        return
     if revision is not None:
         _refuse_held(connection, now, lives)
         keep()
@@ -411,8 +413,7 @@ def _open_memory(now: Callable[[], datetime], lives: Callable[[Holder], bool]) -
     )
     event.listen(engine, "begin", _begin_immediate)
     with engine.begin() as connection:
-        metadata.create_all(connection, checkfirst=False)
-        connection.execute(insert(lease).values(one=1, epoch=0))
+        create(connection, SCHEMA)
     return SqlStore("the state in memory", engine, engine, now, lives)
 
 

@@ -55,8 +55,8 @@ def _put(box: Path, number: int, size: int, chance: random.Random) -> None:
     ).encode()
     text = chance.randbytes((size - len(head)) // 2 + LINE).hex().encode()
     body = b"\r\n".join(text[start : start + LINE] for start in range(0, size - len(head), LINE + 2)) + b"\r\n"
-    flags = "".join(letter for letter in LETTERS if chance.random() < 0.4)  # noqa: PLR2004
-    keyword = "a" if chance.random() < 0.1 else ""  # noqa: PLR2004
+    flags = "".join(letter for letter in LETTERS if chance.random() < 0.4)
+    keyword = "a" if chance.random() < 0.1 else ""
     path = box / "cur" / f"{1_500_000_000 + number}.M{number}P1.bench,S={len(head + body)}:2,{flags}{keyword}"
     path.write_bytes(head + body)
     when = 1_500_000_000 + number * 3600

@@ -111,15 +111,19 @@ def test_the_log_is_redacted_and_goes_to_stderr_alone(redactor):
     assert 'greeting words="hello ***"' in asides.getvalue()
 
 
-def test_without_verbose_the_log_tells_warnings_only(redactor):
+def test_without_verbose_nothing_is_logged(redactor):
+    assert set_up(Screen(io.StringIO(), io.StringIO()), 0, redactor) is None
+
+
+def test_details_are_logged_with_two_v_only(redactor):
     asides = io.StringIO()
-    set_up(Screen(io.StringIO(), asides), 0, redactor)
+    screen = Screen(io.StringIO(), asides)
 
-    structlog.get_logger().info("detail")
-    structlog.get_logger().warning("trouble")
+    set_up(screen, 1, redactor).debug("detail")
+    assert asides.getvalue() == ""
 
-    assert "detail" not in asides.getvalue()
-    assert "trouble" in asides.getvalue()
+    set_up(screen, 2, redactor).debug("detail")
+    assert "detail" in asides.getvalue()
 
 
 def test_a_bug_is_written_down_privately_without_secrets_or_variables(redactor, tmp_path, monkeypatch):

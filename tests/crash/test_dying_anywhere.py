@@ -115,7 +115,9 @@ def test_dying_at_any_moment_loses_nothing_and_doubles_nothing(name: str) -> Non
         world = die_and_resume(TARGETS[name], at)
         assert world.contents() == expected.contents(), f"after dying at moment {at}"
         assert sum(world.fates().values()) == 12, f"after dying at moment {at}"
-        assert world.fates()[Fate.FOUND] == 0, f"a message of ours was taken for a stranger's after dying at moment {at}"
+        assert world.fates()[Fate.FOUND] == 0, (
+            f"a message of ours was taken for a stranger's after dying at moment {at}"
+        )
         assert world.differences() == [], f"after dying at moment {at}"
 
 

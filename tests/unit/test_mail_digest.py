@@ -91,10 +91,17 @@ def test_a_plain_message_is_not_odd():
         PLAIN + b"bare\n",
         PLAIN + b"a\rb\r\n",
         PLAIN + b"\0\r\n",
+        b"Subject: gr\xfcn\r\n\r\n",
     ],
 )
 def test_what_some_server_rewrites_is_odd(message):
     assert traits([message]).odd
+
+
+def test_eight_bits_count_in_the_header_only():
+    assert traits([b"Subject: gr\xfcn\r\n\r\nbody\r\n"]).eight_bit_header
+    assert not traits([b"Subject: green\r\n\r\ngr\xfcn\r\n"]).eight_bit_header
+    assert traits([b"a: b\n", b"\xe4: c\n\n"]).eight_bit_header
 
 
 def test_an_empty_message_is_empty_and_lacks_no_newline():

@@ -93,12 +93,19 @@ def test_messages_without_a_fate_are_open_and_nothing_adds_up(filled):
 
 
 def test_what_the_source_lost_after_it_was_moved_still_adds_up_and_is_told(filled):
-    filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
+    key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
+    filled.store.remember(filled.epoch, key, {"departed": "1"})
 
     sums = filled.seen().sums
 
     assert sums.adds_up
-    assert sums.open == -1
+    assert sums.departed == 1
+
+
+def test_more_records_than_messages_do_not_add_up(filled):
+    filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
+
+    assert not filled.seen().sums.adds_up
 
 
 def test_a_delta_pass_and_the_first_pass_of_one_folder_are_one_line(filled):
@@ -361,9 +368,10 @@ def test_the_page_tells_reason_and_cure_of_what_was_left_behind(filled):
 
 
 def test_the_page_says_that_a_verification_found_nothing(filled):
-    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    key = filled.folder("alice@example.com", "INBOX", 1, copied(1))
     filled.store.end_run(filled.epoch, NOON, Ending.DONE, 0, "")
     verifying = filled.store.claim(this_process(), LATER, "digest", "0.1.0", "verify")
+    filled.store.remember(verifying.run.epoch, key, {"verified": str(verifying.run.epoch)})
     filled.store.end_run(verifying.run.epoch, LATER, Ending.DONE, 0, "")
 
     assert "nothing differs" in page(filled.seen(), "x", "en")

@@ -457,7 +457,10 @@ class ImapReader:
                 f"the server says: {words}",
                 remedy="The message is larger than the server takes. Raise its limit for the time of the move, or keep the message as a file.",
             )
-        return Refused(f"the server says: {words}")
+        return Refused(
+            f"the server says: {words}",
+            remedy="The target does not take this message as it is. Save it as a file from the old webmail while that is there.",
+        )
 
     # -- arriving
 

@@ -1,6 +1,6 @@
 """The first schema: runs and their lease, actions, items with their sums, intents, facts, findings.
 
-Written out and not taken from `tables.py`, which moves on.
+Written out and not taken from `tables.py`, which moves on. There is no way down: the copy made before an upgrade is the way back.
 """
 
 from __future__ import annotations
@@ -138,8 +138,3 @@ def upgrade() -> None:
         sa.Column("remedy", text, nullable=False),
     )
     op.create_index("findings_of_action", "findings", ["step", "action", "source"])
-
-
-def downgrade() -> None:
-    """There is no way back; the copy made before an upgrade is."""
-    raise NotImplementedError
