@@ -82,5 +82,5 @@ def _found(copy: FolderCopy, header: Header, target_uid: int) -> Outcome:
         Fate.FOUND,
         ref=str(target_uid),
         size=header.size,
-        mark=as_mark(header.flags),
+        mark=as_mark(copy.as_wanted(header).flags),
     )

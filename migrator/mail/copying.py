@@ -20,11 +20,11 @@ from migrator.mail.model import Added, Header, Message, content_of
 from migrator.mail.options import MailOptions
 
 DELETED = "\\Deleted"
-SHARING = "sharing"  # in an action's data: keys, one a line, of earlier actions that fill the same folder of the target
+SHARING = "sharing"  # in an action's data: keys, one a line, of the others that fill the same folder of the target
 
 
 def sharing(action: Action) -> tuple[str, ...]:
-    """The keys of all actions, this one and earlier ones, whose messages stand in this action's target folder."""
+    """The keys of all actions, this one and others, whose messages stand in this action's target folder."""
     return action.key, *filter(None, action.data.get(SHARING, "").split("\n"))
 
 
@@ -100,14 +100,17 @@ class FolderCopy:
             return _nothing_there(key, header)
         if DELETED in header.flags and self.options.deleted == "skip":
             return Outcome(key, Fate.SKIPPED, size=header.size, note="marked as deleted at the source (deleted: skip)")
-        if self.options.deleted == "unmark":
-            header = replace(header, flags=header.flags - {DELETED})
+        header = self.as_wanted(header)
         seen, found = examine(message.content.chunks())
         content = message.content
         if found.bare_lf:  # RFC 3501 wants CRLF in a literal, and some servers insist
             content = content_of(to_crlf(content.chunks()), content.size + found.bare_lf)
         parcel = Parcel(Message(header, content), seen, found)
         return Loaded(key, header.size or seen.size, digest_text(seen), parcel)
+
+    def as_wanted(self, header: Header) -> Header:
+        """A header of the source with the flags that the plan wants at the target."""
+        return replace(header, flags=header.flags - {DELETED}) if self.options.deleted == "unmark" else header
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def follow_flags(action: Action, copy: FolderCopy, work: Work, changed_since: in
 
 
 def _follow(action: Action, copy: FolderCopy, work: Work, portion: Sequence[Header]) -> int:
-    headers = {item_key(copy.uidvalidity, header.uid): header for header in portion}
+    headers = {item_key(copy.uidvalidity, header.uid): copy.as_wanted(header) for header in portion}
     changed = {
         int(outcome.ref): outcome
         for key, outcome in work.settled(action.key, list(headers)).items()

@@ -68,12 +68,13 @@ class MailStep:
         on_target = {folder.name: folder for folder in there}
         making = self._making(subject, account, plans, on_target)
         yield making
-        earlier: dict[str, list[str]] = {}
+        filling: dict[str, list[str]] = {}
+        for plan in plans:
+            if plan.target is not None:
+                filling.setdefault(plan.target, []).append(_folder_key(subject, plan))
         for plan in plans:
             action = self._folder_action(subject, account, plan, on_target.get(plan.target or ""), making, read)
-            if plan.target is not None:
-                action = _in_turn(action, earlier.setdefault(plan.target, []))
-            yield action
+            yield action if plan.target is None else _in_turn(action, filling[plan.target])
 
     def _folder_plans(
         self, subject: Subject, source: MailReader, target: MailReader, there: Sequence[Folder], read: Reading
@@ -121,13 +122,13 @@ class MailStep:
         self, subject: Subject, account: Account, plan: FolderPlan, there: Folder | None, making: Action, read: Reading
     ) -> Action:
         folder = plan.source
-        key = f"{subject.key}/{folder.name}"
+        key = _folder_key(subject, plan)
         total = Size(folder.messages or 0, folder.bytes)
         if plan.target is None:
             return Action(key, Verb.KEEP, plan.shown_source, why=plan.why, data={"left_out": plan.why})
         fates = read.counts(key)
         left = _left(total, fates)
-        verb, why = _decide(folder, there, fates, read.remembered(key))
+        verb, why = _decide(folder, there, fates, read.remembered(key), self.options)
         return Action(
             key=key,
             verb=verb,
@@ -196,12 +197,10 @@ class MailStep:
         self._check_numbering(action, facts, opened, at_target, work)
         work.remember({"uidvalidity": str(opened.uidvalidity), "target_uidvalidity": str(at_target.uidvalidity)})
         work.resolve(copy)
-        arrived = sum(
-            size.items for key in sharing(action) for fate, size in work.counts(key).items() if fate in ARRIVED
-        )
+        arrived = sum(_arrived(work.counts(key)) for key in sharing(action))
         if at_target.messages > arrived:
             adopt(action, copy, work)
-        elif at_target.messages < arrived:
+        if arrived and (at_target.messages < arrived or self.options.on_target_missing == "recopy"):
             self._missing_at_target(action, copy, arrived - at_target.messages, work)
         work.carry(copy, self.limit)
         if "source" in facts:
@@ -318,14 +317,14 @@ def _left(total: Size, fates: Mapping[Fate, Size]) -> Size:
 
 
 def _decide(
-    folder: Folder, there: Folder | None, fates: Mapping[Fate, Size], facts: Mapping[str, str]
+    folder: Folder, there: Folder | None, fates: Mapping[Fate, Size], facts: Mapping[str, str], options: MailOptions
 ) -> tuple[Verb, str]:
     left_behind = fates.get(Fate.LEFT_BEHIND, Size()).items
     if not folder.messages and not fates:
         return Verb.KEEP, "empty"
     known = there is not None and facts.get("target_uidvalidity") == str(there.uidvalidity)
-    if known and facts.get("source") == _stamp(folder) and not left_behind:
-        return (Verb.KEEP, "nothing new") if folder.modseq else (Verb.CHANGE, "nothing new; flags are compared")
+    if there is not None and known and facts.get("source") == _stamp(folder) and not left_behind:
+        return _decide_unchanged(folder, there, fates, options)
     if left_behind:
         return Verb.COPY, f"{left_behind:,} left behind are tried again"
     if there is not None and there.messages and not facts:
@@ -333,15 +332,34 @@ def _decide(
     return Verb.COPY, ""
 
 
-def _in_turn(action: Action, earlier: list[str]) -> Action:
+def _decide_unchanged(
+    folder: Folder, there: Folder, fates: Mapping[Fate, Size], options: MailOptions
+) -> tuple[Verb, str]:
+    """For a folder of the source that is as the last pass left it: the target may not be."""
+    if options.on_target_missing == "recopy":
+        return Verb.CHANGE, "nothing new; what is missing at the target is copied again"
+    if there.messages is not None and there.messages < _arrived(fates):
+        return Verb.CHANGE, "nothing new; messages copied earlier are not at the target any more"
+    return (Verb.KEEP, "nothing new") if folder.modseq else (Verb.CHANGE, "nothing new; flags are compared")
+
+
+def _arrived(fates: Mapping[Fate, Size]) -> int:
+    return sum(size.items for fate, size in fates.items() if fate in ARRIVED)
+
+
+def _folder_key(subject: Subject, plan: FolderPlan) -> str:
+    return f"{subject.key}/{plan.source.name}"
+
+
+def _in_turn(action: Action, filling: Sequence[str]) -> Action:
     """Folders that the plan sends into one target folder go one after the other: two at once would find each other's messages
-    behind their fences.
+    behind their fences. Each knows of all the others, so that none takes their messages for strangers'.
     """
-    beside = tuple(earlier)
-    earlier.append(action.key)
-    if not beside:
+    others = [key for key in filling if key != action.key]
+    if not others:
         return action
-    return replace(action, after=(*action.after, beside[-1]), data={**action.data, SHARING: "\n".join(beside)})
+    earlier = filling[: filling.index(action.key)]
+    return replace(action, after=(*action.after, *earlier), data={**action.data, SHARING: "\n".join(others)})
 
 
 def _as_people_read(name: str, space: Namespace) -> str:

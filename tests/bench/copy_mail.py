@@ -105,10 +105,11 @@ PEERS = {"migrator": migrator_command, "mbsync": mbsync_command}
 
 
 def cost_of(command: Sequence[str], log: Path) -> Cost:
-    """Run a command to its end."""
+    """Run a command to its end, as installed: with its bytecode on disk."""
+    installed = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
         began = time.monotonic()
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=installed)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -181,6 +182,7 @@ def fidelity(place: Place, expected: Counter[tuple[str, str, int]], keyworded: i
 def compare(place: Place, rtt: float, rounds: int, title: str) -> None:
     """Copy and idle pass of both peers, interleaved, and a table of the medians."""
     expected, keyworded = held(place.source_mail), keywords(place.source_mail)
+    assert keyworded, "the bench mailbox should carry keywords"
     size = sum(path.stat().st_size for path in place.source_mail.rglob("cur/*"))
     copies: dict[str, list[Cost]] = {peer: [] for peer in PEERS}
     idles: dict[str, list[Cost]] = {peer: [] for peer in PEERS}

@@ -61,4 +61,4 @@ def _put(box: Path, number: int, size: int, chance: random.Random) -> None:
     path.write_bytes(head + body)
     when = 1_500_000_000 + number * 3600
     os.utime(path, (when, when))
-    (box / "dovecot-keywords").write_text("0 $Forwarded\n")
+    (box / "dovecot-keywords").write_text("0 Urgente\n")

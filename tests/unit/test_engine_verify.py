@@ -1,0 +1,176 @@
+"""Verification: what it finds, what it counts, and that it leaves everything but its findings as it was."""
+
+from dataclasses import replace
+
+import pytest
+
+from migrator.engine.contract import Side, Weight
+from migrator.engine.events import Noted, StageBegan, Verified
+from migrator.engine.ledger import Ending
+from migrator.engine.stage import Verification
+from migrator.testing.toy_room import Drop, Shelf, stage_between
+from migrator.testing.trial import Trial
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+
+
+def moved() -> tuple[Shelf, Shelf, Trial]:
+    source, target = Shelf("old"), Shelf("new")
+    for person in (ALICE, BOB):
+        source.fill(person, "nouns", "house", "garden", "tree", "house")
+        source.fill(person, "verbs", "go")
+    trial = Trial([stage_between(source, target, ALICE, BOB)])
+    trial.run()
+    return source, target, trial
+
+
+def test_two_equal_sides_have_no_differences() -> None:
+    _, _, trial = moved()
+    result = trial.verify()
+    assert (result.actions, result.items, result.differences) == (6, 10, 0)
+    assert trial.findings("verify") == []
+
+
+def test_a_word_that_was_taken_away_is_found() -> None:
+    _, target, trial = moved()
+    target.take_away(ALICE, "nouns", "tree")
+    assert trial.verify().differences == 1
+    [finding] = trial.findings("verify")
+    assert (finding.code, finding.weight, finding.about) == ("missing", Weight.DIFFERENCE, f"{ALICE}/nouns")
+
+
+def test_a_word_that_came_later_is_found() -> None:
+    source, _, trial = moved()
+    source.fill(BOB, "verbs", "come")
+    trial.verify()
+    assert [finding.code for finding in trial.findings("verify")] == ["not-copied"]
+
+
+def test_a_word_that_was_changed_is_found() -> None:
+    _, target, trial = moved()
+    change(target, ALICE, "nouns", "tree", "treason")
+    trial.verify()
+    assert [finding.code for finding in trial.findings("verify")] == ["content"]
+
+
+def change(shelf: Shelf, person: str, box: str, before: str, after: str) -> None:
+    words = shelf.words_of(person, box)
+    words.update({number: after for number, text in words.items() if text == before})
+
+
+def test_a_sample_of_nothing_reads_no_content() -> None:
+    _, target, trial = moved()
+    change(target, ALICE, "nouns", "tree", "treason")
+    assert trial.verify(sample=0).differences == 0
+
+
+def test_differences_are_told_and_counted_for_each_action() -> None:
+    _, target, trial = moved()
+    target.take_away(ALICE, "nouns", "tree")
+    trial.verify()
+    assert {event.action.key: event.differences for event in trial.told(Verified) if event.differences} == {
+        f"{ALICE}/nouns": 1
+    }
+    assert [event.finding.code for event in trial.told(Noted)] == ["missing"]
+
+
+def test_findings_replace_those_of_the_verification_before() -> None:
+    _, target, trial = moved()
+    target.take_away(ALICE, "nouns", "tree")
+    trial.verify()
+    trial.verify()
+    assert len(trial.findings("verify")) == 1
+
+
+def test_findings_go_when_there_is_no_difference_any_more() -> None:
+    source, _, trial = moved()
+    source.fill(BOB, "verbs", "come")
+    trial.verify()
+    source.take_away(BOB, "verbs", "come")
+    trial.verify()
+    assert trial.findings("verify") == []
+
+
+def test_the_findings_of_the_run_stay() -> None:
+    _, _, trial = moved()
+    before = trial.findings("run")
+    trial.verify()
+    assert {finding.code for finding in before} == {"made"}
+    assert trial.findings("run") == before
+
+
+def test_verifying_writes_nothing_to_either_side() -> None:
+    _, target, trial = moved()
+    before, opened = list(target.writes), target.opened_for_writing
+    trial.verify()
+    assert (target.writes, target.opened_for_writing) == (before, opened)
+
+
+def test_verifying_changes_no_outcome() -> None:
+    _, target, trial = moved()
+    target.take_away(ALICE, "nouns", "tree")
+    before = trial.fates()
+    trial.verify()
+    assert trial.fates() == before
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_person_who_cannot_be_compared_is_a_difference(side: Side) -> None:
+    source, target, trial = moved()
+    (source if side is Side.SOURCE else target).refused_people.add(ALICE)
+    result = trial.verify()
+    assert (result.differences, result.codes) == (1, {"login-refused"})
+    assert [(finding.code, finding.about) for finding in trial.findings("verify")] == [("not-compared", ALICE)]
+
+
+def test_a_box_that_cannot_be_compared_is_a_difference_and_the_others_are_compared() -> None:
+    _, target, trial = moved()
+    del target._boxes[ALICE]["verbs"]
+    target.take_away(BOB, "nouns", "tree")
+    trial.verify()
+    assert sorted((finding.code, finding.about) for finding in trial.findings("verify")) == [
+        ("missing", f"{BOB}/nouns"),
+        ("not-compared", "verbs"),
+    ]
+
+
+def test_a_broken_line_is_no_difference() -> None:
+    _, target, trial = moved()
+    target.drops += [Drop("index", target.calls["index"] + at) for at in (1, 3)]
+    assert trial.verify().differences == 0
+
+
+def test_two_steps_of_one_kind_and_route_are_compared_once() -> None:
+    _, _, trial = moved()
+    first = trial.stages[0]
+    again = Trial([first, replace(first, name="delta")], store=trial.store)
+    assert again.verify().actions == 6
+    assert [event.step for event in again.told(StageBegan)] == ["delta"]
+
+
+def test_a_verification_within_a_plan_compares_the_steps_before_it() -> None:
+    source, _, _ = moved()
+    fresh = Shelf("fresh")
+    stage = stage_between(source, fresh, ALICE, BOB)
+    trial = Trial([stage, Verification("verify")])
+    fresh.after_write = lambda what: fresh.take_away(ALICE, "verbs", "go") if what == f"put {ALICE} verbs 1" else None
+    result = trial.run()
+    assert result.differences == 1
+    assert [finding.code for finding in trial.findings("verify")] == ["missing"]
+
+
+def test_a_verification_gives_the_lease_back() -> None:
+    _, _, trial = moved()
+    trial.verify()
+    assert trial.store.current() is None
+    assert [(row.purpose, row.ending) for row in trial.store.runs()] == [
+        ("run", Ending.DONE),
+        ("verify", Ending.DONE),
+    ]
+
+
+def test_a_verification_that_was_stopped_says_so() -> None:
+    _, _, trial = moved()
+    trial.stop.ask("Ctrl-C")
+    trial.verify()
+    assert (trial.store.runs()[-1].ending, trial.store.runs()[-1].words) == (Ending.INTERRUPTED, "Ctrl-C")
