@@ -35,6 +35,10 @@ class Job:
     waited: float = 0.0
     strikes: Counter[str] = field(default_factory=Counter)
     tried: set[str] = field(default_factory=set)
+    lanes: frozenset[tuple[str, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lanes = frozenset(self.needs.items())
 
 
 class Crew:
@@ -61,7 +65,7 @@ class Crew:
             for job in jobs:
                 self._unended.add(job.name)
                 self._put(job)
-            self._changed.notify_all()
+            self._changed.notify()
 
     def drop(self, unwanted: Callable[[Job], bool]) -> list[Job]:
         """Take waiting jobs out of the queue; answers them."""
@@ -128,6 +132,7 @@ class Crew:
                 job, pause = self._runnable()
                 if job is not None:
                     self._running += 1
+                    self._changed.notify()  # whoever finds work wakes one more to look for some
                     return job
                 if not self._running and not self._waiting and self._stream is None and self._drawn is None:
                     self._changed.notify_all()
@@ -138,12 +143,15 @@ class Crew:
         """A job that can start now with its lanes taken, or how long to wait at most before looking again."""
         now = self._clock()
         pause = 0.5
+        full: set[frozenset[tuple[str, int]]] = set()  # thousands of folders may wait for one account's lanes: ask once
         for place, (_, _, job) in enumerate(self._waiting):
             if job.not_before > now:
                 pause = min(pause, job.not_before - now)
-            elif not (job.after & self._unended) and self._lanes.take(job.needs):
-                del self._waiting[place]
-                return job, 0
+            elif job.lanes not in full and not (job.after & self._unended):
+                if self._lanes.take(job.needs):
+                    del self._waiting[place]
+                    return job, 0
+                full.add(job.lanes)
         if now < self._held:
             pause = min(pause, self._held - now)
         elif len(self._waiting) < AHEAD * self._workers:
@@ -174,7 +182,7 @@ class Crew:
                 job.not_before = self._clock() + again
                 job.waited += again
                 self._put(job)
-            self._changed.notify_all()
+            self._changed.notify()
 
     def _break(self, error: BaseException) -> None:
         with self._changed:

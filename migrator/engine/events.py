@@ -120,13 +120,6 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
-    """The admin asked to stop; batches in hand are being finished."""
-
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The run is over."""
 
@@ -147,7 +140,6 @@ Event = (
     | Narrowed
     | Noted
     | Verified
-    | Stopping
     | RunEnded
 )
 Tell = Callable[[Event], None]

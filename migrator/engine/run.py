@@ -10,7 +10,7 @@ from datetime import datetime
 
 from migrator.engine.contract import Action, Subject, Verb
 from migrator.engine.crew import Job
-from migrator.engine.events import ActionBegan, ActionEnded, RunBegan, RunEnded, StageBegan, Stopping, SubjectPlanned
+from migrator.engine.events import ActionBegan, ActionEnded, RunBegan, RunEnded, StageBegan, SubjectPlanned
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble
@@ -63,7 +63,6 @@ def _run_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surround
     behind: list[Stage] = []
     for stage in programme.stages:
         if around.stop.asked:
-            around.tell(Stopping(around.stop.words))
             break
         if isinstance(stage, Verification):
             compared = verify_stages(programme, behind, stage, desk, lanes, around)
