@@ -22,6 +22,8 @@ from migrator.mail.options import MailOptions
 DELETED = "\\Deleted"
 SHARING = "sharing"  # in an action's data: keys, one a line, of the others that fill the same folder of the target
 
+CURE_FOR_ALTERED = "Compare it with the original, and save that as a file from the old webmail while it is there."
+
 
 def sharing(action: Action) -> tuple[str, ...]:
     """The keys of all actions, this one and others, whose messages stand in this action's target folder."""
@@ -178,6 +180,7 @@ def _outcome(loaded: Loaded[Parcel], there: Added, rewritten: dict[int, tuple[Di
         digest=loaded.digest,
         mark=as_mark(header.flags),
         note="; ".join(filter(None, notes)),
+        cure=CURE_FOR_ALTERED if fate is Fate.ALTERED else "",
     )
 
 
@@ -201,8 +204,9 @@ def _odd(parcel: Parcel, there: Added) -> bool:
 def _judge(parcel: Parcel, seen: Digests, found: Traits) -> tuple[Fate, str]:
     if seen.raw == parcel.digests.raw:
         return Fate.COPIED, ""
-    note = rule(parcel.digests, parcel.traits, seen, found)
-    return (Fate.NORMALISED if seen.canonical == parcel.digests.canonical else Fate.ALTERED), note
+    if seen.canonical != parcel.digests.canonical:
+        return Fate.ALTERED, "the target keeps other bytes than it was sent"
+    return Fate.NORMALISED, rule(parcel.digests, parcel.traits, seen, found)
 
 
 def _marks_changed(header: Header, there: Added) -> list[str]:
