@@ -176,7 +176,7 @@ class BatchLimit:
     """How large a batch may grow. A batch is cut at either limit; an item larger than `bytes` travels alone."""
 
     items: int = 500
-    bytes: int = 2 * MB
+    bytes: int = 4 * MB
 
 
 @dataclass(frozen=True, slots=True)

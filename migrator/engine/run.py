@@ -48,6 +48,7 @@ def run(
     """
     lanes = Lanes(around.clock)
     desk = Desk(store, claim.run.epoch, Sessions(lanes, around.tell, around.clock), around.stop, around.tell)
+    desk.noted.update(ledger_key for _, ledger_key, origin, _ in store.findings() if origin == "run")
     around.tell(RunBegan(claim, store.tally()))
     with lease_held(desk, now) as end:
         codes, differences = _run_stages(programme, desk, lanes, around)
@@ -150,7 +151,7 @@ class _StageRun:
         work = ActionWork(self.stage, subject, action, job, self.desk)
         self.stage.step.apply(action, work)
         work.close()
-        if work.seen is not None:
+        if work.seen is not None and str(work.departed) != store.remembered(row.ledger_key).get(DEPARTED, "0"):
             store.remember(epoch, row.ledger_key, {DEPARTED: str(work.departed)})
         store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
         if (

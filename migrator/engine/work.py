@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self, TypeVar
 
@@ -59,6 +59,9 @@ class Desk:
     sessions: Sessions
     stop: Stop
     tell: Tell
+    noted: set[str] = field(
+        default_factory=set
+    )  # ledger keys of actions that have findings of a run, this or an earlier one
 
 
 class StageReading:
@@ -129,6 +132,9 @@ class ActionWork(StageReading):
 
     def close(self) -> None:
         """Keep the findings of this try in place of those of earlier ones."""
+        if not self._findings and self._key not in self._desk.noted:
+            return
+        self._desk.noted.add(self._key)
         self._desk.store.found(self._desk.epoch, self._stage.name, self._key, "run", self._findings)
 
     # -- the road of the items -------------------------------------------------------------------------------------------
@@ -137,7 +143,7 @@ class ActionWork(StageReading):
         self.edge()
         self.resolve(carrier)
         recorded = sum(size.items for size in self.counts(self._action.key).values())
-        with _ReadAhead(self._loads(carrier, limit)) as ahead:
+        with _ReadAhead(self._loads(carrier, limit, recorded)) as ahead:
             for part in ahead:
                 self.edge()
                 self._settle(carrier, part)
@@ -149,19 +155,21 @@ class ActionWork(StageReading):
             self._desk.store.close_batch(self._desk.epoch, batch.number, landed)
             self._tell_of(landed)
 
-    def _loads(self, carrier: Carrier[Any], limit: BatchLimit) -> Iterator[Sequence[Loaded[Any] | Outcome]]:
-        for part in self._parts(carrier, limit):
+    def _loads(
+        self, carrier: Carrier[Any], limit: BatchLimit, recorded: int
+    ) -> Iterator[Sequence[Loaded[Any] | Outcome]]:
+        for part in self._parts(carrier, limit, recorded):
             with self._striking(part):
                 answers = carrier.read(part)
             answered = {answer.key for answer in answers}
             gone = [Outcome(item.key, Fate.GONE, size=item.size) for item in part if item.key not in answered]
             yield [*answers, *gone]
 
-    def _parts(self, carrier: Carrier[Any], limit: BatchLimit) -> Iterator[Sequence[Item]]:
+    def _parts(self, carrier: Carrier[Any], limit: BatchLimit, recorded: int) -> Iterator[Sequence[Item]]:
         """What is not settled, in order, cut by count and bytes; items that were in hand when a line broke in smaller parts."""
         part: list[Item] = []
         room_items, room_bytes = limit.items, limit.bytes
-        for item in self._unsettled(carrier.items()):
+        for item in self._unsettled(carrier.items(), recorded):
             most = max(1, limit.items // SHRINK ** self._job.strikes[item.key])
             if part and (len(part) >= min(room_items, most) or item.size > room_bytes):
                 yield part
@@ -172,12 +180,12 @@ class ActionWork(StageReading):
         if part:
             yield part
 
-    def _unsettled(self, items: Iterable[Item]) -> Iterator[Item]:
+    def _unsettled(self, items: Iterable[Item], recorded: int) -> Iterator[Item]:
         """Items without an outcome; what an earlier run left behind gets another chance, once in a run."""
         stream = iter(items)
         count = size = known = 0
         while portion := list(islice(stream, LOOK_UP)):
-            settled = self.settled(self._action.key, [item.key for item in portion])
+            settled = self.settled(self._action.key, [item.key for item in portion]) if recorded else {}
             count += len(portion)
             size += sum(item.size for item in portion)
             known += len(settled)

@@ -1,8 +1,9 @@
 """What identifies a message's content, also after a server has tidied it.
 
-Two digests are taken in one pass. The raw one says "byte for byte". The canonical one does not see what servers are known to
-rewrite when they store a message: every CR is left out, NUL counts as 0x80, line ends at the very end are left out. Raw
-different and canonical equal means that nothing was lost, and `rule` names what was rewritten; canonical different means altered.
+The raw digest says "byte for byte". The canonical one is that of the message's tidy form and does not see what servers are known to
+rewrite when they store a message: every line ends in CRLF, a CR alone is left out, NUL counts as 0x80, one line end stands at the very
+end. Raw different and canonical equal means that nothing was lost, and `rule` names what was rewritten; canonical different
+means altered.
 
 Everything works on pieces of any size, so a message never has to be in memory.
 """
@@ -13,11 +14,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 
 ALTERED = "altered"
 
 _HEADER_END = re.compile(rb"\n\r?\n")
-_LINE_FEEDS = b"\n" * 4096
+_LINE_ENDS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +64,84 @@ class Traits:
 
 def examine(chunks: Iterable[bytes]) -> tuple[Digests, Traits]:
     """Digests and traits of one message, read once. How it is cut into pieces makes no difference."""
-    raw, canonical = sha256(), sha256()
-    size = lf = cr = crlf = nul = held = 0  # held: line feeds that are the end of the message unless more comes
+    pieces = iter(chunks)
+    whole = next(pieces, b"")
+    second = next(pieces, None)
+    return _examine_whole(whole) if second is None else _examine_pieces(chain((whole, second), pieces))
+
+
+def _examine_whole(message: bytes) -> tuple[Digests, Traits]:
+    """The usual case, and the one a copy's time goes into: a tidy message is its own canonical form, so it is hashed once."""
+    size = len(message)
+    pairs = message.count(b"\r\n")
+    bare_lf, bare_cr = message.count(b"\n") - pairs, message.count(b"\r") - pairs
+    nul = message.count(b"\0") if b"\0" in message else 0
+    ends_well = message.endswith(b"\r\n") and not message.endswith(b"\n\r\n") and size > len(b"\r\n")
+    final = 1 if ends_well else message.count(b"\n", len(message.rstrip(b"\r\n")))
+    raw = sha256(message).hexdigest()
+    tidy = ends_well and not (bare_lf or bare_cr or nul)
+    seen = Traits(size, bare_lf, bare_cr, nul, final, not message.isascii() and _eight_bit_header(message))
+    return Digests(raw, raw if tidy else _canonical(message), size), seen
+
+
+def _examine_pieces(pieces: Iterable[bytes]) -> tuple[Digests, Traits]:
+    raw, canonical = sha256(), _Canonical()
+    size = lf = cr = pairs = nul = final = 0
     ends_with_cr = eight_bit = False
     in_header = True
-    for chunk in filter(None, chunks):
-        size += len(chunk)
-        raw.update(chunk)
+    for piece in filter(None, pieces):
+        raw.update(piece)
+        canonical.update(piece)
+        size += len(piece)
+        lf += piece.count(b"\n")
+        cr += piece.count(b"\r")
+        nul += piece.count(b"\0")
+        pairs += piece.count(b"\r\n") + (ends_with_cr and piece.startswith(b"\n"))
+        ends_with_cr = piece.endswith(b"\r")
+        text = piece.rstrip(b"\r\n")
+        final = piece.count(b"\n", len(text)) + (0 if text else final)
         if in_header:
-            end = _HEADER_END.search(chunk)
-            in_header = end is None
-            eight_bit = eight_bit or not chunk[: end.end() if end else None].isascii()
-        plain = chunk.replace(b"\r", b"")
-        cr += len(chunk) - len(plain)
-        lf += plain.count(b"\n")
-        crlf += chunk.count(b"\r\n") + (ends_with_cr and chunk.startswith(b"\n"))
-        ends_with_cr = chunk.endswith(b"\r")
-        if b"\0" in plain:
-            nul += plain.count(b"\0")
-            plain = plain.replace(b"\0", b"\x80")
-        text = plain.rstrip(b"\n")
-        if not text:
-            held += len(plain)
-            continue
-        for block in _line_feeds(held):
-            canonical.update(block)
-        canonical.update(text)
-        held = len(plain) - len(text)
-    digests = Digests(raw.hexdigest(), canonical.hexdigest(), size)
-    return digests, Traits(
-        size, bare_lf=lf - crlf, bare_cr=cr - crlf, nul=nul, final_newlines=held, eight_bit_header=eight_bit
+            in_header = _HEADER_END.search(piece) is None
+            eight_bit = eight_bit or _eight_bit_header(piece)
+    return Digests(raw.hexdigest(), canonical.hexdigest(), size), Traits(
+        size, lf - pairs, cr - pairs, nul, final, eight_bit
     )
+
+
+class _Canonical:
+    """SHA-256 of the tidy form of what it is fed, piece by piece."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self._held = 0  # line ends that are the end of the message unless more comes
+        self._any_text = False
+
+    def update(self, piece: bytes) -> None:
+        plain = piece.replace(b"\r", b"").replace(b"\0", b"\x80")
+        text = plain.rstrip(b"\n")
+        if text:
+            for block in _line_ends(self._held):
+                self._hash.update(block)
+            self._hash.update(text.replace(b"\n", b"\r\n"))
+            self._held = 0
+            self._any_text = True
+        self._held += len(plain) - len(text)
+
+    def hexdigest(self) -> str:
+        if self._any_text:
+            self._hash.update(b"\r\n")
+        return self._hash.hexdigest()
+
+
+def _canonical(message: bytes) -> str:
+    canonical = _Canonical()
+    canonical.update(message)
+    return canonical.hexdigest()
+
+
+def _eight_bit_header(piece: bytes) -> bool:
+    end = _HEADER_END.search(piece)
+    return not piece[: end.end() if end else None].isascii()
 
 
 def digests(chunks: Iterable[bytes]) -> Digests:
@@ -148,7 +197,7 @@ def to_crlf(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield held
 
 
-def _line_feeds(count: int) -> Iterator[bytes]:
+def _line_ends(count: int) -> Iterator[bytes]:
     while count > 0:
-        yield _LINE_FEEDS[:count]
-        count -= len(_LINE_FEEDS)
+        yield b"\r\n" * min(count, _LINE_ENDS)
+        count -= _LINE_ENDS

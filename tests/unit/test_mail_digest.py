@@ -27,9 +27,10 @@ def explained(source, target):
 @given(MESSAGES)
 def test_the_digests_are_those_of_the_whole_message(message):
     seen = digests([message])
-    plain = message.replace(b"\r", b"").replace(b"\0", b"\x80").rstrip(b"\n")
+    text = message.replace(b"\r", b"").replace(b"\0", b"\x80").rstrip(b"\n")
+    tidy = text.replace(b"\n", b"\r\n") + b"\r\n" if text else b""
     assert seen.raw == sha256(message).hexdigest()
-    assert seen.canonical == sha256(plain).hexdigest()
+    assert seen.canonical == sha256(tidy).hexdigest()
     assert seen.size == len(message)
 
 
@@ -72,8 +73,9 @@ def test_what_is_crlf_already_stays():
 
 def test_many_line_ends_at_the_end_of_a_piece_are_kept_in_mind():
     message = b"a" + b"\n" * 10_000
-    assert digests([message, b"b"]).canonical == sha256(message + b"b").hexdigest()
-    assert digests([message, b"\r\n" * 9]).canonical == sha256(b"a").hexdigest()
+    assert digests([message, b"b"]).canonical == digests([message + b"b"]).canonical
+    assert digests([message, b"b"]).canonical == sha256(b"a" + b"\r\n" * 10_000 + b"b\r\n").hexdigest()
+    assert digests([message, b"\r\n" * 9]).canonical == sha256(b"a\r\n").hexdigest()
 
 
 PLAIN = b"Subject: hello\r\n\r\nbody\r\n"
