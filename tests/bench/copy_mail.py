@@ -34,6 +34,7 @@ from lab import dovecot, ground  # noqa: E402
 MEMORY = Path("/dev/shm")
 USER = "alice@example.com"
 PASSWORD = "pw-alice"
+POLL = 0.005  # seconds
 KEYWORD = re.compile(r":2,([A-Z]*)([a-z]*)$")
 
 
@@ -110,12 +111,24 @@ def cost_of(command: Sequence[str], log: Path) -> Cost:
     with log.open("wb") as output:
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=installed)
-        _, status, usage = os.wait4(process.pid, 0)
+        peak, ended = 0, 0
+        while not ended:
+            # Not ru_maxrss: a child inherits there what its parent held when it was started.
+            peak = max(peak, _peak(process.pid))
+            time.sleep(POLL)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         seconds = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{command[0]} ended with {process.returncode}:\n{log.read_text()[-2000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak)
+
+
+def _peak(pid: int) -> int:
+    """The most memory the process has held so far, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
 
 
 def forget(place: Place) -> None:
