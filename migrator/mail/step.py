@@ -192,10 +192,16 @@ class MailStep:
 
     def _bring(self, action: Action, copy: FolderCopy, opened: Opened, work: Work) -> None:
         """Everything for one folder, both sides open: what is known is checked, what is there is found, what is missing moves."""
-        facts = work.remembered(action.key)
         at_target = copy.target.open(copy.target_folder)
-        self._check_numbering(action, facts, opened, at_target, work)
-        work.remember({"uidvalidity": str(opened.uidvalidity), "target_uidvalidity": str(at_target.uidvalidity)})
+        self._check_numbering(action, opened, at_target, work)
+        facts = work.remembered(action.key)
+        work.remember(
+            {
+                "uidvalidity": str(opened.uidvalidity),
+                "target_uidvalidity": str(at_target.uidvalidity),
+                "began": facts.get("began", _stamp(opened)),
+            }
+        )
         work.resolve(copy)
         arrived = sum(_arrived(work.counts(key)) for key in sharing(action))
         if at_target.messages > arrived:
@@ -203,16 +209,16 @@ class MailStep:
         if arrived and (at_target.messages < arrived or self.options.on_target_missing == "recopy"):
             self._missing_at_target(action, copy, arrived - at_target.messages, work)
         work.carry(copy, self.limit)
-        if "source" in facts:
-            follow_flags(action, copy, work, _modseq(facts["source"]))
+        last_pass = facts.get("source") or facts.get("began")  # a pass that was broken off copied flags of its own time
+        if last_pass:
+            follow_flags(action, copy, work, _modseq(last_pass))
         work.remember({"source": _stamp(opened)})
 
-    def _check_numbering(
-        self, action: Action, facts: Mapping[str, str], opened: Opened, at_target: Opened, work: Work
-    ) -> None:
+    def _check_numbering(self, action: Action, opened: Opened, at_target: Opened, work: Work) -> None:
         """Uids hold only as long as UIDVALIDITY does. A new one at the source: everything is found again by content. A new one at
         the target: somebody replaced the folder, and only the admin knows why.
         """
+        facts = work.remembered(action.key)
         if facts.get("target_uidvalidity", str(at_target.uidvalidity)) != str(at_target.uidvalidity):
             if self.options.on_target_missing == "report":
                 raise NotFound(

@@ -10,6 +10,7 @@ import pytest
 from migrator.engine.contract import Account, BatchLimit, Fate, Login, Outcome, Verb
 from migrator.engine.ledger import ActionRow, Ending, Status
 from migrator.engine.stage import Stage
+from migrator.engine.stop import Stop
 from migrator.mail.options import MailOptions
 from migrator.mail.step import MailStep
 from migrator.testing.memory_mail import (
@@ -495,6 +496,16 @@ class TestFlagsThatChange:
         move.target.change_flags(ALICE, "INBOX", 1, [])
         move.run()
         assert move.flags() == [set()]
+
+    def test_a_change_made_while_the_first_pass_was_interrupted_follows_too(self, manners: Manners) -> None:
+        move = Move(source_manners=manners, items=1)
+        uid, _ = move.put(mail(1), mail(2))
+        when_adding(move.target, lambda: move.trial.stop.ask("Ctrl-C"), at=1)
+        assert move.run() is Ending.INTERRUPTED
+        move.source.change_flags(ALICE, "INBOX", uid, ["\\Seen"])
+        move.trial.stop = Stop()
+        move.run()
+        assert move.flags() == [{"\\Seen"}, set()]
 
     def test_a_flag_the_target_cannot_keep_is_no_change_for_ever(self, manners: Manners) -> None:
         move = Move(source_manners=manners, target_manners=Manners("new", keywords_allowed=False))
