@@ -14,7 +14,9 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Login
 from migrator.errors import LoginRefused, NoSpace, NotFound, Refused, TlsFailed, TooManyConnections
-from migrator.mail.adapters.imap import ADAPTER, ImapReader, ImapWriter, Options
+from migrator.mail.adapters.imap import ADAPTER, Options
+from migrator.mail.imap.reading import ImapReader
+from migrator.mail.imap.writing import ImapWriter
 from migrator.mail.model import MB, Content, Header, Message
 from migrator.testing.mail_store import ODD_MESSAGES, MailStore, MailStoreContract, message, plain_message
 from migrator.testing.proxy import Proxy

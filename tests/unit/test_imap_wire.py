@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.errors import Dropped, EndpointRefused, LoginRefused, Misbehaved, TooManyConnections, Unavailable
-from migrator.mail.imap_shapes import expanded, list_entry, namespaces, pair_by_order, quota_left, told_at_opening
+from migrator.mail.imap.shapes import expanded, list_entry, namespaces, pair_by_order, quota_left, told_at_opening
 from migrator.mail.model import Namespace
 from migrator.wire.imap import (
     READING,

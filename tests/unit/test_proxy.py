@@ -290,6 +290,47 @@ def test_the_kth_append_is_stored_and_its_answer_lost(server, connect):
         assert server.kept == [b"one", b"two"]
 
 
+def begin_append(proxy: Proxy, client: _Client) -> None:
+    """Say the first line of an APPEND, whose message `finish_append` says; the proxy has read it on return."""
+    begun = proxy.commands["APPEND"] + 1
+    client.say(b"a APPEND INBOX {3+}\r\n")
+    assert soon(lambda: proxy.commands["APPEND"] == begun)
+
+
+def finish_append(client: _Client) -> None:
+    client.say(b"one\r\n")
+
+
+@pytest.mark.parametrize("ending_order", [(0, 1), (1, 0)], ids=["begun first ends first", "begun first ends last"])
+def test_of_appends_open_at_once_the_kth_to_begin_loses_its_answer(server, connect, ending_order):
+    with Proxy(server.server_address) as proxy:
+        proxy.fail(CutAppend(number=2))
+        clients = [connect(proxy.port), connect(proxy.port)]
+        for client in clients:
+            begin_append(proxy, client)
+        heard = {}
+        for place in ending_order:
+            finish_append(clients[place])
+            heard[place] = clients[place].until(b"a")
+        assert heard == {0: [b"a OK [APPENDUID 7 1] APPEND done\r\n"], 1: []}
+        assert server.kept == [b"one", b"one"]
+
+
+@pytest.mark.parametrize("ending_order", [(0, 1), (1, 0)], ids=["begun first ends first", "begun first ends last"])
+def test_of_commands_open_at_once_the_kth_to_begin_stalls(server, connect, ending_order):
+    with Proxy(server.server_address) as proxy:
+        proxy.fail(Stall("APPEND", number=2))
+        clients = [connect(proxy.port), connect(proxy.port)]
+        for client in clients:
+            begin_append(proxy, client)
+        for place in ending_order:
+            finish_append(clients[place])
+        assert clients[0].until(b"a") == [b"a OK [APPENDUID 7 1] APPEND done\r\n"]
+        clients[1].socket.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            clients[1].file.readline()
+
+
 def test_a_fault_happens_once(server, connect):
     with Proxy(server.server_address) as proxy:
         proxy.fail(CutAppend(number=1))

@@ -1,4 +1,4 @@
-"""What IMAP servers say of folders and messages, as our nouns. Pure: nothing here touches a connection.
+"""What IMAP servers say of folders and messages, as our nouns, and names as they take them. Pure: nothing here touches a connection.
 
 A raw folder name holds one byte a character.
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 from migrator.mail.dates import same_instant
 from migrator.mail.flags import SYSTEM
 from migrator.mail.model import Namespace, Opened
-from migrator.wire.imap import KB, Untagged, Value, parse
+from migrator.wire.imap import KB, Argument, Untagged, Value, parse, plain, string
 
 
 def folder_name(value: Value) -> str | None:
@@ -21,6 +21,16 @@ def folder_name(value: Value) -> str | None:
         return None
     name = value.decode("latin-1")
     return "INBOX" if name.upper() == "INBOX" else name  # the one name that has no case
+
+
+def name_argument(folder: str) -> Argument:
+    """A raw folder name as an argument of a command."""
+    return string(folder.encode("latin-1", "replace"))
+
+
+def shown(folder: str) -> str:
+    """A raw folder name fit for a message to a person: short, nothing in it that a terminal would obey."""
+    return plain(folder.encode("latin-1", "replace"))
 
 
 def list_entry(response: Untagged) -> tuple[frozenset[str], str, str | None]:
