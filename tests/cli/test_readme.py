@@ -4,54 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-from itertools import takewhile
-from pathlib import Path
 
 import pytest
-import typer
-from typer.main import get_command
+from documents import CHECKOUT, check_plan, command_lines, misunderstood, whole_plans, wrong_commands
 
-from migrator.cli.app import app
 from migrator.plan.load import check
 from migrator.registry import REGISTRY
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 README = (CHECKOUT / "README.md").read_text()
 PLANS = sorted((CHECKOUT / "plans").glob("*.yaml"))
-SHELL = {"|", "||", "&", "&&", ";", ">", ">>", "<", "("}
-
-
-def blocks(text: str) -> list[tuple[str, str]]:
-    """The code blocks of a Markdown text: what kind each says it is, and what it holds."""
-    return re.findall(r"^```(\w*)[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-def command_lines(text: str) -> list[list[str]]:
-    """Every line of the code blocks that calls migrator, as words, up to the first thing that is the shell's."""
-    lines = [line.strip().removeprefix("$ ") for _, block in blocks(text) for line in block.splitlines()]
-    return [_words(line) for line in lines if line.startswith("migrator ")]
-
-
-def _words(line: str) -> list[str]:
-    parts = shlex.shlex(line, posix=True, punctuation_chars=True)
-    parts.whitespace_split = True
-    return list(takewhile(lambda word: word not in SHELL, parts))[1:]
-
-
-def misunderstood(words: list[str]) -> str:
-    """Why the command line cannot be read, or nothing."""
-    program = get_command(app)
-    if words[0] in {"--version", "--help"}:
-        return ""
-    verb = program.commands.get(words[0])
-    if verb is None:
-        return f"there is no verb {words[0]}"
-    try:
-        verb.make_context(words[0], words[1:])
-    except typer.TyperException as error:
-        return error.format_message()
-    return ""
 
 
 def test_readme_shows_how_to_preview_run_and_verify():
@@ -59,9 +20,7 @@ def test_readme_shows_how_to_preview_run_and_verify():
 
 
 def test_every_command_in_readme_is_understood():
-    wrong = {shlex.join(words): why for words in command_lines(README) if (why := misunderstood(words))}
-
-    assert wrong == {}
+    assert wrong_commands(README) == {}
 
 
 @pytest.mark.parametrize(
@@ -88,13 +47,11 @@ def test_every_script_that_readme_names_can_be_run():
 
 
 def test_every_plan_in_readme_is_well_formed(tmp_path):
-    written = [block for kind, block in blocks(README) if kind == "yaml" and "endpoints:" in block]
-    for number, text in enumerate(written):
-        plan = tmp_path / f"plan{number}.yaml"
-        plan.write_text(text)
-        check(plan, REGISTRY)
+    plans = whole_plans(README)
+    for plan in plans:
+        check_plan(plan, tmp_path)
 
-    assert written
+    assert plans
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
