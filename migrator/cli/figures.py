@@ -1,6 +1,6 @@
 """How numbers, sizes, spans of time and moments are written, everywhere the same.
 
-Sizes count in steps of 1024, as the plan's `50MB` does.
+Sizes are shown in steps of 1024.
 """
 
 from __future__ import annotations
@@ -72,3 +72,11 @@ def moment_since(when: datetime, now: datetime, zone: tzinfo | None = None) -> s
 def now() -> datetime:
     """This moment, aware, UTC."""
     return datetime.now(UTC)
+
+
+def sentence(about: str, text: str, remedy: str) -> str:
+    """What happened to what, and what to do: one line. A text that names its subject itself is not told it again."""
+    named = text if text.startswith(f"{about}:") else f"{about}: {text}"
+    if not remedy:
+        return named
+    return f"{named} {remedy}" if named.endswith((".", "?", "!")) else f"{named}. {remedy}"

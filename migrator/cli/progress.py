@@ -179,16 +179,16 @@ def aside(event: Event) -> str:
         case StageBegan():
             line = heading(event.step, "verifying" if event.verifies else event.kind, event.route)
         case SubjectFailed():
-            line = f"{event.subject.label}: {event.text} {event.remedy}"
+            line = figures.sentence(event.subject.label, event.text, event.remedy)
         case ActionEnded(status=Status.FAILED):
-            line = f"{event.action.label}: {event.text} {event.remedy}"
+            line = figures.sentence(event.action.label, event.text, event.remedy)
         case Waiting() if event.seconds >= QUIETER:
             line = f"{event.about}: {event.text} Trying again in {figures.duration(event.seconds)}."
         case Narrowed():
             held = figures.counted(event.width, "connection", "connections")
             line = f"{event.endpoint} takes fewer connections than planned; going on with {held}."
         case Noted() if event.finding.weight >= Weight.WARNING:
-            line = f"{event.finding.about}: {event.finding.text} {event.finding.remedy}"
+            line = figures.sentence(event.finding.about, event.finding.text, event.finding.remedy)
     return line.rstrip()
 
 

@@ -120,7 +120,7 @@ def left_behind(report: Report) -> list[str]:
 def given_up(report: Report) -> list[str]:
     """Subjects and actions that did not come to their end, with the reason and what to do."""
     subjects = [
-        f"  {trouble.label}: {trouble.text} {trouble.remedy}".rstrip()
+        f"  {figures.sentence(trouble.label, trouble.text, trouble.remedy)}"
         for part in report.parts
         for trouble in part.troubles
     ]
@@ -143,7 +143,7 @@ def findings(report: Report, least: Weight) -> list[str]:
 
 def finding_lines(several: Iterable[Finding]) -> list[str]:
     """DIFFERENCE alice@example.com/INBOX: 3 messages are missing. Run again."""
-    return [f"  {one.weight.name.lower()}: {one.about}: {one.text} {one.remedy}".rstrip() for one in several]
+    return [f"  {one.weight.name.lower()}: {figures.sentence(one.about, one.text, one.remedy)}" for one in several]
 
 
 def _rest_of(heavy: Sequence[Finding]) -> list[str]:

@@ -83,7 +83,7 @@ class Action:
     `key` comes from names only and is unique within the room and the route; what the ledger knows is filed under it, so a
     later step of the same room and route (a delta pass) continues it. `size` is what is still to move as far as planning can
     tell, `total` what the source holds. `after` are keys of actions that must have ended before, well or not. `data` is the room's own,
-    flat and without secrets.
+    flat and without secrets. An action without lanes only tells something (a folder that is left out).
     """
 
     key: str

@@ -36,7 +36,7 @@ class Stage:
     kind: str
     step: Step
     opener: Opener
-    stop_on_error: bool = False  # on_error: stop: the first failed action ends the run
+    stop_on_error: bool = False  # on_error: stop: no later stage begins when something failed in this one
 
     @property
     def route(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from migrator.engine.contract import Action, Finding, Subject, Weight
+from migrator.engine.contract import Action, Finding, Subject, Weight, prepares
 from migrator.engine.crew import Job
 from migrator.engine.events import Noted, StageBegan, SubjectPlanned, Verified
 from migrator.engine.lanes import Lanes
@@ -82,7 +82,8 @@ class _StageVerification:
 
     def _planned(self, _: Job, _number: int, subject: Subject, actions: Sequence[Action]) -> None:
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
-        self.walk.crew.add([self._job(subject, action) for action in actions])
+        compared = (action for action in actions if action.lanes and not prepares(subject.key, action.key))
+        self.walk.crew.add([self._job(subject, action) for action in compared])
 
     def _job(self, subject: Subject, action: Action) -> Job:
         job = self.walk.job(

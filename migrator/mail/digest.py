@@ -33,9 +33,7 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What of a message servers refuse or rewrite. `bare_lf`, `bare_cr`, `nul` count bytes; `final_newlines` the LF of the very end.
-    `eight_bit_header` may be set for nothing where a blank line falls between two pieces, never left out for nothing.
-    """
+    """What of a message servers refuse or rewrite. `bare_lf`, `bare_cr`, `nul` count bytes; `final_newlines` the LF of the very end."""
 
     size: int
     bare_lf: int
@@ -76,7 +74,7 @@ def _examine_whole(message: bytes) -> tuple[Digests, Traits]:
     pairs = message.count(b"\r\n")
     bare_lf, bare_cr = message.count(b"\n") - pairs, message.count(b"\r") - pairs
     nul = message.count(b"\0") if b"\0" in message else 0
-    ends_well = message.endswith(b"\r\n") and not message.endswith(b"\n\r\n") and size > len(b"\r\n")
+    ends_well = message.endswith(b"\r\n") and message[-3:-2] not in {b"", b"\r", b"\n"}
     final = 1 if ends_well else message.count(b"\n", len(message.rstrip(b"\r\n")))
     raw = sha256(message).hexdigest()
     tidy = ends_well and not (bare_lf or bare_cr or nul)
@@ -88,7 +86,7 @@ def _examine_pieces(pieces: Iterable[bytes]) -> tuple[Digests, Traits]:
     raw, canonical = sha256(), _Canonical()
     size = lf = cr = pairs = nul = final = 0
     ends_with_cr = eight_bit = False
-    in_header = True
+    in_header, before = True, b""
     for piece in filter(None, pieces):
         raw.update(piece)
         canonical.update(piece)
@@ -101,8 +99,10 @@ def _examine_pieces(pieces: Iterable[bytes]) -> tuple[Digests, Traits]:
         text = piece.rstrip(b"\r\n")
         final = piece.count(b"\n", len(text)) + (0 if text else final)
         if in_header:
-            in_header = _HEADER_END.search(piece) is None
-            eight_bit = eight_bit or _eight_bit_header(piece)
+            seam = before + piece  # the empty line may lie across two pieces
+            in_header = _HEADER_END.search(seam) is None
+            eight_bit = eight_bit or _eight_bit_header(seam)
+            before = seam[-2:]
     return Digests(raw.hexdigest(), canonical.hexdigest(), size), Traits(
         size, lf - pairs, cr - pairs, nul, final, eight_bit
     )

@@ -56,7 +56,9 @@ class MailStep:
     def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - the plan has named them already
         for account in self.accounts.values():
             source, target = account.source.account, account.target.account
-            yield Subject(source, source if source == target else f"{source} -> {target}", _lanes(account))
+            yield Subject(
+                _subject_key(account), source if source == target else f"{source} -> {target}", _lanes(account)
+            )
 
     # -- read and decide ---------------------------------------------------------------------------------------------------
 
@@ -124,11 +126,13 @@ class MailStep:
         folder = plan.source
         key = _folder_key(subject, plan)
         total = Size(folder.messages or 0, folder.bytes)
-        if plan.target is None:
-            return Action(key, Verb.KEEP, plan.shown_source, why=plan.why, data={"left_out": plan.why})
         fates = read.counts(key)
+        if plan.target is None:
+            # What was copied before the plan left it out stays on the books, and the books must add up.
+            recorded = Size(sum(size.items for size in fates.values()), sum(size.bytes or 0 for size in fates.values()))
+            return Action(key, Verb.KEEP, plan.shown_source, plan.why, total=recorded, data={"left_out": plan.why})
         left = _left(total, fates)
-        verb, why = _decide(folder, there, fates, read.remembered(key), self.options)
+        verb, why = _decide(folder, there, fates, read.remembered(key), self.options, self._rules)
         return Action(
             key=key,
             verb=verb,
@@ -203,6 +207,8 @@ class MailStep:
             }
         )
         work.resolve(copy)
+        if facts.get("rules", self._rules) != self._rules:
+            work.record(_reconsidered(one) for one in work.outcomes(action.key) if one.fate is Fate.SKIPPED)
         arrived = sum(_arrived(work.counts(key)) for key in sharing(action))
         if at_target.messages > arrived:
             adopt(action, copy, work)
@@ -212,7 +218,12 @@ class MailStep:
         last_pass = facts.get("source") or facts.get("began")  # a pass that was broken off copied flags of its own time
         if last_pass:
             follow_flags(action, copy, work, _modseq(last_pass))
-        work.remember({"source": _stamp(opened)})
+        work.remember({"source": _stamp(opened), "rules": self._rules})
+
+    @property
+    def _rules(self) -> str:
+        """What decides which messages are skipped; when it changes, they are looked at again."""
+        return f"max_size {self.options.max_size or 'any'}, deleted {self.options.deleted}"
 
     def _check_numbering(self, action: Action, opened: Opened, at_target: Opened, work: Work) -> None:
         """Uids hold only as long as UIDVALIDITY does. A new one at the source: everything is found again by content. A new one at
@@ -294,6 +305,12 @@ class MailStep:
 # -- pure ----------------------------------------------------------------------------------------------------------------------
 
 
+def _subject_key(account: Account) -> str:
+    """Both addresses where they differ: what was copied to one mailbox says nothing of another."""
+    source, target = account.source.account, account.target.account
+    return source if source == target else f"{source}>{target}"
+
+
 def _lanes(account: Account) -> tuple[Lane, ...]:
     return Lane(Side.SOURCE, account.source.account), Lane(Side.TARGET, account.target.account)
 
@@ -323,11 +340,19 @@ def _left(total: Size, fates: Mapping[Fate, Size]) -> Size:
 
 
 def _decide(
-    folder: Folder, there: Folder | None, fates: Mapping[Fate, Size], facts: Mapping[str, str], options: MailOptions
+    folder: Folder,
+    there: Folder | None,
+    fates: Mapping[Fate, Size],
+    facts: Mapping[str, str],
+    options: MailOptions,
+    rules: str,
 ) -> tuple[Verb, str]:
     left_behind = fates.get(Fate.LEFT_BEHIND, Size()).items
+    skipped = fates.get(Fate.SKIPPED, Size()).items
     if not folder.messages and not fates:
         return Verb.KEEP, "empty"
+    if skipped and facts.get("rules", rules) != rules:
+        return Verb.COPY, f"the plan's rules changed; {skipped:,} skipped messages are looked at again"
     known = there is not None and facts.get("target_uidvalidity") == str(there.uidvalidity)
     if there is not None and known and facts.get("source") == _stamp(folder) and not left_behind:
         return _decide_unchanged(folder, there, fates, options)
@@ -420,8 +445,17 @@ def _lost(one: Outcome) -> Outcome:
     )
 
 
+def _reconsidered(one: Outcome) -> Outcome:
+    return replace(
+        one,
+        fate=Fate.LEFT_BEHIND,
+        note="skipped by earlier rules of the plan",
+        cure="It is looked at again by this run.",
+    )
+
+
 def _build(options: MailOptions, accounts: Sequence[Account]) -> MailStep:
-    return MailStep(options, {account.source.account: account for account in accounts})
+    return MailStep(options, {_subject_key(account): account for account in accounts})
 
 
 KIND = Kind(word="mail", service="mail", options=MailOptions, build=_build)

@@ -135,8 +135,11 @@ def _account_shape(value: Any) -> str | None:  # Any: whatever the plan says
     return "address" if isinstance(value, str) else "line" if isinstance(value, dict | AccountLine) else None
 
 
+# The names of branches hold a blank, so that none is taken for a key of the plan.
 def _accounts_shape(value: Any) -> str | None:  # Any: whatever the plan says
-    return "list" if isinstance(value, list | tuple) else "from" if isinstance(value, dict | AccountsFrom) else None
+    return (
+        "a list" if isinstance(value, list | tuple) else "a source" if isinstance(value, dict | AccountsFrom) else None
+    )
 
 
 AccountEntry = Annotated[
@@ -148,7 +151,7 @@ AccountEntry = Annotated[
     ),
 ]
 Accounts = Annotated[
-    Annotated[list[AccountEntry], Tag("list")] | Annotated[AccountsFrom, Tag("from")],
+    Annotated[list[AccountEntry], Tag("a list")] | Annotated[AccountsFrom, Tag("a source")],
     Discriminator(
         _accounts_shape,
         custom_error_type="sentence",
@@ -162,7 +165,8 @@ class Defaults(_Written):
 
     route: RouteText | None = Field(None, description="From which endpoint to which, such as `old -> new`.")
     on_error: Literal["continue", "stop"] = Field(
-        "continue", description="When an action fails: go on with the others and report it, or stop the run."
+        "continue",
+        description="When something fails in a step: go on with the next steps and report it, or end the run after that step.",
     )
 
 

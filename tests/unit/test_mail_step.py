@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from migrator.engine.contract import Account, BatchLimit, Fate, Login, Outcome, Verb
+from migrator.engine.lease import utc_now
 from migrator.engine.ledger import ActionRow, Ending, Status
+from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.engine.stop import Stop
 from migrator.mail.options import MailOptions
-from migrator.mail.step import MailStep
+from migrator.mail.step import KIND, MailStep
 from migrator.testing.memory_mail import (
     Manners,
     MemoryRoute,
@@ -450,6 +452,37 @@ def test_a_pass_without_news_has_nothing_to_do_where_changes_are_counted() -> No
     move.run()
     move.run()
     assert {row.verb for row in move.trial.actions().values()} == {Verb.KEEP}
+
+
+def test_messages_skipped_for_their_size_are_copied_after_the_plan_allows_them() -> None:
+    move = Move({"max_size": 100})
+    move.put(mail(1), mail(2, "x" * 500))
+    move.run()
+    assert len(move.there()) == 1
+    move.with_options(max_size=10_000).run()
+    assert move.texts() == Counter([mail(1), mail(2, "x" * 500)])
+
+
+def test_a_folder_left_out_after_it_was_copied_still_adds_up() -> None:
+    move = Move()
+    move.put(mail(1), mail(2), folder="Spam")
+    move.put(mail(3))
+    move.run()
+    move.with_options(folders={"except": ["Spam"]}).run()
+    seen = report(move.trial.store, utc_now())
+    assert seen.sums.adds_up
+    assert seen.sums.total.items == 3
+
+
+def test_what_was_copied_to_one_mailbox_says_nothing_of_another() -> None:
+    move = Move(people=(ALICE, BOB))
+    move.put(mail(1))
+    route = MemoryRoute(move.source, move.target)
+    for other in (ALICE, BOB):
+        [account] = [Account(Login(ALICE, ALICE), Login(other, other))]
+        move.trial.stages = [Stage("mail", "mail", KIND.build(MailOptions(), [account]), route)]
+        move.run()
+    assert [stored.raw for stored in move.target.contents(BOB)["INBOX"]] == [mail(1)]
 
 
 @pytest.mark.parametrize("manners", [Manners("old"), WITHOUT_CONDSTORE], ids=["with-condstore", "without-condstore"])
