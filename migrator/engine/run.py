@@ -22,6 +22,8 @@ from migrator.engine.work import ActionWork, Desk, StageReading
 from migrator.errors import MigratorError, Stops
 
 IDLE = (Verb.KEEP, Verb.BY_HAND)
+AT_FIRST = {Verb.KEEP: Status.KEPT, Verb.BY_HAND: Status.FAILED}
+BY_HAND = "by-hand"  # the code of a run that left something for the admin to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class _StageRun:
         rows = [self._row(number, place, subject, action) for place, action in enumerate(actions)]
         self.desk.store.planned(self.desk.epoch, rows)
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
+        for action in actions:
+            if action.verb is Verb.BY_HAND:
+                self.walk.codes.add(BY_HAND)
+                self.desk.tell(ActionEnded(self.stage.name, subject.key, action, Status.FAILED, action.why))
         self.walk.crew.add(
             [
                 self._job(subject, action, row)
@@ -127,7 +133,7 @@ class _StageRun:
             why=action.why,
             size=action.size,
             total=action.total,
-            status=Status.KEPT if action.verb in IDLE else Status.PLANNED,
+            status=AT_FIRST.get(action.verb, Status.PLANNED),
             run=self.desk.epoch,
             position=number * 100_000 + place,
         )

@@ -39,7 +39,8 @@ def adopt(action: Action, copy: FolderCopy, work: Work) -> int:
             adoption.to_confirm, _digests(copy.source, copy.source_folder), _digests(copy.target, copy.target_folder)
         ),
     }
-    found = [_found(copy, header, pairs[header.uid]) for header in ours if header.uid in pairs]
+    there = {header.uid: header for header in foreign}
+    found = [_found(copy, header, there[pairs[header.uid]]) for header in ours if header.uid in pairs]
     for start in range(0, len(found), PORTION):
         work.edge()
         work.record(found[start : start + PORTION])
@@ -76,11 +77,13 @@ def _digests(store: MailReader, folder: str) -> Callable[[Sequence[int]], Mappin
     return read
 
 
-def _found(copy: FolderCopy, header: Header, target_uid: int) -> Outcome:
+def _found(copy: FolderCopy, header: Header, there: Header) -> Outcome:
+    lacking = as_mark(header.flags | there.flags) != as_mark(there.flags)
     return Outcome(
         item_key(copy.uidvalidity, header.uid),
         Fate.FOUND,
-        ref=str(target_uid),
+        ref=str(there.uid),
         size=header.size,
-        mark=as_mark(copy.as_wanted(header).flags),
+        mark=as_mark(header.flags),
+        note="lacks flags it has at the source; left as it is" if lacking else "",
     )

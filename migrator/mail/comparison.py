@@ -19,6 +19,7 @@ from migrator.mail.dates import clamp, same_instant
 from migrator.mail.digest import digests
 from migrator.mail.flags import from_mark, to_send
 from migrator.mail.model import Header
+from migrator.mail.options import RECOPY
 
 PORTION = 500
 NAMED = 5  # examples named in a finding
@@ -78,12 +79,14 @@ class FolderComparison:
         self._compare_bytes({uid: one for uid, one in arrived.items() if uid in there and self._sampled(uid)})
 
     def _compare_marks(self, source: Header, target: Header, outcome: Outcome) -> None:
-        """Arrival and flags; a FOUND message came by another way and keeps what it has, and what the note tells is known."""
+        """Arrival and flags; what the note tells is known. A FOUND message came by another way and keeps what it has: told, no more."""
+        lost = _plain(from_mark(outcome.mark)) - _plain(target.flags)
         if outcome.fate is Fate.FOUND:
+            if lost:
+                self._trouble("found-flags", f"uid {source.uid}: {' '.join(sorted(lost))}")
             return
         if "arrival date" not in outcome.note and _moved_in_time(source, target):
             self._trouble("date", f"uid {source.uid}")
-        lost = _plain(from_mark(outcome.mark)) - _plain(target.flags)
         if lost and "flags" not in outcome.note:
             self._trouble("flags", f"uid {source.uid}: {' '.join(sorted(lost))}")
 
@@ -119,14 +122,20 @@ class FolderComparison:
     def _finding(self, code: str, about: Sequence[str]) -> Finding:
         what, remedy = TROUBLES[code]
         examples = ", ".join(about[:NAMED]) + (", ..." if len(about) > NAMED else "")
-        return Finding(code, Weight.DIFFERENCE, self.action.label, f"{len(about):,} {what} ({examples})", remedy)
+        weight = Weight.WARNING if code in ONLY_TOLD else Weight.DIFFERENCE
+        return Finding(code, weight, self.action.label, f"{len(about):,} {what} ({examples})", remedy)
 
 
+ONLY_TOLD = frozenset({"found-flags"})
 TROUBLES = {
+    "found-flags": (
+        "messages that were at the target already lack flags they have at the source; they were left as they are",
+        "If the source is right, set them at the target by hand.",
+    ),
     "not-copied": ("messages at the source are not recorded as moved", "Run again: migrator run copies what is new."),
     "missing": (
         "messages that were copied are not at the target any more",
-        "Ask who removed them; on_target_missing: recopy brings them back.",
+        f"If their owner did not delete them: {RECOPY}.",
     ),
     "date": (
         "messages have another arrival date at the target",

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
+RECOPY = "write `- mail: {on_target_missing: recopy}` under steps for one run"  # told wherever something is missing at the target
+
 
 class FolderOptions(BaseModel):
     """Which folders move, and under which names. Names are written as people see them, parts separated by `/`; `*` and `?` match."""

@@ -36,7 +36,7 @@ from migrator.mail.folders import FolderPlan, FolderRules, plan_folders, repairs
 from migrator.mail.following import follow_flags
 from migrator.mail.foresight import folder_findings, forecast, largest_folder, probe_folder, room_findings
 from migrator.mail.model import Folder, Namespace, Opened
-from migrator.mail.options import MailOptions
+from migrator.mail.options import RECOPY, MailOptions
 
 FOLDERS = "#folders"  # ends the key of the action that makes a mailbox's folders
 NAME = "name "  # a fact of that action: the raw name at the target of the source's folder named behind
@@ -68,7 +68,7 @@ class MailStep:
             there = target.folders()
             plans = self._folder_plans(subject, source, target, there, read)
         on_target = {folder.name: folder for folder in there}
-        making = self._making(subject, account, plans, on_target)
+        making = self._making(subject, account, plans, on_target, read)
         yield making
         filling: dict[str, list[str]] = {}
         for plan in plans:
@@ -98,9 +98,14 @@ class MailStep:
         return list(plan_folders(folders, source.namespace, there, target.namespace, rules, chosen))
 
     def _making(
-        self, subject: Subject, account: Account, plans: Sequence[FolderPlan], there: Mapping[str, Folder]
+        self,
+        subject: Subject,
+        account: Account,
+        plans: Sequence[FolderPlan],
+        there: Mapping[str, Folder],
+        read: Reading,
     ) -> Action:
-        missing = [plan for plan in plans if plan.target and not plan.exists]
+        missing = self._to_create(subject, plans, read)
         unsubscribed = [plan for plan in plans if self._wants_subscription(plan, there)]
         verb = Verb.CREATE if missing else Verb.CHANGE if unsubscribed else Verb.KEEP
         parts = [
@@ -115,6 +120,18 @@ class MailStep:
             lanes=_lanes(account),
         )
 
+    def _to_create(self, subject: Subject, plans: Sequence[FolderPlan], read: Reading) -> list[FolderPlan]:
+        """Folders the target lacks, but for those that were filled once and are gone: an empty one in their place would hide that."""
+        return [
+            plan
+            for plan in plans
+            if plan.target and not plan.exists and not self._is_gone(read.counts(_folder_key(subject, plan)))
+        ]
+
+    def _is_gone(self, fates: Mapping[Fate, Size]) -> bool:
+        """Of a folder the target lacks: whether messages were copied into it, which the plan does not say to copy again."""
+        return self.options.on_target_missing == "report" and _arrived(fates) > 0
+
     def _wants_subscription(self, plan: FolderPlan, there: Mapping[str, Folder]) -> bool:
         if not self.options.subscriptions or not plan.target or not plan.source.subscribed:
             return False
@@ -127,12 +144,21 @@ class MailStep:
         key = _folder_key(subject, plan)
         total = Size(folder.messages or 0, folder.bytes)
         fates = read.counts(key)
+        gone = plan.target is not None and not plan.exists and self._is_gone(fates)
         if plan.target is None:
             # What was copied before the plan left it out stays on the books, and the books must add up.
             recorded = Size(sum(size.items for size in fates.values()), sum(size.bytes or 0 for size in fates.values()))
             return Action(key, Verb.KEEP, plan.shown_source, plan.why, total=recorded, data={"left_out": plan.why})
         left = _left(total, fates)
-        verb, why = _decide(folder, there, fates, read.remembered(key), self.options, self._rules)
+        if gone:
+            verb, why = (
+                Verb.BY_HAND,
+                f"{_arrived(fates):,} messages were copied here and the folder is gone. If that was not meant: {RECOPY}",
+            )
+        else:
+            verb, why = _decide(folder, there, fates, read.remembered(key), self.options, self._rules)
+            if fates and not left.items:
+                why = why or "something changed since the last pass; it is looked at again"
         return Action(
             key=key,
             verb=verb,
@@ -162,7 +188,7 @@ class MailStep:
         ):
             there = target.folders()
             plans = self._folder_plans(subject, source, target, there, work)
-            missing = [plan for plan in plans if plan.target and not plan.exists]
+            missing = self._to_create(subject, plans, work)
             made = _create(missing, [folder.name for folder in there], target, work)
             work.remember(
                 {NAME + plan.source.name: made.get(plan.source.name, plan.target) for plan in plans if plan.target}
@@ -234,7 +260,7 @@ class MailStep:
             if self.options.on_target_missing == "report":
                 raise NotFound(
                     f"{action.label}: the folder at the target was replaced since the last run (its UIDVALIDITY changed).",
-                    remedy="If that was meant, say on_target_missing: recopy in the plan: what is there is found, the rest copied.",
+                    remedy=f"If that was meant: {RECOPY}; what is there is found, the rest is copied.",
                 )
             work.forget()
         elif facts.get("uidvalidity", str(opened.uidvalidity)) != str(opened.uidvalidity):
@@ -256,7 +282,7 @@ class MailStep:
                     Weight.WARNING,
                     action.label,
                     f"{missing:,} messages copied earlier are not at the target any more",
-                    "If their owner did not delete them, say on_target_missing: recopy in the plan and run again.",
+                    f"If their owner did not delete them: {RECOPY}.",
                 )
             )
             return

@@ -605,6 +605,30 @@ def test_a_folder_replaced_at_the_target_gets_what_it_lacks_when_the_plan_says_s
     assert move.texts() == Counter([mail(1), mail(2), mail(2)])
 
 
+def test_a_folder_that_is_gone_from_the_target_is_left_to_the_admin_and_not_made_anew() -> None:
+    move = Move()
+    move.put(mail(1), mail(2), folder="Work")
+    move.run()
+    move.target.remove(ALICE, "Work")
+    [preview] = move.trial.preview(move.trial.store).stages
+    assert {action.label: action.verb for _, action in preview.actions}["Work"] is Verb.BY_HAND
+    assert move.run() is Ending.FAILED
+    assert "Work" not in move.target.contents(ALICE)
+    move.with_options(on_target_missing="recopy").run()
+    assert move.texts("Work") == Counter([mail(1), mail(2)])
+
+
+def test_found_messages_that_lack_flags_are_told_and_left_as_they_are() -> None:
+    move = Move()
+    move.put(mail(1), mail(2), flags=("\\Seen",))
+    for n in (1, 2):
+        move.target.put(ALICE, "INBOX", mail(n), ["\\Seen"] if n == 1 else [])
+    move.run()
+    assert sorted(one.note for one in move.outcomes().values()) == ["", "lacks flags it has at the source; left as it is"]
+    assert move.trial.verify().differences == 0
+    assert [finding.code for _, _, _, finding in move.trial.store.findings()] == ["found-flags"]
+
+
 def test_messages_missing_at_the_target_are_reported_and_not_copied_again() -> None:
     move = Move()
     move.put(mail(1), mail(2))

@@ -43,7 +43,7 @@ from migrator.wire.imap import GB, Connection, Incoming, Limits, SaidBye, Spoken
 from migrator.wire.imap_login import Credentials, log_in, refused_otherwise
 
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
-PATIENCE_TO_CONNECT = 30.0  # seconds for the TCP connection, the handshake and the greeting
+PATIENCE_TO_CONNECT = 20.0  # seconds for the TCP connection, the handshake and the greeting
 LINES_UNTIL_LOGIN = 1_000
 
 
@@ -91,7 +91,7 @@ class Options(Service):
     ca_file: Path | None = Field(
         None,
         description="Certificates (PEM) of the authority to trust instead of the system's",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "must_exist": True},
     )
     tls_fingerprint: str | None = Field(
         None,
@@ -117,6 +117,11 @@ class Options(Service):
         if (self.master_user is None) != (self.master_password is None):
             raise ValueError("master_user and master_password belong together")
         return self
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether each account has to bring a password of its own."""
+        return self.master_user is None
 
     @property
     def where(self) -> tuple[str, int]:
@@ -340,6 +345,8 @@ def _connect(options: Options) -> _Client:
     try:
         return _dial(options, limits, context)
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, Dropped) as error:
+        if isinstance(error.__cause__, TimeoutError) and options.security != "tls":
+            raise _said_nothing(options) from error
         raise _hung_up_on(host, port, error) from error
     except ssl.SSLError as error:
         raise tls.failure(error, host, port, options.ca_file, look) from error
@@ -355,6 +362,15 @@ def _connect(options: Options) -> _Client:
         ) from error
     except (imaplib.IMAP4.error, UnicodeError) as error:
         raise _no_greeting(options, plain(str(error).encode())) from error
+
+
+def _said_nothing(options: Options) -> TlsFailed:
+    """It took the connection and waits for us to speak first, as only TLS does. Trying again would wait as long again."""
+    host, port = options.where
+    return TlsFailed(
+        f"{host}:{port} took the connection and said nothing.",
+        remedy=f"If that port speaks TLS, use security: tls; for security: {options.security} name the port without TLS (usually 143).",
+    )
 
 
 def _hung_up_on(host: str, port: int, error: Exception) -> MigratorError:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from migrator.mail import utf7
 from migrator.mail.dates import same_instant
 from migrator.mail.flags import SYSTEM
 from migrator.mail.model import Namespace, Opened
@@ -30,7 +31,7 @@ def name_argument(folder: str) -> Argument:
 
 def shown(folder: str) -> str:
     """A raw folder name fit for a message to a person: short, nothing in it that a terminal would obey."""
-    return plain(folder.encode("latin-1", "replace"))
+    return plain(utf7.decode(folder).encode("utf-8", "replace"))
 
 
 def list_entry(response: Untagged) -> tuple[frozenset[str], str, str | None]:
