@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from migrator.errors import PlanError
 
@@ -45,6 +45,24 @@ class SecretSource(BaseModel):
     ask: str | None = Field(
         None, min_length=1, description="The question to ask at the terminal, such as `Password of admin`."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_password(cls, written: Any) -> Any:  # Any: whatever the plan says; it is looked at, never shown
+        if isinstance(written, bool) or not isinstance(written, str | int | float):
+            return written
+        found = "text" if isinstance(written, str) else "a number"
+        raise ValueError(
+            f"holds {found}. A password does not stand in the plan; say where it comes from: "
+            "{env: NAME}, {file: PATH}, {command: ...} or {ask: QUESTION}."
+        )
+
+    @field_validator("env")
+    @classmethod
+    def _no_dollar(cls, name: str | None) -> str | None:
+        if name and name.startswith("$"):
+            raise ValueError("write the name without the $.")
+        return name
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from migrator.engine.contract import Account, Adapter, Login, Service, Side
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.errors import PlanError
 from migrator.plan.model import Plan, ServiceEntry, StepEntry
 from migrator.plan.people import Credentials, Person
-from migrator.plan.written import PATH, SECRET, marked
+from migrator.plan.written import SECRET, absolute, marked
 from migrator.registry import Registry
 from migrator.secrets import Secrets
 
@@ -60,16 +60,6 @@ def plan_digest(plan: Plan) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
-
-
-def absolute(options: BaseModel, folder: Path) -> dict[str, str | Path]:
-    """The options' marked paths, made absolute: `~` is the home folder, and a relative one starts at `folder`."""
-    found: dict[str, str | Path] = {}
-    for name in marked(type(options), PATH):
-        value = getattr(options, name)
-        if isinstance(value, str | Path):
-            found[name] = type(value)(folder / Path(value).expanduser())
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that a slip in one line never hides the mistakes of another.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import isfile
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -22,17 +23,20 @@ from migrator.plan.model import (
     StepEntry,
     VerifyEntry,
     refuse_copies_onto_themselves,
+    sides_with_passwords,
 )
 from migrator.plan.people import Person, gather
 from migrator.plan.problems import Path, Problems, did_you_mean, listed, plain
 from migrator.plan.wording import checked
 from migrator.plan.written import (
+    MUST_EXIST,
     SECRET,
     AccountLine,
     AccountsFrom,
     PlanFile,
     Sample,
     StepWords,
+    absolute,
     marked,
     two_ends,
 )
@@ -98,7 +102,8 @@ class Examination:
         )
 
     def _gather(self) -> tuple[Person, ...]:
-        people = gather(self._written.accounts, self.document.path.parent, self.problems)
+        needed = sides_with_passwords(self._endpoints, self._steps)
+        people = gather(self._written.accounts, self.document.path.parent, self.problems, needed)
         refuse_copies_onto_themselves(self._endpoints, self._steps, people, self.problems)
         return people
 
@@ -161,7 +166,19 @@ class Examination:
         given = options if "type" in adapter.options.model_fields else _without(options, {"type"})
         self._secret_names(at, {word: options.get(word) for word in secret})
         found = checked(adapter.options, given, at, self.problems, secret)
+        if found is not None:
+            self._files_of(found, at)
         return None if found is None else ServiceEntry(adapter.word, found)
+
+    def _files_of(self, options: BaseModel, at: Path) -> None:
+        """Mistakes for files that a service reads and that are not there."""
+        words = marked(type(options), MUST_EXIST)
+        for name, path in absolute(options, self.document.path.absolute().parent, MUST_EXIST).items():
+            if not isfile(path):  # noqa: PTH113 - Path's raises for what cannot be looked at
+                self.problems.at(
+                    (*at, words[name]),
+                    f"names {plain(str(getattr(options, name)))}, and there is no such file. A relative path starts at the plan's folder.",
+                )
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -237,6 +254,8 @@ class Examination:
         names = list(_mapping(self._data.get("endpoints")))
         if "route" in options and common.route is None:
             return None  # it is badly written, which was told
+        if not names:
+            return None  # without endpoints no route is right; that they are missing was told
         if common.route:
             named_at, route = (*at, "route"), common.route
         elif self._written.defaults.route:
@@ -330,7 +349,10 @@ class Examination:
                 there = did_you_mean(name, defined) or (
                     f" Defined are {listed(map(plain, defined))}." if defined else ""
                 )
-                self.problems.at((*at, word), f"names a secret that is not defined under secrets.{there}")
+                self.problems.at(
+                    (*at, word),
+                    f"names a secret that is not defined under secrets.{there} A password itself does not stand here.",
+                )
 
     def _secrets(self) -> None:
         for name in self._written.secrets:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from migrator.engine.contract import Service
+from migrator.engine.contract import Service, Side
 from migrator.plan.file import Document
 from migrator.plan.people import Person, csv_files, gather
 from migrator.plan.problems import Problem, Problems
@@ -36,6 +36,11 @@ class ServiceEntry:
 
     adapter: str
     options: Service
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether each account needs a password of its own here; options that say nothing about it need none."""
+        return bool(getattr(self.options, "needs_password", False))
 
     def is_where(self, other: ServiceEntry) -> bool:
         """Whether both stand for the same place."""
@@ -88,10 +93,24 @@ class Plan:
     def accounts(self) -> tuple[Person, ...]:
         """Everyone the plan means, read from their files now. Raises PlanMistakes with every mistake in them."""
         problems = Problems(self.document.file, self.document.place)
-        people = gather(self.written.accounts, self.path.parent, problems)
+        needed = sides_with_passwords(self.endpoints, self.steps)
+        people = gather(self.written.accounts, self.path.parent, problems, needed)
         refuse_copies_onto_themselves(self.endpoints, self.steps, people, problems)
         problems.raise_any()
         return people
+
+
+def sides_with_passwords(
+    endpoints: Mapping[str, Mapping[str, ServiceEntry]], steps: Sequence[StepEntry | VerifyEntry]
+) -> frozenset[Side]:
+    """The sides at which some step's route leads to a service that needs a password for each account."""
+    ends = [
+        (side, endpoints[name][step.service])
+        for step in steps
+        if isinstance(step, StepEntry)
+        for side, name in ((Side.SOURCE, step.route.source), (Side.TARGET, step.route.target))
+    ]
+    return frozenset(side for side, entry in ends if entry.needs_password)
 
 
 def refuse_copies_onto_themselves(

@@ -12,6 +12,7 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from fnmatch import translate
 from itertools import chain
@@ -20,6 +21,7 @@ from typing import TextIO
 
 from pydantic import SecretStr
 
+from migrator.engine.contract import Side
 from migrator.plan.problems import Path, Problems, did_you_mean, listed, plain
 from migrator.plan.written import AccountLine, AccountsFrom
 
@@ -41,6 +43,11 @@ class Credentials:
     password: SecretStr | None = None
     secret: str | None = None
 
+    @property
+    def has_password(self) -> bool:
+        """Whether there is a password, at hand or named."""
+        return self.password is not None or self.secret is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -48,6 +55,14 @@ class Person:
 
     source: Credentials
     target: Credentials
+
+    def lacks(self, needed: AbstractSet[Side]) -> list[Side]:
+        """The sides among `needed` for which there is no password."""
+        return [
+            side
+            for side, end in ((Side.SOURCE, self.source), (Side.TARGET, self.target))
+            if side in needed and not end.has_password
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +79,17 @@ class Row:
 
 
 def gather(
-    written: Sequence[str | AccountLine] | AccountsFrom, folder: FilePath, problems: Problems
+    written: Sequence[str | AccountLine] | AccountsFrom,
+    folder: FilePath,
+    problems: Problems,
+    needed: AbstractSet[Side] = frozenset(),
 ) -> tuple[Person, ...]:
     """The accounts a plan means, in the order written; what is wrong with them goes to `problems`. `folder` is where relative
-    files start.
+    files start, `needed` the sides at which everyone needs a password.
     """
     if isinstance(written, AccountsFrom):
-        return tuple(_from_csv(written, folder, problems))
-    return tuple(_from_list(written, problems))
+        return tuple(_from_csv(written, folder, problems, needed))
+    return tuple(_from_list(written, problems, needed))
 
 
 def csv_files(written: Sequence[str | AccountLine] | AccountsFrom, folder: FilePath) -> tuple[FilePath, ...]:
@@ -84,7 +102,7 @@ def csv_files(written: Sequence[str | AccountLine] | AccountsFrom, folder: FileP
 # -- a list in the plan ------------------------------------------------------------------------------------------------
 
 
-def _from_list(written: Iterable[str | AccountLine], problems: Problems) -> Iterator[Person]:
+def _from_list(written: Iterable[str | AccountLine], problems: Problems, needed: AbstractSet[Side]) -> Iterator[Person]:
     twice = _Twice()
     for position, entry in enumerate(written):
         at: Path = ("accounts", position)
@@ -101,16 +119,22 @@ def _from_list(written: Iterable[str | AccountLine], problems: Problems) -> Iter
         where = f"line {problems.place(at, False).line}"
         if text := twice.seen(source, target, where):
             problems.at(at, f": {text}")
-        yield Person(
+        person = Person(
             Credentials(source, line.source_user or line.source.strip(), secret=line.source_password),
             Credentials(target, line.target_user or (line.target or line.source).strip(), secret=line.target_password),
         )
+        if lacking := person.lacks(needed):
+            sides = listed(f"the {side.value} ({side.value}_password)" for side in lacking)
+            problems.at(at, f": {plain(source)} has no password for {sides}.")
+        yield person
 
 
 # -- a CSV -------------------------------------------------------------------------------------------------------------
 
 
-def _from_csv(written: AccountsFrom, folder: FilePath, problems: Problems) -> Iterator[Person]:
+def _from_csv(
+    written: AccountsFrom, folder: FilePath, problems: Problems, needed: AbstractSet[Side]
+) -> Iterator[Person]:
     path = folder / FilePath(written.origin).expanduser()
     wanted = _wanted(written)
     rename = _renaming(written, problems)
@@ -134,10 +158,14 @@ def _from_csv(written: AccountsFrom, folder: FilePath, problems: Problems) -> It
                 source_password=other.source_password or row.source_password,
                 target_password=other.target_password or row.target_password,
             )
-        yield Person(
+        person = Person(
             Credentials(source, row.source_user or row.source.strip(), _secret(row.source_password)),
             Credentials(target, row.target_user or row.target.strip() or target, _secret(row.target_password)),
         )
+        if lacking := person.lacks(needed):
+            sides = listed(f"the {side.value}" for side in lacking)
+            problems.in_file(str(path), row.line, f"{plain(source)} has no password for {sides}.")
+        yield person
     if rows and not chosen and not problems.mistakes:
         problems.at(
             ("accounts",),
@@ -187,6 +215,10 @@ def _rows(path: FilePath, named_at: Path, problems: Problems) -> Iterator[Row]:
                 told_mode = True
                 text = f"the file holds passwords, and others may use it (mode {mode:04o}). Run: chmod 600 {shlex.quote(str(path))}"
                 problems.in_file(str(path), line, text)
+            for column in ("source_password", "target_password"):
+                password = getattr(row, column)
+                if password != password.strip():
+                    problems.warn_in_file(str(path), line, f"{column} begins or ends with a blank.")
             yield row
         if not columns:
             problems.in_file(

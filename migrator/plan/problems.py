@@ -15,6 +15,7 @@ from migrator.errors import PlanError
 Path = tuple[str | int, ...]
 
 LONGEST_WORD = 60  # characters of somebody's text that a message repeats
+SHORTEST_BEGINNING = 2  # characters of a word that may stand for a longer one
 MOST_OF_ONE_FILE = 200  # mistakes told about one file; a wrong column spoils every row the same way
 
 
@@ -55,7 +56,8 @@ class Problems:
     place: Callable[[Path, bool], Place]
     mistakes: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    _elsewhere: dict[str, int] = field(default_factory=dict)
+    _elsewhere: dict[str, int] = field(default_factory=dict)  # by file, how many mistakes
+    _odd: dict[str, int] = field(default_factory=dict)  # by file, how many warnings
 
     def at(self, path: Path, text: str, *, of_key: bool = False) -> None:
         """A mistake in the plan file. `text` goes on where the dotted path ends: "is missing", ": the two differ"."""
@@ -70,6 +72,14 @@ class Problems:
         told = self._elsewhere[file] = self._elsewhere.get(file, 0) + 1
         if told <= MOST_OF_ONE_FILE:
             self.mistakes.append(Problem(file, Place(line), text))
+
+    def warn_in_file(self, file: str, line: int, text: str) -> None:
+        """Something odd in a file the plan names."""
+        told = self._odd[file] = self._odd.get(file, 0) + 1
+        if told <= MOST_OF_ONE_FILE:
+            self.warnings.append(Problem(file, Place(line), text))
+        elif told == MOST_OF_ONE_FILE + 1:
+            self.warnings.append(Problem(file, Place(line), "from here on, more warnings like these are not listed."))
 
     def all(self) -> tuple[Problem, ...]:
         """Every mistake: those of the plan by place, then those of other files by line."""
@@ -105,10 +115,18 @@ def plain(text: str) -> str:
     return shown if len(text) <= LONGEST_WORD else f"{shown[:LONGEST_WORD]}..."
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, if one is near: one that begins with `word`, or one that is spelled alike."""
+    known = sorted(known)
+    longer = [other for other in known if other.startswith(word)] if len(word) >= SHORTEST_BEGINNING else []
+    near = sorted(longer, key=len) or difflib.get_close_matches(word[:LONGEST_WORD], known, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The question "Did you mean x?" with a blank before it, or nothing if no known word is near."""
-    near = difflib.get_close_matches(word[:LONGEST_WORD], sorted(known), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]}?" if near else ""
+    near = nearest(word, known)
+    return f" Did you mean {near}?" if near else ""
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from migrator.plan.problems import Path, Problems, did_you_mean, listed
+from migrator.plan.problems import Path, Problems, did_you_mean, listed, nearest
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -56,6 +56,7 @@ _MUST_BE = {  # error type: what the value must be
     "multiple_of": "a multiple of {multiple_of}",
     "string_too_long": "no longer than {max_length} characters",
 }
+_EXTRA = "extra_forbidden"
 _TEXT = {"string_type", "string_sub_type", "path_type"}
 _NOT_TEXT = {"int_type", "float_type", "bool_type"}
 
@@ -70,7 +71,11 @@ def checked(
         # By way of JSON, because strict means there what a person means: a list will do for a tuple, but "8" is no number.
         return shape.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        for path, told in _by_place(error, data):
+        found = dict(_by_place(error, data))
+        meant = {(*path[:-1], _meant(path, shape)) for path, told in found.items() if told[0]["type"] == _EXTRA}
+        for path, told in found.items():
+            if told[0]["type"] == "missing" and path in meant:
+                continue  # it is there under a mistyped key, which is told
             text, of_key = _sentence(told, path, data, shape, secret)
             problems.at((*at, *path), text, of_key=of_key)
     return None
@@ -107,7 +112,7 @@ def _sentence(
     value = _value(data, path)
     if kind == "missing":
         return "is missing.", True
-    if kind == "extra_forbidden":
+    if kind == _EXTRA:
         return _not_known(path, shape), True
     if first["loc"] and first["loc"][-1] == "[key]":
         return _own_words(first) or "cannot be a key here.", True
@@ -116,6 +121,11 @@ def _sentence(
     if value is None and kind not in {"value_error", "sentence"}:
         return "is empty.", False
     return _own_words(first) or _must_be(told, value) or _does_not_fit(shape, path), False
+
+
+def _meant(path: Path, shape: type[BaseModel]) -> str | None:
+    """The known key that the unknown one at the end of a path was probably meant to be."""
+    return nearest(str(path[-1]), _known_keys(shape, path[:-1])) if path else None
 
 
 def _not_known(path: Path, shape: type[BaseModel]) -> str:
@@ -138,7 +148,11 @@ def _own_words(told: ErrorDetails) -> str:
 
 def _about_secret(value: Any) -> str:  # Any: whatever the plan says; it is looked at, never shown
     if isinstance(value, bool | int | float):
-        return "must be the name of a secret, and this is read as a number or a truth value; quote it."
+        noun = "a truth value" if isinstance(value, bool) else "a number"
+        return (
+            "must be the name of a secret (see secrets:), not a password itself; "
+            f"this one is read as {noun}. A name that looks like {noun} has to be quoted."
+        )
     return "must be the name of a secret."
 
 

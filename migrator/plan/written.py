@@ -5,8 +5,10 @@ Endpoints and steps are only outlined: their options belong to adapters and room
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,6 +27,7 @@ from migrator.secrets import SecretSource
 
 SECRET: dict[str, JsonValue] = {"secret": True}  # the field holds the name of a secret
 PATH: dict[str, JsonValue] = {"path": True}  # the field holds a path; a relative one starts at the plan's folder
+MUST_EXIST: dict[str, JsonValue] = {**PATH, "must_exist": True}  # the same, and a file has to be there
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ROUTE = re.compile(r"\s*([^\s>]+)\s*->\s*([^\s>]+)\s*")
@@ -243,3 +246,13 @@ def marked(options: type[BaseModel], mark: Mapping[str, JsonValue]) -> dict[str,
         for name, field in options.model_fields.items()
         if isinstance(field.json_schema_extra, dict) and mark.items() <= field.json_schema_extra.items()
     }
+
+
+def absolute(options: BaseModel, folder: Path, mark: Mapping[str, JsonValue] = PATH) -> dict[str, str | Path]:
+    """The options' marked paths, made absolute: `~` is the home folder, and a relative one starts at `folder`."""
+    found: dict[str, str | Path] = {}
+    for name in marked(type(options), mark):
+        value = getattr(options, name)
+        if isinstance(value, str | Path):
+            found[name] = type(value)(folder / os.path.expanduser(value))  # noqa: PTH111 - Path's raises for ~nobody
+    return found

@@ -85,9 +85,9 @@ def check_plan(text: str, folder: Path) -> None:
 
 
 def check_part(text: str, folder: Path) -> None:
-    """Raises PlanMistakes unless the part fits into a plan between two IMAP servers. Secrets it names are those of the guides."""
-    mail = {"type": "imap", "host": "mail.example.net"}
-    secrets = {name: {"env": "SECRET"} for name in ("carmen-old", "carmen-new")}
+    """Raises PlanMistakes unless the part fits into a plan between two IMAP servers with a master user. Secrets it names are those of the guides."""
+    mail = {"type": "imap", "host": "mail.example.net", "master_user": "admin", "master_password": "admin"}
+    secrets = {name: {"env": "SECRET"} for name in ("admin", "carmen-old", "carmen-new")}
     plan = {
         "version": 1,
         "endpoints": {"old": {"mail": mail}, "new": {"mail": {**mail, "port": 1993}}},

@@ -26,12 +26,19 @@ class Post(Service):
         None, description="Opens every box", json_schema_extra={"secret": True}
     )
     path: Path | None = Field(None, description="Where its books are", json_schema_extra={"path": True})
+    seal: Path | None = Field(
+        None, description="The print of its seal", json_schema_extra={"path": True, "must_exist": True}
+    )
 
     @model_validator(mode="after")
     def _guarded(self) -> Post:
         if self.security == "none" and not self.allow_cleartext:
             raise ValueError("security: none sends passwords in clear text; say allow_cleartext: true")
         return self
+
+    @property
+    def needs_password(self) -> bool:
+        return self.master_password is None
 
 
 class Shelf(Service):  # knows no `type`, as an adapter may

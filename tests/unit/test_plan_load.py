@@ -71,16 +71,25 @@ steps: [letters, verify]
         ("name: good", "name: a>b", "plan.yaml:2:7: name may hold letters, digits, dots, - and _"),
         ("{env: MASTER}", "{env: 12}", "plan.yaml:4:17: secrets.master.env must be text; quote it."),
         ("{env: MASTER}", "{env: A, file: b}", "plan.yaml:4:11: secrets.master: a secret comes from exactly one of env, file, command and ask; here are env and file."),
-        ("{env: MASTER}", "hunter2", "plan.yaml:4:11: secrets.master must be a mapping (keys with values)."),
-        ("master_password: master", "master_password: 123456", "plan.yaml:8:64: endpoints.old.mail.master_password must be the name of a secret, and this is read as a number or a truth value; quote it."),
-        ("master_password: master", "master_password: maste", "plan.yaml:8:64: endpoints.old.mail.master_password names a secret that is not defined under secrets. Did you mean master?"),
-        ("source_password: alices", "source_password: 1.5", "accounts.source_password must be the name of a secret, and this is read as a number"),
-        ("source_password: alices", "source_password: bobs", "plan.yaml:13:94: accounts.source_password names a secret that is not defined"),
+        ("{env: MASTER}", "hunter2", "plan.yaml:4:11: secrets.master holds text. A password does not stand in the plan; say where it comes from: {env: NAME}, {file: PATH}, {command: ...} or {ask: QUESTION}."),
+        ("{env: MASTER}", "123456", "plan.yaml:4:11: secrets.master holds a number. A password does not stand in the plan; say where it comes from: {env: NAME}, {file: PATH}, {command: ...} or {ask: QUESTION}."),
+        ("{env: MASTER}", "[a]", "plan.yaml:4:11: secrets.master must be a mapping (keys with values)."),
+        ("{env: MASTER}", "{env: $MASTER}", "plan.yaml:4:17: secrets.master.env: write the name without the $."),
+        ("master_password: master", "master_password: 123456", "plan.yaml:8:64: endpoints.old.mail.master_password must be the name of a secret (see secrets:), not a password itself; this one is read as a number. A name that looks like a number has to be quoted."),
+        ("master_password: master", "master_password: true", "not a password itself; this one is read as a truth value. A name that looks like a truth value has to be quoted."),
+        ("master_password: master", "master_password: maste", "plan.yaml:8:64: endpoints.old.mail.master_password names a secret that is not defined under secrets. Did you mean master? A password itself does not stand here."),
+        ("source_password: alices", "source_password: 1.5", "accounts.source_password must be the name of a secret (see secrets:), not a password itself; this one is read as a number."),
+        ("source_password: alices", "source_password: bobs", "plan.yaml:13:94: accounts.source_password names a secret that is not defined under secrets. Defined are master and alices. A password itself does not stand here."),
         ("type: post,", "type: pots,", "plan.yaml:8:18: endpoints.old.mail.type: there is no mail adapter called pots. Did you mean post?"),
         ("type: post, ", "", "plan.yaml:8:5: endpoints.old.mail.type is missing. It is one of archive, post or shelf."),
         ("type: post,", "type: 5,", "plan.yaml:8:18: endpoints.old.mail.type must be text; quote it."),
         ("mail: {type: post", "mial: {type: post", "plan.yaml:8:5: endpoints.old.mial is no service. Did you mean mail?"),
         ("host: old.example.com,", "hots: old.example.com,", "plan.yaml:8:24: endpoints.old.mail.hots is not known here. Did you mean host?"),
+        ("host: old.example.com,", "host: x, conn: 3,", "endpoints.old.mail.conn is not known here. Did you mean connections?"),
+        ("host: old.example.com,", "host: x, seal: gone.pem,", "plan.yaml:8:39: endpoints.old.mail.seal names gone.pem, and there is no such file. A relative path starts at the plan's folder."),
+        ("host: old.example.com,", "host: x, seal: ~nobody-here/seal,", "endpoints.old.mail.seal names ~nobody-here/seal, and there is no such file."),
+        ("host: old.example.com,", f"host: x, seal: {'long' * 100},", f"endpoints.old.mail.seal names {'long' * 15}..., and there is no such file."),
+        (", master_password: master", "", "plan.yaml:12:5: accounts: alice@example.com has no password for the source (source_password)."),
         ("host: old.example.com, ", "", "plan.yaml:8:5: endpoints.old.mail.host is missing."),
         ("host: old.example.com,", "host: ,", "endpoints.old.mail.host is empty."),
         ("host: old.example.com,", "host: x, port: '25',", "endpoints.old.mail.port must be a whole number, without quotes."),
@@ -131,6 +140,81 @@ def test_each_mistake_is_told_with_place_path_and_cure(plan, find, put, told):
     else:
         text = changed(find, put)
     assert any(told in line for line in mistakes(plan(text))), mistakes(plan(text))
+
+
+@pytest.mark.parametrize(
+    ("find", "put", "told"),
+    [
+        ("endpoints:", "endpoint:", "plan.yaml:6:1: endpoint is not known here. Did you mean endpoints?"),
+        ("accounts:", "account:", "plan.yaml:11:1: account is not known here. Did you mean accounts?"),
+        ("host: old", "hots: old", "plan.yaml:8:24: endpoints.old.mail.hots is not known here. Did you mean host?"),
+    ],
+)
+def test_a_mistyped_key_is_not_told_as_missing_too(plan, find, put, told):
+    lines = mistakes(plan(changed(find, put)))
+    assert [line for line in lines if "names a secret" not in line] == [told]
+
+
+def test_a_required_key_that_nothing_comes_near_is_missing(plan):
+    lines = mistakes(plan(changed("host: old.example.com", "volume: 1")))
+    assert "plan.yaml:8:5: endpoints.old.mail.host is missing." in lines
+
+
+def test_a_file_beside_the_plan_is_found(plan, tmp_path):
+    (tmp_path / "seal.pem").write_text("seal")
+    assert load(plan(changed("host: old.example.com,", "host: x, seal: seal.pem,")), words()).warnings == ()
+
+
+def test_an_endpoint_that_no_route_uses_needs_no_passwords(plan):
+    text = changed("endpoints:\n", "endpoints:\n  spare:\n    mail: {type: post, host: spare.example.com}\n")
+    assert load(plan(text), words()).warnings == ()
+
+
+CSV_PLAN = """\
+endpoints: {old: {mail: {type: post, host: old.example.com}}, new: {mail: {type: post, host: new.example.com}}}
+accounts: {from: accounts.csv}
+steps: [letters]
+"""
+
+
+def test_a_row_without_a_needed_password_is_told_with_its_line(plan, tmp_path):
+    rows = tmp_path / "accounts.csv"
+    rows.write_text(
+        "source,source_password,target_password\nalice@example.com,hunter2\nbob@example.com\nc@example.com,x,y\n"
+    )
+    rows.chmod(0o600)
+    expected = [
+        "accounts.csv:2: alice@example.com has no password for the target.",
+        "accounts.csv:3: bob@example.com has no password for the source and the target.",
+    ]
+    assert mistakes(plan(CSV_PLAN)) == expected
+    with pytest.raises(PlanMistakes) as caught:
+        load(plan(CSV_PLAN), words()).accounts()
+    assert str(caught.value).splitlines() == expected
+
+
+def test_a_blank_around_a_password_is_kept_and_only_a_warning(plan, tmp_path):
+    rows = tmp_path / "accounts.csv"
+    rows.write_text(
+        "source,source_password,target_password\nalice@example.com, hunter2,hunter 3\nbob@example.com,a,b \n"
+    )
+    rows.chmod(0o600)
+    found, (alice, _) = check(plan(CSV_PLAN), words())
+    assert alice.source.password.get_secret_value() == " hunter2"
+    assert list(map(str, found.warnings)) == [
+        "accounts.csv:2: source_password begins or ends with a blank.",
+        "accounts.csv:3: target_password begins or ends with a blank.",
+    ]
+
+
+def test_warnings_about_one_file_come_to_an_end(plan, tmp_path):
+    rows = tmp_path / "accounts.csv"
+    people = "".join(f"user{n}@example.com, x,y\n" for n in range(1_000))
+    rows.write_text(f"source,source_password,target_password\n{people}")
+    rows.chmod(0o600)
+    found, _ = check(plan(CSV_PLAN), words())
+    assert len(found.warnings) == 201
+    assert str(found.warnings[-1]) == "accounts.csv:202: from here on, more warnings like these are not listed."
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(plan):

@@ -164,3 +164,14 @@ def test_a_secret_does_not_show(secrets):
 def test_a_source_is_exactly_one_of_four(source):
     with pytest.raises(ValidationError, match="exactly one of env, file, command and ask"):
         SecretSource(**source)
+
+
+@pytest.mark.parametrize("name", ["$ALICE", "${ALICE}"])
+def test_a_variable_is_named_without_the_dollar(name):
+    with pytest.raises(ValidationError, match="write the name without the"):
+        SecretSource(env=name)
+
+
+def test_a_password_is_no_source():
+    with pytest.raises(ValidationError, match="A password does not stand in the plan"):
+        SecretSource.model_validate("hunter2")
