@@ -27,6 +27,16 @@ class Console:
         return replace(console, log=set_up(console.screen, verbose, console.redactor))
 
 
+def state_to_ask(plan: Path, asked: str | None) -> str | Path:
+    """As `state_of`, for a verb that only asks. Raises PlanError where neither the plan nor a state of it is there."""
+    where = state_of(plan, asked)
+    if isinstance(where, Path) and not where.exists() and not plan.exists():
+        from migrator.errors import PlanError
+
+        raise PlanError(f"There is no {plan} here.", remedy="Name the plan file, or go to the folder it is in.")
+    return where
+
+
 def state_of(plan: Path, asked: str | None) -> str | Path:
     """Where the state is: where the admin says (a file or a database URL), else beside the plan."""
     if asked is None:

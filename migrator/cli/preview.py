@@ -88,7 +88,8 @@ def _state_if_there(where: str | Path) -> Store | None:
 def print_preview(console: Console, seen: Preview) -> None:
     """The whole list, then the summary."""
     screen = console.screen
-    screen.answer(LEGEND)
+    if any(stage.actions for stage in seen.stages):
+        screen.answer(LEGEND)
     for stage in seen.stages:
         for line in _stage_lines(stage):
             screen.answer(line)
@@ -147,7 +148,18 @@ def summary(seen: Preview) -> list[str]:
     lines = [f"{', '.join(amounts)}, {held}.", " ".join(odds)]
     if sums["given_up"]:
         lines.append(f"Could not be looked at: {nouns.subjects(sums['given_up'])}.")
-    return [*lines, f"Estimated time: {_time(seen.seconds)}."]
+    # Of those who could not be looked at nobody knows what is to do.
+    time = "nothing to do" if _idle(seen) and not sums["given_up"] else _time(seen.seconds)
+    return [*lines, f"Estimated time: {time}."]
+
+
+def _idle(seen: Preview) -> bool:
+    """Whether all is there. What is only looked through again (flags of what was moved before) is no work to wait for."""
+    from migrator.engine.contract import Verb
+
+    looked_at = {Verb.KEEP, Verb.BY_HAND, Verb.CHANGE}
+    actions = [action for stage in seen.stages for _, action in stage.actions]
+    return all(action.verb in looked_at and not action.size.items for action in actions)
 
 
 def _time(seconds: float | None) -> str:

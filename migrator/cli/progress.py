@@ -187,7 +187,7 @@ def aside(event: Event) -> str:
         case Narrowed():
             held = figures.counted(event.width, "connection", "connections")
             line = f"{event.endpoint} takes fewer connections than planned; going on with {held}."
-        case Noted() if event.finding.weight >= Weight.WARNING:
+        case Noted() if event.finding.weight is Weight.WARNING:  # a difference is told at the end, with its mailbox
             line = figures.sentence(event.finding.about, event.finding.text, event.finding.remedy)
     return line.rstrip()
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from migrator.cli.console import Console, state_of
+from migrator.cli.console import Console, state_to_ask
 from migrator.cli.options import AsJson, PlanFile, State, Verbose
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
 MOST_REASONS = 100
+MOST_DIFFERENCES = 200
 NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSON file
 FORMULA = re.compile("(^|[;\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
@@ -84,8 +85,9 @@ def report(
     from migrator.state.store import open_for_questions
 
     console = Console.of(context, verbose)
+    where = state_to_ask(plan, state)
     wanted = report_wishes(plan, console)
-    store = open_for_questions(state_of(plan, state))
+    store = open_for_questions(where)
     try:
         seen = of(store, figures.now())
     finally:
@@ -123,11 +125,16 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     from migrator.cli import figures
     from migrator.cli.report_words import LANGUAGES
     from migrator.cli.screen import plain
-    from migrator.cli.summary import reasons_of
-    from migrator.engine.contract import Fate
+    from migrator.cli.summary import differed, reasons_of
+    from migrator.engine.contract import Fate, Weight
     from migrator.engine.ledger import Ending
 
     words = LANGUAGES[language]
+
+    def counted(number: int, word: str) -> str:
+        """1 folder, 1,204 folders, in the page's language."""
+        return figures.counted(number, words.get(f"{word}_one", words[word]).lower(), words[word].lower())
+
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -143,7 +150,13 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         language=language,
         version=__version__,
         reasons=reasons_of(seen)[:MOST_REASONS],
-        special=[part for part in seen.parts if any(not line.plain for line in part.lines)],
+        special=[part for part in seen.parts if part.findings or any(not line.plain for line in part.lines)],
+        differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
+        differed=lambda run: differed(seen, run),
+        counted=counted,
+        told=lambda finding: figures.sentence("", finding.text, finding.remedy).removeprefix(": "),
+        label=lambda number, word: words.get(f"{word}_one", words[word]) if number == 1 else words[word],
+        DIFFERENCE=Weight.DIFFERENCE,
         detail=detail,
         n=figures.count,
         size=figures.size,
@@ -180,6 +193,8 @@ def report_document(seen: Report) -> dict[str, Any]:
             "label": part.label,
             "finished": part.finished,
             "troubles": document(part.troubles),
+            "findings": document(part.findings),
+            "differences": part.differences,
         }
         return {**told, "sums": sums_document(part.sums), "lines": lines}
 
@@ -210,6 +225,10 @@ def spreadsheet(seen: Report) -> str:
             blank = [""] * (len(fates) + 3)
             texts = [trouble.label, part.kind, part.route, "", "given-up", *blank, trouble.text, trouble.remedy]
             writer.writerow([guarded(text) for text in texts])
+        for finding in part.findings:
+            blank = [""] * (len(fates) + 3)
+            texts = [part.label, part.kind, part.route, "", finding.weight.name.lower(), *blank]
+            writer.writerow([guarded(text) for text in (*texts, finding.text, finding.remedy)])
         for line in part.lines:
             if line.prepares and line.plain:
                 continue

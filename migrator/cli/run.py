@@ -98,11 +98,13 @@ def _work(console: Console, path: Path, plan: Plan, store: Store, claim: Claim, 
                 exit_code=lambda result: exit_of_run(result, asked.exit_code),
             )
         exit_code = exit_of_run(result, asked.exit_code)
-    _tell_end(console, path, store, result, exit_code, as_json=as_json)
+    _tell_end(console, path, store, claim, result, exit_code, as_json=as_json)
     return exit_code
 
 
-def _tell_end(console: Console, path: Path, store: Store, result: RunResult, exit_code: int, *, as_json: bool) -> None:
+def _tell_end(
+    console: Console, path: Path, store: Store, claim: Claim, result: RunResult, exit_code: int, *, as_json: bool
+) -> None:
     from migrator.cli import figures, summary
     from migrator.engine.contract import Weight
     from migrator.engine.report import report
@@ -118,6 +120,7 @@ def _tell_end(console: Console, path: Path, store: Store, result: RunResult, exi
             *summary.left_behind(seen),
             *summary.given_up(seen),
             *(["Differences found by verifying:", *differences] if differences else []),
+            *summary.compared(seen, claim.run.epoch, result.differences, summary.report_nouns(seen)),
             f"For the whole story: migrator report {path}",
         ):
             screen.answer(line)

@@ -10,13 +10,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from migrator.cli.screen import Screen
 from migrator.engine.stop import Stop
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 BY_SIGNAL = 128  # a shell adds this to the signal's number
+STDERR = 2
+LAST_WORDS = b"Stopped at once; nothing is lost. Run the same command again.\n"
 
 
 class Asked:
@@ -60,6 +62,11 @@ def _listen(ears: int, stop: Stop, screen: Screen, asked: Asked) -> None:
         if number not in NAMES:
             continue
         if asked.number is not None:
+            # Not through the screen: its lock may be held by the very thread that hangs.
+            with suppress(OSError):
+                os.write(
+                    STDERR, (b"\n" if screen.is_terminal else b"") + LAST_WORDS
+                )  # a bar stands on a line of its own
             os._exit(BY_SIGNAL + number)
         asked.number = number
         stop.ask(NAMES[signal.Signals(number)])

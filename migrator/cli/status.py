@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from migrator.cli.console import Console, state_of
+from migrator.cli.console import Console, state_to_ask
 from migrator.cli.options import AsJson, PlanFile, State, Verbose
 
 if TYPE_CHECKING:
     from migrator.engine.ledger import RunRow, Store
+    from migrator.engine.report import Report
 
 REDRAWN_EVERY = 2.0  # seconds
 
@@ -35,7 +36,7 @@ def status(
     from migrator.state.store import open_for_questions
 
     console = Console.of(context, verbose)
-    store = open_for_questions(state_of(plan, state))
+    store = open_for_questions(state_to_ask(plan, state))
     try:
         if as_json and not watch:
             console.screen.document(_document(store))
@@ -77,7 +78,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
     from migrator.engine.report import report
 
     seen = report(store, figures.now())
-    nouns = summary.report_nouns(seen)
+    nouns = summary.report_nouns(seen, [] if seen.parts else _planned_kinds(plan))
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
     so_far = (
@@ -86,7 +87,9 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
         f"{figures.count(seen.sums.items(Fate.LEFT_BEHIND))} left behind",
     )
     return [
-        run_sentence(newest, works=works) if newest else "Nothing has been run yet.",
+        run_sentence(newest, works=works, differences=summary.differed(seen, newest))
+        if newest
+        else "Nothing has been run yet.",
         ", ".join(so_far) + ".",
         "",
         *summary.part_rows(seen),
@@ -95,13 +98,34 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
         *summary.left_behind(seen),
         *summary.given_up(seen),
         *(["Differences found by verifying:", *differences] if differences else []),
-        *([] if works or seen.finished else [f"To go on: migrator run {plan}"]),
+        *([] if works or seen.finished else [f"To go on: migrator run {plan}{_and_compare(plan, seen)}"]),
     ]
 
 
-def run_sentence(run: RunRow, *, works: bool) -> str:
-    """Run 8 works since 2026-11-22 02:14 UTC (process 1234 on mail.example.net, last sign 02:20)."""
-    from migrator.cli import figures
+def _and_compare(plan: Path, seen: Report) -> str:
+    """Differences stay open until both sides are compared anew, which a run does only where its plan says so."""
+    return f", then migrator verify {plan}" if seen.differences else ""
+
+
+def _planned_kinds(plan: Path) -> list[str]:
+    """The rooms the plan passes through; none where it cannot be read."""
+    from migrator.errors import PlanError
+    from migrator.plan.load import load
+    from migrator.plan.model import StepEntry
+    from migrator.registry import REGISTRY
+
+    try:
+        return [step.kind for step in load(plan, REGISTRY).steps if isinstance(step, StepEntry)]
+    except PlanError:
+        return []
+
+
+def run_sentence(run: RunRow, *, works: bool, differences: int | None = None) -> str:
+    """Run 8 works since 2026-11-22 02:14 UTC (process 1234 on mail.example.net, last sign 02:20).
+
+    `differences` is how many it ended with, None if it found none.
+    """
+    from migrator.cli import figures, summary
 
     what = "Verification" if run.purpose == "verify" else "Run"
     began = figures.moment(run.began)
@@ -113,7 +137,11 @@ def run_sentence(run: RunRow, *, works: bool) -> str:
         return f"{what} {run.number} began {began} and died without an end, last sign {sign}; nothing is lost."
     by = f", stopped by {run.words}" if run.words else ""
     took = figures.duration((run.ended - run.began).total_seconds())
-    return f"{what} {run.number} began {began} and ended after {took}: {ENDINGS[run.ending.value]}{by}."
+    ending = ENDINGS[run.ending.value]
+    if differences is not None:
+        found = summary.differences_found(differences) if differences else "ended with differences"
+        ending = found if run.ending.value == "done" else f"{ending}, {found}"
+    return f"{what} {run.number} began {began} and ended after {took}: {ending}{by}."
 
 
 ENDINGS = {

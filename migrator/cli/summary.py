@@ -10,11 +10,12 @@ from typing import Any
 
 from migrator.cli import figures
 from migrator.cli.documents import document
+from migrator.cli.exits import Exit
 from migrator.cli.nouns import Nouns, nouns_of
 from migrator.cli.screen import table
 from migrator.engine.contract import Fate, Finding, Weight
-from migrator.engine.ledger import Status
-from migrator.engine.report import Part, Reason, Report, Sums, top_reasons
+from migrator.engine.ledger import RunRow, Status
+from migrator.engine.report import Part, Placed, Reason, Report, Sums, added, top_reasons
 
 NOT_THERE = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
 MOST_REASONS = 10
@@ -30,23 +31,53 @@ WORDS = {
 }
 
 
-def report_nouns(report: Report) -> Nouns:
-    """The words for what this report is about."""
-    return nouns_of(part.kind for part in report.parts)
+def report_nouns(report: Report, planned: Iterable[str] = ()) -> Nouns:
+    """The words for what this report is about; while it knows of nothing yet, for the rooms that are `planned`."""
+    return nouns_of({part.kind for part in report.parts} or planned)
 
 
-def sums_sentence(sums: Sums, nouns: Nouns) -> str:
+def sums_sentence(sums: Sums, nouns: Nouns, differences: int = 0) -> str:
     """12,345 messages at the source: 12,300 copied, 43 found there, 2 left behind; it adds up."""
     fates = [f"{figures.count(size.items)} {WORDS[fate]}" for fate, size in sums.by_fate.items() if size.items]
-    return f"{nouns.items(sums.total.items)} at the source: {', '.join(fates) or 'none moved yet'}; {adding_up(sums)}."
+    return f"{nouns.items(sums.total.items)} at the source: {', '.join(fates) or 'none moved yet'}; {adding_up(sums, differences)}."
 
 
-def adding_up(sums: Sums) -> str:
-    """Whether the fates add up to the source's count, in words."""
+def adding_up(sums: Sums, differences: int) -> str:
+    """Whether the fates add up to the source's count, in words, and whether a comparison disagrees."""
     words = "it adds up" if sums.adds_up else f"{figures.count(sums.open)} still open"
-    return (
-        f"{words}, with {figures.count(sums.departed)} more that the source no longer lists" if sums.departed else words
-    )
+    if sums.adds_up and differences:
+        words += " by our records"
+    if sums.departed:
+        gone = "was deleted" if sums.departed == 1 else "were deleted"
+        words += f", plus {figures.count(sums.departed)} copied earlier that {gone} at the source since"
+    return f"{words}; {differences_found(differences)} by comparing" if differences else words
+
+
+def differences_found(number: int) -> str:
+    """2 differences found."""
+    return f"{figures.counted(number, 'difference', 'differences')} found"
+
+
+def differed(report: Report, run: RunRow) -> int | None:
+    """How many differences this run ended with, 0 for an older one of which only that is known; None if it found none."""
+    if run.exit_code != Exit.DIFFERENCES:
+        return None
+    return report.differences if run == report.runs[-1] else 0
+
+
+def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list[str]:
+    """30 folders with 9,904 messages compared: 0 differences. Nothing if the run of this epoch compared nothing."""
+    lines = [line for line in report.lines if line.verified == epoch]
+    if not lines:
+        return []
+    items = added(line.sums.total for line in lines).items
+    return [compared_sentence(len(lines), items, differences, nouns)]
+
+
+def compared_sentence(actions: int, items: int, differences: int, nouns: Nouns) -> str:
+    """30 folders with 9,904 messages compared: 0 differences."""
+    differ = figures.counted(differences, "difference", "differences")
+    return f"{nouns.actions(actions)} with {nouns.items(items)} compared: {differ}."
 
 
 def by_route(report: Report) -> Iterator[tuple[str, list[Part]]]:
@@ -65,7 +96,8 @@ def _told(parts: Sequence[Part], nouns: Nouns) -> str:
     """The sums of what was seen; what was never seen cannot be counted, and that is said."""
     unseen = sum(part.unseen for part in parts)
     without = f"{nouns.subjects(unseen)} could not be looked at, so what is in there is not counted." if unseen else ""
-    seen = sums_sentence(Sums.of(part.sums for part in parts), nouns) if unseen < len(parts) else ""
+    differences = sum(part.differences for part in parts)
+    seen = sums_sentence(Sums.of(part.sums for part in parts), nouns, differences) if unseen < len(parts) else ""
     return " ".join(sentence for sentence in (seen, without) if sentence)
 
 
@@ -82,7 +114,9 @@ def part_rows(report: Report) -> list[str]:
 def subject_sums(report: Report) -> list[str]:
     """The sums of each subject, then those of the whole."""
     rows = [
-        f"{part.label}: {sums_sentence(part.sums, nouns_of([part.kind]))}" for part in report.parts if not part.unseen
+        f"{part.label}: {sums_sentence(part.sums, nouns_of([part.kind]), part.differences)}"
+        for part in report.parts
+        if not part.unseen
     ]
     return [*rows, *sums_by_route(report)]
 
@@ -136,17 +170,21 @@ def given_up(report: Report) -> list[str]:
 
 def findings(report: Report, least: Weight) -> list[str]:
     """What was found that weighs at least this much, differences first."""
-    everything = [*report.findings, *(finding for line in report.lines for finding in line.findings)]
-    heavy = sorted((one for one in everything if one.weight >= least), key=lambda one: -one.weight)
-    return [*finding_lines(heavy[:MOST_FINDINGS]), *_rest_of(heavy)]
+    heavy = sorted((one for one in report.placed if one.finding.weight >= least), key=lambda one: -one.finding.weight)
+    shown = [_finding_line(one.place, one.finding) for one in heavy[:MOST_FINDINGS]]
+    return [*shown, *_rest_of(heavy)]
 
 
 def finding_lines(several: Iterable[Finding]) -> list[str]:
-    """DIFFERENCE alice@example.com/INBOX: 3 messages are missing. Run again."""
-    return [f"  {one.weight.name.lower()}: {figures.sentence(one.about, one.text, one.remedy)}" for one in several]
+    """warning: bob@example.com: there is no room for it. Raise the quota."""
+    return [_finding_line(one.about, one) for one in several]
 
 
-def _rest_of(heavy: Sequence[Finding]) -> list[str]:
+def _finding_line(place: str, finding: Finding) -> str:
+    return f"  {finding.weight.name.lower()}: {figures.sentence(place, finding.text, finding.remedy)}"
+
+
+def _rest_of(heavy: Sequence[Placed]) -> list[str]:
     more = len(heavy) - MOST_FINDINGS
     return [f"  and {figures.count(more)} more, see the report"] if more > 0 else []
 
@@ -167,5 +205,6 @@ def _standing(part: Part) -> str:
         f"{figures.count(behind)} left behind" if behind else "",
         f"{figures.count(failed)} failed" if failed else "",
         "given up" if part.troubles else "",
+        differences_found(part.differences) if part.differences else "",
     ]
     return ", ".join(word for word in words if word) or ("done" if part.finished else "open")

@@ -101,7 +101,7 @@ def _compare(
                 exit_code=lambda result: exit_of_verify(result, asked.exit_code),
             )
         exit_code = exit_of_verify(result, asked.exit_code)
-    _tell_end(console, path, store, result, exit_code, as_json=as_json)
+    _tell_end(console, path, store, programme, result, exit_code, as_json=as_json)
     return exit_code
 
 
@@ -116,10 +116,18 @@ def wanted(programme: Programme, share: float | None) -> Verification:
 
 
 def _tell_end(
-    console: Console, path: Path, store: Store, result: VerifyResult, exit_code: int, *, as_json: bool
+    console: Console,
+    path: Path,
+    store: Store,
+    programme: Programme,
+    result: VerifyResult,
+    exit_code: int,
+    *,
+    as_json: bool,
 ) -> None:
     from migrator.cli import figures, summary
     from migrator.cli.documents import document
+    from migrator.cli.ready import kinds_of
     from migrator.engine.contract import Weight
     from migrator.engine.report import report
 
@@ -129,13 +137,12 @@ def _tell_end(
         told = {"event": "result", **document(result), "codes": sorted(result.codes), "exit_code": exit_code}
         screen.json_line(told | {"sums": summary.sums_document(seen.sums)})
         return
-    nouns = summary.report_nouns(seen)
-    differ = figures.counted(result.differences, "difference", "differences")
+    nouns = summary.report_nouns(seen, kinds_of(programme))
     for line in (
         *summary.subject_sums(seen),
         *summary.findings(seen, Weight.NOTE),
         *summary.given_up(seen),
-        f"{nouns.actions(result.actions)} with {nouns.items(result.items)} compared: {differ}.",
+        summary.compared_sentence(result.actions, result.items, result.differences, nouns),
         f"For the whole story: migrator report {path}",
     ):
         screen.answer(line)

@@ -114,6 +114,11 @@ class Line:
         arrived_as_sent = not self.sums.items(Fate.LEFT_BEHIND, Fate.ALTERED, Fate.NORMALISED)
         return settled and arrived_as_sent and not self.findings
 
+    @property
+    def differences(self) -> int:
+        """How many differences the newest verification left standing here."""
+        return _differences(self.findings)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -126,6 +131,12 @@ class Part:
     sums: Sums
     lines: tuple[Line, ...] = ()
     troubles: tuple[SubjectTrouble, ...] = ()
+    findings: tuple[Finding, ...] = ()  # those about the subject as a whole
+
+    @property
+    def differences(self) -> int:
+        """How many differences the newest verification left standing in the whole of it."""
+        return _differences(self.findings) + sum(line.differences for line in self.lines)
 
     @property
     def unseen(self) -> bool:
@@ -134,8 +145,23 @@ class Part:
 
     @property
     def finished(self) -> bool:
-        """Whether every action ended and every item has met a fate."""
-        return not self.troubles and self.sums.adds_up and all(line.ended for line in self.lines)
+        """Whether every action ended, every item has met a fate, and no comparison says otherwise."""
+        moved = self.sums.adds_up and all(line.ended for line in self.lines)
+        return moved and not self.troubles and not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A finding, and where it belongs: the label of its subject and of the thing in it, as far as it is about one."""
+
+    subject: str
+    thing: str
+    finding: Finding
+
+    @property
+    def place(self) -> str:
+        """bob@example.com, INBOX."""
+        return ", ".join(dict.fromkeys(word for word in (self.subject, self.thing) if word)) or self.finding.about
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +183,17 @@ class Report:
     @property
     def differences(self) -> int:
         """How many differences the newest verification left standing."""
-        everything = [*self.findings, *(finding for line in self.lines for finding in line.findings)]
-        return sum(finding.weight is Weight.DIFFERENCE for finding in everything)
+        return _differences(self.findings) + sum(part.differences for part in self.parts)
+
+    @property
+    def placed(self) -> Iterator[Placed]:
+        """Every finding of the report with its place."""
+        yield from (Placed("", finding.about, finding) for finding in self.findings)
+        for part in self.parts:
+            yield from (Placed(part.label, "", finding) for finding in part.findings)
+            for line in part.lines:
+                for finding in line.findings:
+                    yield Placed(part.label, finding.about if line.prepares else line.label, finding)
 
     @property
     def verified(self) -> RunRow | None:
@@ -169,7 +204,7 @@ class Report:
     @property
     def finished(self) -> bool:
         """Whether nothing is open."""
-        return bool(self.parts) and all(part.finished for part in self.parts)
+        return bool(self.parts) and all(part.finished for part in self.parts) and not self.differences
 
 
 def report(store: Store, made: datetime) -> Report:
@@ -190,7 +225,10 @@ def report(store: Store, made: datetime) -> Report:
     troubles = _troubles(store.troubles(), rows)
     for place, several in troubles.items():
         labels.setdefault(place, several[0].label)
-    parts = tuple(_part(place, labels[place], lines.get(place, []), troubles.get(place, [])) for place in labels)
+    parts = tuple(
+        _part(place, labels[place], lines.get(place, []), troubles.get(place, []), findings.pop("/".join(place), []))
+        for place in labels
+    )
     return Report(
         made=made,
         sums=Sums.of(part.sums for part in parts),
@@ -289,9 +327,20 @@ def _troubles(
     return placed
 
 
-def _part(place: tuple[str, str, str], label: str, lines: Sequence[Line], troubles: Sequence[SubjectTrouble]) -> Part:
+def _part(
+    place: tuple[str, str, str],
+    label: str,
+    lines: Sequence[Line],
+    troubles: Sequence[SubjectTrouble],
+    findings: Sequence[Finding],
+) -> Part:
     kind, route, subject = place
-    return Part(kind, route, subject, label, Sums.of(line.sums for line in lines), tuple(lines), tuple(troubles))
+    sums = Sums.of(line.sums for line in lines)
+    return Part(kind, route, subject, label, sums, tuple(lines), tuple(troubles), tuple(findings))
+
+
+def _differences(findings: Iterable[Finding]) -> int:
+    return sum(finding.weight is Weight.DIFFERENCE for finding in findings)
 
 
 def _order(fate: Fate) -> int:

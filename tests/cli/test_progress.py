@@ -140,9 +140,10 @@ def test_a_verification_tells_what_it_has_compared(progress):
         (Waiting("mail", "INBOX", 0.5, "the line broke."), ""),
         (Narrowed("old", 1), "old takes fewer connections than planned; going on with 1 connection."),
         (Noted("mail", Finding("x", Weight.NOTE, "INBOX", "a note")), ""),
+        (Noted("mail", Finding("x", Weight.DIFFERENCE, "INBOX", "told at the end, with its mailbox")), ""),
         (
-            Noted("mail", Finding("x", Weight.DIFFERENCE, "INBOX", "1 is missing.", "Run again.")),
-            "INBOX: 1 is missing. Run again.",
+            Noted("mail", Finding("x", Weight.WARNING, "INBOX", "1 will not fit.", "Make room.")),
+            "INBOX: 1 will not fit. Make room.",
         ),
     ],
 )

@@ -201,6 +201,13 @@ def test_a_preview_tells_by_its_exit_code_whether_changes_are_pending(office):
 
     assert before.returncode == 8
     assert told["sums"]["items"] == 0
+    assert "Estimated time: nothing to do." in office.does("preview", "plan.yaml").stdout
+
+
+def test_a_preview_without_any_action_has_no_legend(office):
+    office.plan.write_text(PLAN.replace("[alice@example.com, bob@example.com]", "[nobody@example.com]"))
+
+    assert "+ create" not in office.does("preview", "plan.yaml").stdout
 
 
 def test_a_preview_in_json_names_every_action_by_its_mailbox(office):
@@ -269,10 +276,11 @@ def test_a_second_signal_ends_the_process_at_once_and_the_next_run_loses_and_dou
     running.send_signal(signal.SIGTERM)
     running.send_signal(signal.SIGINT)
     running.send_signal(signal.SIGCONT)
-    running.communicate(timeout=60)
+    _, said = running.communicate(timeout=60)
     busy_office.does("run", "plan.yaml")
 
     assert running.returncode in {130, 143}
+    assert said.splitlines()[-1] == "Stopped at once; nothing is lost. Run the same command again."
     assert busy_office.arrived() == 8000
 
 
@@ -343,6 +351,14 @@ def test_status_before_the_first_run_says_so_and_creates_nothing(office):
     assert not (office.folder / "plan.state.sqlite").exists()
 
 
+@pytest.mark.parametrize("verb", ["status", "report"])
+def test_a_plan_that_is_not_there_is_named(office, verb):
+    told = office.does(verb, "nope.yaml")
+
+    assert told.returncode == 2
+    assert "There is no nope.yaml here." in told.stderr
+
+
 def test_status_shows_every_mailbox(office):
     office.does("run", "plan.yaml")
 
@@ -400,7 +416,29 @@ def test_verify_of_a_copy_that_lost_a_message_exits_with_7(office):
     told = office.does("verify", "plan.yaml")
 
     assert told.returncode == 7
-    assert "difference: " in told.stdout
+    assert "\n  difference: bob@example.com, INBOX: " in told.stdout
+    assert "bob@example.com, INBOX" not in told.stderr
+    shown = office.does("status", "plan.yaml").stdout
+    assert re.search(r"^Verification 2 began .*: \d+ differences? found\.$", shown, re.MULTILINE)
+    assert re.search(r"^  bob@example.com .* \d differences? found$", shown, re.MULTILINE)
+    assert shown.endswith("To go on: migrator run plan.yaml, then migrator verify plan.yaml\n")
+
+
+def test_a_run_that_ends_with_a_verify_step_says_how_much_was_compared(office):
+    office.plan.write_text(PLAN.replace("[mail]", "[mail, verify]"))
+
+    told = office.does("run", "plan.yaml")
+
+    assert told.returncode == 0
+    assert "\n3 folders with 20 messages compared: 0 differences.\n" in told.stdout
+
+
+def test_verify_before_the_first_run_speaks_of_folders(office):
+    for box in (office.folder / "in").iterdir():
+        box.rename(office.folder / f"{box.name} elsewhere")
+    office.does("verify", "plan.yaml")
+
+    assert "0 of 0 folders done, 0 messages on the target" in office.does("status", "plan.yaml").stdout
 
 
 @pytest.mark.parametrize("sample", ["5", "101%", "-1%", "some", "%", ""])

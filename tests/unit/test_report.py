@@ -14,7 +14,8 @@ import pytest
 from migrator.cli.nouns import nouns_of
 from migrator.cli.report import guarded, page, report_document, spreadsheet, write
 from migrator.cli.report_words import LANGUAGES
-from migrator.cli.summary import left_behind, sums_by_route, sums_sentence
+from migrator.cli.status import run_sentence
+from migrator.cli.summary import compared, differed, findings, left_behind, sums_by_route, sums_sentence
 from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
 from migrator.engine.report import Line, Part, Reason, Report, Sums, report
@@ -197,6 +198,98 @@ def test_findings_of_a_verification_stand_beside_their_folder(filled):
     assert seen.differences == 1
 
 
+def differing(filled, *, times=1):
+    """A folder of which everything was recorded, and a verification that found it different."""
+    key = filled.folder("bob@example.com", "INBOX", 1, copied(1))
+    filled.folder("carmen@example.com", "INBOX", 1, copied(1), position=1)
+    filled.store.end_run(filled.epoch, NOON, Ending.DONE, 0, "")
+    verifying = filled.store.claim(this_process(), LATER, "digest", "0.1.0", "verify").run.epoch
+    missing = [
+        Finding(f"missing-{n}", Weight.DIFFERENCE, "INBOX", f"message {n} is missing.", "Ask bob.")
+        for n in range(times)
+    ]
+    filled.store.found(verifying, "mail", key, "verify", missing)
+    filled.store.remember(verifying, key, {"verified": str(verifying)})
+    filled.store.end_run(verifying, LATER, Ending.DONE, 7, "")
+    return filled.seen()
+
+
+def test_a_mailbox_with_a_difference_is_not_finished_though_its_sums_add_up(filled):
+    seen = differing(filled)
+
+    assert [(part.label, part.finished, part.differences) for part in seen.parts] == [
+        ("bob@example.com", False, 1),
+        ("carmen@example.com", True, 0),
+    ]
+    assert seen.sums.adds_up
+    assert not seen.finished
+
+
+def test_a_mailbox_that_could_not_be_compared_is_not_finished(filled):
+    filled.folder("bob@example.com", "INBOX", 1, copied(1))
+    silent = Finding("not-compared", Weight.DIFFERENCE, "bob@example.com", "could not be compared: no answer.")
+    filled.store.found(filled.epoch, "mail", "mail/old>new/bob@example.com", "verify", [silent])
+
+    (bob,) = filled.seen().parts
+
+    assert bob.findings == (silent,)
+    assert not bob.finished
+    assert findings(filled.seen(), Weight.DIFFERENCE) == [
+        "  difference: bob@example.com: could not be compared: no answer."
+    ]
+
+
+def test_a_difference_is_told_with_its_mailbox_and_folder(filled):
+    assert findings(differing(filled), Weight.DIFFERENCE) == [
+        "  difference: bob@example.com, INBOX: message 0 is missing. Ask bob."
+    ]
+
+
+def test_sums_that_a_comparison_contradicts_add_up_by_our_records_only(filled):
+    assert sums_by_route(differing(filled)) == [
+        "mail, old -> new: 2 messages at the source: 2 copied; it adds up by our records; 1 difference found by comparing."
+    ]
+
+
+def test_a_verification_that_found_differences_is_not_all_done(filled):
+    seen = differing(filled, times=2)
+    newest = seen.runs[-1]
+
+    told = run_sentence(newest, works=False, differences=differed(seen, newest))
+
+    assert told.endswith(": 2 differences found.")
+    assert differed(seen, seen.runs[0]) is None
+
+
+def test_an_older_verification_that_found_differences_is_not_all_done_either(filled):
+    differing(filled)
+    filled.store.claim(this_process(), LATER, "digest", "0.1.0")
+    seen = filled.seen()
+
+    told = run_sentence(seen.runs[1], works=False, differences=differed(seen, seen.runs[1]))
+
+    assert told.endswith(": ended with differences.")
+
+
+def test_what_a_run_compared_is_counted_at_its_end(filled):
+    seen = differing(filled)
+
+    assert compared(seen, seen.runs[-1].epoch, 1, nouns_of(["mail"])) == [
+        "1 folder with 1 message compared: 1 difference."
+    ]
+    assert compared(seen, seen.runs[0].epoch, 0, nouns_of(["mail"])) == []
+
+
+@pytest.mark.parametrize(
+    ("departed", "words"),
+    [(1, "1 copied earlier that was deleted"), (2, "2 copied earlier that were deleted")],
+)
+def test_what_was_deleted_at_the_source_since_is_told_beside_the_sums(departed, words):
+    sums = Sums(Size(4, 400), {Fate.COPIED: Size(4 + departed, 400)}, departed)
+
+    assert sums_sentence(sums, nouns_of(["mail"])).endswith(f"; it adds up, plus {words} at the source since.")
+
+
 def test_an_action_that_only_makes_folders_is_not_counted_as_one(filled):
     row_key = "mail/old>new/alice@example.com#folders"
     filled.store.planned(
@@ -365,6 +458,53 @@ def test_the_page_tells_reason_and_cure_of_what_was_left_behind(filled):
 
     assert "<td>larger than 50 MB<td>Raise the limit." in html
     assert "77 (100 bytes)" in html
+
+
+def test_the_page_names_mailbox_and_folder_of_a_difference_and_opens_the_mailbox(filled):
+    html = page(differing(filled), "x", "en")
+
+    assert "<td>bob@example.com<td>INBOX<td>message 0 is missing.<td>Ask bob." in html
+    assert re.search("<details open>\n<summary>bob@example.com", html)
+    assert re.search("<details>\n<summary>carmen@example.com", html)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["adds up by our records, <b class=bad>1 difference found by comparing</b>", "1 difference found</b>"]),
+        ("es", ["cuadra según nuestros registros, <b class=bad>1 diferencia hallada al comparar</b>"]),
+    ],
+)
+def test_the_page_does_not_look_green_while_a_difference_is_open(filled, language, words):
+    html = page(differing(filled), "x", language)
+    summary = html.partition("<h2>")[2].partition("<h2>")[0]
+
+    assert [word for word in words if word not in html] == []
+    assert "class=ok" not in summary
+    assert "<path class=a" not in summary
+    assert LANGUAGES[language]["nothing"] not in html
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "many"),
+    [
+        ("en", ("1</b>Mailbox<", "1</b>Copied<"), "2</b>Messages "),
+        ("es", ("1</b>Buzón<", "1</b>Omitido<"), "2</b>Mensajes "),
+    ],
+)
+def test_one_is_told_as_one_in_both_languages(filled, language, one, many):
+    skipped = Outcome("2", Fate.SKIPPED, size=100, note="too large")
+    filled.folder("alice@example.com", "INBOX", 2, [*copied(1), skipped])
+
+    html = page(filled.seen(), "x", language)
+
+    assert [words for words in (*one, many) if words not in html] == []
+
+
+def test_none_copied_is_a_nought_in_the_table(filled):
+    filled.folder("alice@example.com", "INBOX", 0)
+
+    assert "<tr><td>INBOX<td>0<td>0<td>0<td>" in page(filled.seen(), "x", "en")
 
 
 def test_the_page_says_that_a_verification_found_nothing(filled):
