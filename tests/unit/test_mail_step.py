@@ -624,7 +624,10 @@ def test_found_messages_that_lack_flags_are_told_and_left_as_they_are() -> None:
     for n in (1, 2):
         move.target.put(ALICE, "INBOX", mail(n), ["\\Seen"] if n == 1 else [])
     move.run()
-    assert sorted(one.note for one in move.outcomes().values()) == ["", "lacks flags it has at the source; left as it is"]
+    assert sorted(one.note for one in move.outcomes().values()) == [
+        "",
+        "lacks flags it has at the source; left as it is",
+    ]
     assert move.trial.verify().differences == 0
     assert [finding.code for _, _, _, finding in move.trial.store.findings()] == ["found-flags"]
 
