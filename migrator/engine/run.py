@@ -162,7 +162,7 @@ class _StageRun:
         store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
         if (
             subject.key in self.walk.given_up
-        ):  # by another of its actions; keeping this one struck the trouble from the store
+        ):  # meanwhile, by another action; keeping this one struck the trouble from the store
             self._subject_given_up(subject, self.walk.given_up[subject.key])
         self.desk.tell(ActionEnded(row.step, subject.key, action, Status.DONE))
 

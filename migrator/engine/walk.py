@@ -5,6 +5,7 @@ for the action, the subject or the whole endpoint.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Walk:
     crew: Crew = field(init=False)
     given_up: dict[str, MigratorError] = field(default_factory=dict)
     _down: MigratorError | None = None
+    _telling: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.crew = Crew(self.programme.workers, self.lanes, self.around.stop, self.around.clock)
@@ -89,9 +91,10 @@ class Walk:
 
     def give_up_subject(self, subject: Subject, error: MigratorError) -> None:
         """Tell, once, that a subject goes no further, and remember why."""
-        if subject.key in self.given_up:
-            return
-        self.given_up[subject.key] = error
+        with self._telling:  # two actions of one subject may fail in the same moment
+            if subject.key in self.given_up:
+                return
+            self.given_up[subject.key] = error
         self.troubles.append((subject, error))
         self.around.tell(SubjectFailed(self.stage.name, subject, error.code, str(error), error.remedy))
 
