@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from migrator.engine.contract import Action, Fate, Intended, Item, Loaded, Outcome
 from migrator.mail.contract import MailReader, MailWriter
-from migrator.mail.dates import clamp, same_instant
+from migrator.mail.dates import clamp, fallback_date, same_instant
 from migrator.mail.digest import Digests, Traits, digests, examine, rule, to_crlf
 from migrator.mail.flags import as_mark
+from migrator.mail.headers import header_block
 from migrator.mail.match import pair_by_digest
 from migrator.mail.model import Added, Header, Message, content_of
 from migrator.mail.options import MailOptions
@@ -103,6 +104,8 @@ class FolderCopy:
         if DELETED in header.flags and self.options.deleted == "skip":
             return Outcome(key, Fate.SKIPPED, size=header.size, note="marked as deleted at the source (deleted: skip)")
         header = self.as_wanted(header)
+        if header.date is None:  # without a date the target would say that the message arrived today
+            header = replace(header, date=fallback_date(header_block(message.content.chunks())))
         seen, found = examine(message.content.chunks())
         content = message.content
         if found.bare_lf:  # RFC 3501 wants CRLF in a literal, and some servers insist

@@ -162,5 +162,4 @@ class Features:
     tells_changes: bool = False
     server: str = ""
     quota_left: int | None = None
-    children_anywhere: bool = True
     notes: tuple[str, ...] = field(default_factory=tuple)
