@@ -126,6 +126,10 @@ class Fate(Enum):
     SKIPPED = "skipped"  # not wanted by the plan's own rules (note names the rule)
     GONE = "gone"  # left the source between listing and reading
 
+    __hash__ = (
+        object.__hash__
+    )  # each member is one object; Enum's own hash costs a call into Python for every item counted
+
 
 ARRIVED = frozenset({Fate.COPIED, Fate.FOUND, Fate.NORMALISED, Fate.ALTERED})
 

@@ -28,6 +28,7 @@ _DATE = re.compile(rb"^date[ \t]*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTIL
 _FIRST_YEAR_OF_TWO_DIGITS = 69  # 69..99 are of the last century, as in POSIX
 
 
+@lru_cache(maxsize=4096)  # a copy reads each date twice: from the source, and back from the target
 def parse_internaldate(text: str) -> datetime | None:
     """The date, aware, with the zone as given; None if it cannot be read or does not exist (31-Feb).
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 LONGEST_KEYWORD = 50  # Dovecot refuses 51
 
@@ -82,6 +83,11 @@ def as_mark(flags: Iterable[str]) -> str:
 
     System flags are letters, `-` where there is none: a mark is never empty. \\Recent is not remembered.
     """
+    return _mark(frozenset(flags))
+
+
+@lru_cache(maxsize=4096)
+def _mark(flags: frozenset[str]) -> str:
     spelled = _spelled(sorted(flags, reverse=True))
     letters = "".join(letter for flag, letter in _LETTERS.items() if flag in spelled)
     others = (spelled[name] for name in sorted(spelled) if name not in _LETTERS)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Connection,
     Engine,
@@ -63,6 +64,7 @@ from migrator.state.tables import (
     lease,
     ledger,
     runs,
+    storable,
     sums,
     troubles,
 )
@@ -98,19 +100,30 @@ _OUTCOME = select(*_FIELDS)  # in the order of Outcome's fields
 _OF_ACTION = items.c.action == bindparam("of_action")
 _STRIKE_ITEMS = delete(items).where(_OF_ACTION, items.c.key == bindparam("of_key"))
 _KEEP_ITEMS = insert(items)
+# On SQLite all items of a batch travel as one text of JSON: a driver that steps through rows lets go of the interpreter's lock for
+# each of them, and every thread of a copy then waits in line for it.
+_TOLD_ITEM = func.json_each(bindparam("told")).table_valued("value").c.value
+_KEEP_TOLD_ITEMS = insert(items).from_select(
+    ["action", *(field.name for field in _FIELDS)],
+    select(
+        bindparam("of_action", type_=BigInteger),
+        *(func.json_extract(_TOLD_ITEM, f"$[{place}]") for place in range(len(_FIELDS))),
+    ),
+)
 
 
 def _by_keys(*columns: ColumnElement[Any]) -> Mapping[str, AnySelect]:
-    """How to ask for some items of an action by their keys, by the name of the database.
+    """How to ask for some items of an action by their keys (see `_keys_for`), by the name of the database.
 
     PostgreSQL, guessing from a table it has not analysed yet, would compare every item of the action with every key. The OFFSET
     keeps it from guessing: one look-up in the primary key for each.
     """
+    listed = select(func.json_each(bindparam("of_keys")).table_valued("value").c.value)
     keys = func.unnest(bindparam("of_keys", type_=ARRAY(AnyText)))
     asked = keys.table_valued(column("key", AnyText), name="asked").render_derived()
     one = select(*columns).where(_OF_ACTION, items.c.key == asked.c.key).offset(0).lateral("one")
     return {
-        "sqlite": select(*columns).where(_OF_ACTION, items.c.key.in_(bindparam("of_keys", expanding=True))),
+        "sqlite": select(*columns).where(_OF_ACTION, items.c.key.in_(listed)),
         "postgresql": select(one).select_from(asked.join(one, true())),
     }
 
@@ -271,7 +284,7 @@ class SqlStore:
             return {
                 row.key: _outcome(row)
                 for some in _portions(keys)
-                for row in connection.execute(_SETTLED[connection.dialect.name], {"of_action": action, "of_keys": some})
+                for row in connection.execute(_SETTLED[connection.dialect.name], _keys_for(connection, action, some))
             }
 
     def outcomes(self, ledger_key: str) -> Iterator[Outcome]:
@@ -579,7 +592,7 @@ def _keep_outcomes(connection: Connection, action: int, outcomes: Sequence[Outco
     replaced = [
         row
         for some in _portions(list(newest))
-        for row in connection.execute(_WEIGHED[connection.dialect.name], {"of_action": action, "of_keys": some})
+        for row in connection.execute(_WEIGHED[connection.dialect.name], _keys_for(connection, action, some))
     ]
     for row in replaced:
         more[row.fate][0] -= 1
@@ -590,25 +603,51 @@ def _keep_outcomes(connection: Connection, action: int, outcomes: Sequence[Outco
     if replaced:
         connection.execute(_STRIKE_ITEMS, [{"of_action": action, "of_key": row.key} for row in replaced])
     if newest:
-        kept = [
-            {
-                "action": action,
-                "key": outcome.key,
-                "fate": outcome.fate,
-                "ref": outcome.ref,
-                "size": outcome.size,
-                "digest": outcome.digest,
-                "mark": outcome.mark,
-                "note": outcome.note,
-                "cure": outcome.cure,
-            }
-            for outcome in newest.values()
-        ]
-        connection.execute(_KEEP_ITEMS, kept)
+        _keep_items(connection, action, newest.values())
     for fate, (count, size) in more.items():
         change = {"of_action": action, "of_fate": fate, "more_items": count, "more_bytes": size}
         if connection.execute(_ADD_SUM, change).rowcount == 0:
             connection.execute(_KEEP_SUM, {"action": action, "fate": fate, "items": count, "bytes": size})
+
+
+def _keep_items(connection: Connection, action: int, outcomes: Collection[Outcome]) -> None:
+    if connection.dialect.name == "sqlite":
+        rows = [
+            (
+                storable(outcome.key),
+                outcome.fate.value,
+                storable(outcome.ref),
+                outcome.size,
+                storable(outcome.digest),
+                storable(outcome.mark),
+                storable(outcome.note),
+                storable(outcome.cure),
+            )
+            for outcome in outcomes
+        ]
+        connection.execute(_KEEP_TOLD_ITEMS, {"of_action": action, "told": json.dumps(rows, separators=(",", ":"))})
+        return
+    kept = [
+        {
+            "action": action,
+            "key": outcome.key,
+            "fate": outcome.fate,
+            "ref": outcome.ref,
+            "size": outcome.size,
+            "digest": outcome.digest,
+            "mark": outcome.mark,
+            "note": outcome.note,
+            "cure": outcome.cure,
+        }
+        for outcome in outcomes
+    ]
+    connection.execute(_KEEP_ITEMS, kept)
+
+
+def _keys_for(connection: Connection, action: int, keys: Sequence[str]) -> Mapping[str, Any]:  # Any: what binds
+    """What `_by_keys` is asked with: SQLite takes a list as one text of JSON, PostgreSQL as an array."""
+    asked = json.dumps([storable(key) for key in keys]) if connection.dialect.name == "sqlite" else keys
+    return {"of_action": action, "of_keys": asked}
 
 
 def _keep_facts(connection: Connection, action: int, told: Mapping[str, str]) -> None:

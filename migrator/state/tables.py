@@ -40,6 +40,13 @@ _ESCAPED = re.compile(f"{ESCAPE}([0-9a-f]{{4}})")
 _LONGEST_WORD = 20  # room for the values of our enums, with some to spare
 
 
+def storable(value: str) -> str:
+    """A text as AnyText keeps it; for the few statements that pass many texts as one value."""
+    if _UNSTORABLE.search(value) is None:
+        return value
+    return _UNSTORABLE.sub(lambda found: f"{ESCAPE}{ord(found[0]):04x}", value)
+
+
 class AnyText(TypeDecorator[str]):
     """Text that comes back exactly as it was given, also where it holds NUL or a lone surrogate (a raw byte of some server),
     which a database refuses. On PostgreSQL it sorts by code point, so that keys page alike everywhere.
@@ -53,9 +60,7 @@ class AnyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         del dialect
-        if value is None or _UNSTORABLE.search(value) is None:
-            return value
-        return _UNSTORABLE.sub(lambda found: f"{ESCAPE}{ord(found[0]):04x}", value)
+        return None if value is None else storable(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         del dialect
