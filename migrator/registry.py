@@ -21,12 +21,22 @@ from migrator.errors import PlanError
 Offered = TypeVar("Offered")
 
 KINDS: Mapping[str, str] = {
+    "accounts": "migrator.panel.step:KIND",
     "mail": "migrator.mail.step:KIND",
 }
 ADAPTERS: Mapping[tuple[str, str], str] = {
     ("mail", "imap"): "migrator.mail.adapters.imap:ADAPTER",
     ("mail", "maildir"): "migrator.mail.adapters.maildir:ADAPTER",
     ("mail", "mbox"): "migrator.mail.adapters.mbox:ADAPTER",
+    ("panel", "cpanel"): "migrator.panel.adapters.cpanel:ADAPTER",
+    ("panel", "csv"): "migrator.panel.adapters.csv:ADAPTER",
+    ("panel", "directadmin"): "migrator.panel.adapters.directadmin:ADAPTER",
+    ("panel", "hestia"): "migrator.panel.adapters.hestia:ADAPTER",
+    ("panel", "mailcow"): "migrator.panel.adapters.mailcow:ADAPTER",
+    ("panel", "modoboa"): "migrator.panel.adapters.modoboa:ADAPTER",
+    ("panel", "passwd_file"): "migrator.panel.adapters.passwd_file:ADAPTER",
+    ("panel", "plesk"): "migrator.panel.adapters.plesk:ADAPTER",
+    ("panel", "postfix_sql"): "migrator.panel.adapters.postfix_sql:ADAPTER",
 }
 KINDS_GROUP = "migrator.steps.v1"
 _ADAPTERS_GROUP = re.compile(r"migrator\.([a-z][a-z0-9_]*)\.v1")

@@ -21,7 +21,9 @@ OURS = {  # what each part may import of ours, beside its own
 FOREIGN_IN_ONE_FILE = {
     "imapclient": "mail/adapters/imap.py",
     "alembic": "state",
-    "sqlalchemy": "state",
+    "httpx2": "wire/http.py",
+    "idna": "panel/model.py",
+    "pyrage": "secrets.py",
     "ruamel": "plan/file.py",
     "typer": "cli",
     "tqdm": "cli",
@@ -76,6 +78,13 @@ def test_a_foreign_library_has_one_home(path: Path) -> None:
         if home:
             where = path.relative_to(ROOT).as_posix()
             assert where == home or where.startswith(f"{home}/"), f"{where} imports {module}; its home is {home}"
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_state_and_adapters_speak_sql(path: Path) -> None:
+    if any(within(module, "sqlalchemy") for module in imports(path)):
+        where = path.relative_to(ROOT).as_posix()
+        assert where.startswith("state/") or "/adapters/" in where, f"{where} imports sqlalchemy"
 
 
 def test_the_engine_never_says_what_the_rooms_know() -> None:
