@@ -106,7 +106,6 @@ class PanelContract:
         if noun in self.features.creates:
             return False
         cannot(f"{self.features.title} has no {noun.word} to create")
-        return None
         return True
 
     def keeps(self, field: str) -> bool:
