@@ -70,7 +70,9 @@ class Features:
 class PanelReader(Protocol):
     """A panel that is being asked. Nothing this session does changes anything there."""
 
-    features: Features
+    @property
+    def features(self) -> Features:
+        """What this very panel can, with this login; it may be asked for that first."""
 
     def probe(self) -> Probe:
         """Who answers, which proves the login. Raises EndpointRefused when it does not hold."""
