@@ -15,6 +15,7 @@ class Nouns:
     subject: tuple[str, str] = ("subject", "subjects")
     action: tuple[str, str] = ("part", "parts")
     item: tuple[str, str] = ("item", "items")
+    sized: bool = False  # whether items have a size worth telling
 
     def subjects(self, number: int) -> str:
         """3 mailboxes."""
@@ -29,7 +30,10 @@ class Nouns:
         return figures.counted(number, *self.item)
 
 
-_BY_KIND = {"mail": Nouns(("mailbox", "mailboxes"), ("folder", "folders"), ("message", "messages"))}
+_BY_KIND = {
+    "accounts": Nouns(("domain", "domains"), ("kind", "kinds"), ("entry", "entries")),
+    "mail": Nouns(("mailbox", "mailboxes"), ("folder", "folders"), ("message", "messages"), sized=True),
+}
 
 
 def heading(name: str, doing: str, route: str) -> str:

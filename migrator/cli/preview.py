@@ -145,7 +145,7 @@ def summary(seen: Preview) -> list[str]:
         f"Name changes: {figures.count(sums['name_changes'])}.",
         f"Left out: {nouns.actions(sums['left_out'])}.",
     ]
-    lines = [f"{', '.join(amounts)}, {held}.", " ".join(odds)]
+    lines = [f"{', '.join([*amounts, held] if sums['bytes'] else amounts)}.", " ".join(odds)]
     if sums["given_up"]:
         lines.append(f"Could not be looked at: {nouns.subjects(sums['given_up'])}.")
     # Of those who could not be looked at nobody knows what is to do.
@@ -220,9 +220,12 @@ def _action_lines(actions: Sequence[Action], nouns: Nouns) -> list[str]:
             action.verb.value,
             action.label,
             nouns.items(action.size.items) if action.size.items else "",
-            figures.size(action.size.bytes) if action.size.items else "",
+            figures.size(action.size.bytes) if action.size.items and nouns.sized else "",
             action.why,
         )
         for action in actions
     ]
-    return [f"  {line}" for line in table(rows, right=frozenset({2, 3}))]
+    lines: list[str] = []
+    for action, line in zip(actions, table(rows, right=frozenset({2, 3})), strict=True):
+        lines += [f"  {line}", *(f"       {detail}" for detail in action.details)]
+    return lines

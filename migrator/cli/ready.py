@@ -19,6 +19,7 @@ from migrator.cli.console import Console
 from migrator.engine.ledger import Claim, Ending, Store
 from migrator.engine.stage import Programme, Stage
 from migrator.errors import PlanError, StateError
+from migrator.handout import Handout, handout_of
 from migrator.plan.bind import RouteOpener, bind, plan_digest
 from migrator.plan.load import load
 from migrator.plan.model import Plan
@@ -67,7 +68,11 @@ def programme_of(plan: Plan, console: Console) -> Programme:
         ask=getpass if sys.stdin.isatty() and sys.stderr.isatty() else None,
     )
     secrets.redactor = console.redactor
-    programme = bind(plan, REGISTRY, secrets)
+    recipient = plan.written.handout.recipient
+    handout = Handout(
+        handout_of(plan.path.absolute(), encrypted=recipient is not None), recipient, heard=console.redactor.learn
+    )
+    programme = bind(plan, REGISTRY, secrets, handout)
     console.redactor.learn_when_needed(lambda: _passwords_at_hand(programme))
     return programme
 

@@ -83,7 +83,8 @@ class Action:
     `key` comes from names only and is unique within the room and the route; what the ledger knows is filed under it, so a
     later step of the same room and route (a delta pass) continues it. `size` is what is still to move as far as planning can
     tell, `total` what the source holds. `after` are keys of actions that must have ended before, well or not. `data` is the room's own,
-    flat and without secrets. An action without lanes only tells something (a folder that is left out).
+    flat and without secrets. `details` are lines a preview shows below it, for those who want to know before they say yes. An action
+    without lanes only tells something (a folder that is left out).
     """
 
     key: str
@@ -95,6 +96,7 @@ class Action:
     lanes: tuple[Lane, ...] = ()
     after: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
 
 
 def prepares(subject_key: str, action_key: str) -> bool:
@@ -232,6 +234,11 @@ class Reading(Protocol):
     def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
         """A session at the target that cannot write."""
 
+    def login(self, side: Side, account: str) -> Login:
+        """The account's way in at one side as the plan has it, its password read now if there is one. Raises PlanError for a secret
+        that cannot be had.
+        """
+
     def remembered(self, action_key: str) -> Mapping[str, str]:
         """What `Work.remember` kept for this action, in any earlier run; empty if nothing."""
 
@@ -271,6 +278,11 @@ class Work(Reading, Protocol):
 
     def remember(self, facts: Mapping[str, str]) -> None:
         """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor)."""
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        """Put a password made for an account at the target into the hand-out, on disk before this returns. From now on it is the
+        account's password there unless the plan gives one. Call it before the password is used: what a death forgets nobody knows.
+        """
 
     def note(self, finding: Finding) -> None:
         """Record a finding for the report."""
@@ -318,11 +330,14 @@ class Probes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One account's way into one endpoint. `account` is the address the plan speaks of, `user` what the server wants to hear."""
+    """One account's way into one endpoint. `account` is the address the plan speaks of, `user` what the server wants to hear; `made` says
+    that the password was made during this move.
+    """
 
     account: str
     user: str
     password: SecretStr | None = None
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,10 +373,14 @@ class Adapter(Generic[R, W]):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a room offers the registry under a step's word: which service both endpoints must have, the options a plan may
-    give, how a step is built from options and accounts.
+    give, how a step is built from options and accounts. With `supplies_logins` accounts have a password at the target once the step
+    is done, though the plan names none. `residents(session, domains)` asks a source, by a reading session, who lives in these domains
+    (in all of them if none is named): that is what `accounts: {from: endpoint}` means.
     """
 
     word: str
     service: str
     options: type[BaseModel]
     build: Callable[[Any, Sequence[Account]], Step]  # Any: each step has its own options class
+    supplies_logins: bool = False
+    residents: Callable[[Any, Sequence[str]], Iterator[str]] | None = None  # Any: a session of the room's own contract

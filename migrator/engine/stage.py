@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from migrator.engine.contract import Side, Step
+from pydantic import SecretStr
+
+from migrator.engine.contract import Login, Side, Step
 
 
 class Opener(Protocol):
@@ -26,6 +28,12 @@ class Opener(Protocol):
 
     def for_writing(self, service: str, account: str) -> Any:
         """A new session at the target that can write."""
+
+    def login(self, side: Side, account: str) -> Login:
+        """The account's way in at one side, its password read now if there is one. Raises PlanError for a secret that cannot be had."""
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        """Put a password made for an account at the target into the hand-out, on disk before this returns."""
 
 
 @dataclass(frozen=True, slots=True)

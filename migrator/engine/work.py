@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self, TypeVar
 
+from pydantic import SecretStr
+
 from migrator.engine.contract import (
     Action,
     BatchLimit,
@@ -27,6 +29,7 @@ from migrator.engine.contract import (
     Intended,
     Item,
     Loaded,
+    Login,
     Outcome,
     Side,
     Size,
@@ -79,6 +82,9 @@ class StageReading:
     def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
         return self._sessions.reading(self._stage, Side.TARGET, contract.service, account)
 
+    def login(self, side: Side, account: str) -> Login:
+        return self._stage.opener.login(side, account)
+
     def remembered(self, action_key: str) -> Mapping[str, str]:
         return self._store.remembered(self._stage.ledger_key(action_key)) if self._store else {}
 
@@ -121,6 +127,9 @@ class ActionWork(StageReading):
 
     def forget(self) -> None:
         self._desk.store.forget_items(self._desk.epoch, self._key)
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        self._stage.opener.keep_password(account, password)
 
     def note(self, finding: Finding) -> None:
         self._findings.append(finding)

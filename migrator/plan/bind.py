@@ -7,7 +7,7 @@ secrets of the others.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,28 @@ from pydantic import SecretStr
 from migrator.engine.contract import Account, Adapter, Login, Service, Side
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.errors import PlanError
+from migrator.handout import Handout
+from migrator.plan.load import residents_of
 from migrator.plan.model import Plan, ServiceEntry, StepEntry
-from migrator.plan.people import Credentials, Person
+from migrator.plan.people import Credentials, Person, Residents
 from migrator.plan.written import SECRET, absolute, marked
 from migrator.registry import Registry
 from migrator.secrets import Secrets
 
 
-def bind(plan: Plan, registry: Registry, secrets: Secrets) -> Programme:
+def bind(plan: Plan, registry: Registry, secrets: Secrets, handout: Handout | None = None) -> Programme:
     """The plan's programme. Reads the accounts' files and imports what the steps need; connects to nothing, reads no secret.
+    `handout` holds the passwords made so far, and takes those that are made.
 
-    Raises PlanMistakes for mistakes in the accounts' files.
+    Where the plan asks an endpoint for its accounts, that is asked here, by a session that cannot write. Raises PlanMistakes for
+    mistakes in the accounts' files, and what the endpoint's adapter raises.
     """
-    people = plan.accounts()
+    people = plan.accounts(_asking(plan, registry, secrets) if plan.asks_endpoint else None)
+    made = {Side.TARGET: handout}
     accounts = [Account(_login(person.source), _login(person.target)) for person in people]
     reaches = {
         side: {
-            name: Reach(name, services, _by_address(people, side), plan.folder, registry, secrets)
+            name: Reach(name, services, _by_address(people, side), plan.folder, registry, secrets, made.get(side))
             for name, services in plan.endpoints.items()
         }
         for side in Side
@@ -72,6 +77,7 @@ class Reach:
     folder: Path
     registry: Registry
     secrets: Secrets
+    handout: Handout | None = None
 
     def adapter(
         self, service: str
@@ -92,10 +98,15 @@ class Reach:
         return options.model_copy(update={**absolute(options, self.folder), **read})
 
     def login(self, account: str) -> Login:
-        """The login of an account, its password read."""
-        known = self.logins[account]
+        """The login of an account, its password read, or taken from the hand-out where the plan names none. A name that is none of the
+        plan's accounts is a service's own (a panel as a whole), whose credentials are in its options.
+        """
+        known = self.logins.get(account)
+        if known is None:
+            return Login(account, account)
         password = self.secrets.read(known.secret) if known.secret else known.password
-        return Login(known.address, known.user, password)
+        made = self.handout.password_of(account) if password is None and self.handout is not None else None
+        return Login(known.address, known.user, password or made, made=made is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,38 @@ class RouteOpener:
         if adapter.writer is None:
             raise PlanError(f"{adapter.title} can only be read.", remedy=f"Choose another target than {reach.name}.")
         return adapter.writer(reach.options(service), reach.login(account))
+
+    def login(self, side: Side, account: str) -> Login:
+        """The account's way in at one side. Raises PlanError for a secret that cannot be had."""
+        return self.ends[side].login(account)
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        """Into the hand-out, on disk before this returns."""
+        handout = self.ends[Side.TARGET].handout
+        if handout is None:
+            raise RuntimeError("a password was made in a programme without a hand-out")
+        handout.add(account, password)
+
+
+def _asking(plan: Plan, registry: Registry, secrets: Secrets) -> Residents:
+    """How to ask the endpoint that the plan's accounts come from."""
+    name = plan.asks_endpoint
+    services = plan.endpoints[name]
+    kind = residents_of(services, registry)
+    if kind is None or kind.residents is None:
+        raise PlanError(f"The endpoint {name} cannot tell who lives there.", remedy="List the accounts or name a CSV.")
+    tell = kind.residents
+    reach = Reach(name, services, {}, plan.folder, registry, secrets)
+    adapter, _ = reach.adapter(kind.service)
+
+    def residents(domains: Sequence[str]) -> Iterator[str]:
+        session = adapter.reader(reach.options(kind.service), reach.login(name))
+        try:
+            yield from tell(session, domains)
+        finally:
+            session.close()
+
+    return residents
 
 
 def _plain_name(value: str | SecretStr) -> str:

@@ -25,7 +25,7 @@ from migrator.plan.model import (
     refuse_copies_onto_themselves,
     sides_with_passwords,
 )
-from migrator.plan.people import Person, gather
+from migrator.plan.people import Person, gather, is_file
 from migrator.plan.problems import Path, Problems, did_you_mean, listed, plain
 from migrator.plan.wording import checked
 from migrator.plan.written import (
@@ -248,7 +248,9 @@ class Examination:
         if route is None or not self._passable(at, kind, route) or checked_options is None:
             return None
         stop = (common.on_error or self._written.defaults.on_error) == "stop"
-        return StepEntry(name, kind.word, kind.service, route, checked_options, stop, position)
+        return StepEntry(
+            name, kind.word, kind.service, route, checked_options, stop, position, supplies_logins=kind.supplies_logins
+        )
 
     def _route(self, at: Path, options: Mapping[str, Any], common: StepWords) -> Route | None:
         names = list(_mapping(self._data.get("endpoints")))
@@ -325,7 +327,9 @@ class Examination:
         at: Path = ("accounts", "from")
         endpoints = _mapping(self._data.get("endpoints"))
         if accounts.origin in endpoints:
-            self.problems.at(at, ": asking a panel for its accounts needs a panel service; list them or name a CSV.")
+            if not residents_of(self._endpoints.get(accounts.origin, {}), self.registry):
+                text = f": {plain(accounts.origin)} has no service that could tell who lives there, such as a panel. List the accounts or name a CSV."
+                self.problems.at(at, text)
         else:
             hint = did_you_mean(accounts.origin, endpoints) or " A CSV's name ends in .csv."
             self.problems.at(at, f"names {plain(accounts.origin)}, which is neither a CSV nor an endpoint.{hint}")
@@ -335,7 +339,7 @@ class Examination:
         return (
             isinstance(accounts, AccountsFrom)
             and accounts.origin not in _mapping(self._data.get("endpoints"))
-            and (accounts.origin.lower().endswith(".csv") or "/" in accounts.origin)
+            and is_file(accounts.origin)
         )
 
     def _secret_names(self, at: Path, named: Mapping[str, Any]) -> None:
@@ -358,6 +362,18 @@ class Examination:
         for name in self._written.secrets:
             if name not in self._used:
                 self.problems.warn(("secrets", name), "is not used.")
+
+
+def residents_of(services: Mapping[str, ServiceEntry], registry: Registry) -> Kind | None:
+    """The step kind that can ask one of these services who lives there."""
+    for word in registry.kinds():
+        try:
+            kind = registry.kind(word)
+        except PlanError:
+            continue  # a package that is broken is told when a step uses it
+        if kind.residents is not None and kind.service in services:
+            return kind
+    return None
 
 
 def _mapping(value: Any) -> dict[str, Any]:  # Any: whatever the plan says

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from migrator.engine.contract import Service, Side
 from migrator.plan.file import Document
-from migrator.plan.people import Person, csv_files, gather
+from migrator.plan.people import Person, Residents, csv_files, gather, is_file
 from migrator.plan.problems import Problem, Problems
-from migrator.plan.written import PlanFile
+from migrator.plan.written import AccountsFrom, PlanFile
 
 # What says where a service is. Two services that agree in all of these are one and the same place.
 _WHERE = ("host", "port", "path", "url")
@@ -58,6 +58,7 @@ class StepEntry:
     options: BaseModel
     stop_on_error: bool
     position: int
+    supplies_logins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,19 @@ class Plan:
         """Every file the plan consists of: itself, and those its accounts are read from."""
         return (self.path, *csv_files(self.written.accounts, self.path.parent))
 
-    def accounts(self) -> tuple[Person, ...]:
-        """Everyone the plan means, read from their files now. Raises PlanMistakes with every mistake in them."""
+    @property
+    def asks_endpoint(self) -> str:
+        """The endpoint that is asked who lives there; "" where the plan or a CSV says it."""
+        accounts = self.written.accounts
+        return accounts.origin if isinstance(accounts, AccountsFrom) and not is_file(accounts.origin) else ""
+
+    def accounts(self, residents: Residents | None = None) -> tuple[Person, ...]:
+        """Everyone the plan means, read from their files now, or asked by `residents` where the plan names an endpoint for it. Raises
+        PlanMistakes with every mistake in them.
+        """
         problems = Problems(self.document.file, self.document.place)
         needed = sides_with_passwords(self.endpoints, self.steps)
-        people = gather(self.written.accounts, self.path.parent, problems, needed)
+        people = gather(self.written.accounts, self.path.parent, problems, needed, residents)
         refuse_copies_onto_themselves(self.endpoints, self.steps, people, problems)
         problems.raise_any()
         return people
@@ -103,14 +112,21 @@ class Plan:
 def sides_with_passwords(
     endpoints: Mapping[str, Mapping[str, ServiceEntry]], steps: Sequence[StepEntry | VerifyEntry]
 ) -> frozenset[Side]:
-    """The sides at which some step's route leads to a service that needs a password for each account."""
-    ends = [
-        (side, endpoints[name][step.service])
-        for step in steps
-        if isinstance(step, StepEntry)
-        for side, name in ((Side.SOURCE, step.route.source), (Side.TARGET, step.route.target))
-    ]
-    return frozenset(side for side, entry in ends if entry.needs_password)
+    """The sides at which some step's route leads to a service that needs a password for each account, and no step before it on the
+    same target supplies one.
+    """
+    needed: set[Side] = set()
+    supplied: set[str] = set()
+    for step in steps:
+        if not isinstance(step, StepEntry):
+            continue
+        if endpoints[step.route.source][step.service].needs_password:
+            needed.add(Side.SOURCE)
+        if endpoints[step.route.target][step.service].needs_password and step.route.target not in supplied:
+            needed.add(Side.TARGET)
+        if step.supplies_logins:
+            supplied.add(step.route.target)
+    return frozenset(needed)
 
 
 def refuse_copies_onto_themselves(

@@ -31,6 +31,9 @@ LONGEST_ADDRESS = 320  # characters: 64 before the @, 255 after it
 _NOT_IN_AN_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff*]")
 _NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _WILD = re.compile(r"[*?\[]")
+
+Residents = Callable[[Sequence[str]], Iterable[str]]
+"""Who lives in these domains (in all if none is named), as the endpoint named in `accounts.from` tells."""
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # what surrogateescape makes of such bytes
 
 
@@ -83,20 +86,38 @@ def gather(
     folder: FilePath,
     problems: Problems,
     needed: AbstractSet[Side] = frozenset(),
+    residents: Residents | None = None,
 ) -> tuple[Person, ...]:
     """The accounts a plan means, in the order written; what is wrong with them goes to `problems`. `folder` is where relative
-    files start, `needed` the sides at which everyone needs a password.
+    files start, `needed` the sides at which everyone needs a password, `residents` asks the endpoint where `accounts.from` names one.
     """
-    if isinstance(written, AccountsFrom):
-        return tuple(_from_csv(written, folder, problems, needed))
-    return tuple(_from_list(written, problems, needed))
+    if not isinstance(written, AccountsFrom):
+        return tuple(_from_list(written, problems, needed))
+    if residents is None:
+        path = folder / FilePath(written.origin).expanduser()
+        return tuple(_chosen(written, path, _rows(path, ("accounts", "from"), problems), folder, problems, needed))
+    # No line of a file to point at: what the endpoint tells is pointed at by the plan's own line.
+    rows = (Row(0, address) for address in residents(_plain_domains(written)))
+    return tuple(_chosen(written, None, rows, folder, problems, needed))
 
 
 def csv_files(written: Sequence[str | AccountLine] | AccountsFrom, folder: FilePath) -> tuple[FilePath, ...]:
     """The files the accounts are read from."""
     if not isinstance(written, AccountsFrom):
         return ()
-    return tuple(folder / FilePath(name).expanduser() for name in (written.origin, written.passwords) if name)
+    origin = written.origin if is_file(written.origin) else None
+    return tuple(folder / FilePath(name).expanduser() for name in (origin, written.passwords) if name)
+
+
+def is_file(origin: str) -> bool:
+    """Whether `accounts.from` names a CSV and not an endpoint: an endpoint's name ends in no .csv and holds no slash."""
+    return origin.lower().endswith(".csv") or "/" in origin
+
+
+def _plain_domains(written: AccountsFrom) -> Sequence[str]:
+    """The domains to ask for by name; none where a wildcard says that all have to be looked at."""
+    names = [domain.lower().removeprefix("@") for domain in written.domains]
+    return [] if any(map(_WILD.search, names)) else names
 
 
 # -- a list in the plan ------------------------------------------------------------------------------------------------
@@ -132,16 +153,28 @@ def _from_list(written: Iterable[str | AccountLine], problems: Problems, needed:
 # -- a CSV -------------------------------------------------------------------------------------------------------------
 
 
-def _from_csv(
-    written: AccountsFrom, folder: FilePath, problems: Problems, needed: AbstractSet[Side]
+def _chosen(
+    written: AccountsFrom,
+    path: FilePath | None,
+    origin: Iterable[Row],
+    folder: FilePath,
+    problems: Problems,
+    needed: AbstractSet[Side],
 ) -> Iterator[Person]:
-    path = folder / FilePath(written.origin).expanduser()
+    """Those of the rows that the plan chooses, with their passwords. `path` is the CSV they come from, None for an endpoint."""
+
+    def wrong(line: int, text: str) -> None:
+        if path is None:
+            problems.at(("accounts", "from"), f": {text}")
+        else:
+            problems.in_file(str(path), line, text)
+
     wanted = _wanted(written)
     rename = _renaming(written, problems)
     passwords = _passwords(written, folder, problems)
     twice = _Twice()
     rows = chosen = 0
-    for row in _rows(path, ("accounts", "from"), problems):
+    for row in origin:
         rows += 1
         source = _address(row.source)
         if not wanted(source):
@@ -149,7 +182,7 @@ def _from_csv(
         target = _address(row.target) or rename(source) or source
         text = _wrong_address(source) or _wrong_address(target) or twice.seen(source, target, f"line {row.line}")
         if text:
-            problems.in_file(str(path), row.line, text)
+            wrong(row.line, text)
             continue
         chosen += 1
         if other := passwords.get(source.lower()):
@@ -164,12 +197,12 @@ def _from_csv(
         )
         if lacking := person.lacks(needed):
             sides = listed(f"the {side.value}" for side in lacking)
-            problems.in_file(str(path), row.line, f"{plain(source)} has no password for {sides}.")
+            wrong(row.line, f"{plain(source)} has no password for {sides}.")
         yield person
     if rows and not chosen and not problems.mistakes:
         problems.at(
             ("accounts",),
-            f"leaves nobody: none of the {rows:,} rows of {path.name} is chosen by domains, select and except.",
+            f"leaves nobody: none of the {rows:,} {f'rows of {path.name}' if path else 'mailboxes there'} is chosen by domains, select and except.",
         )
 
 

@@ -117,7 +117,7 @@ class AccountsFrom(_Written):
 
     origin: str = Field(
         alias="from",
-        description="A CSV with the columns source, target, source_user, source_password, target_user, target_password; only source is "
+        description="An endpoint whose panel is asked who lives there, or a CSV with the columns source, target, source_user, source_password, target_user, target_password; only source is "
         "required. With passwords in it the file must be its owner's alone (mode 0600).",
     )
     domains: list[str] = Field(default=[], description="Only addresses of these domains; `*` and `?` match.")
@@ -214,6 +214,16 @@ class ReportOptions(_Written):
     )
 
 
+class HandoutOptions(_Written):
+    """Where passwords that are made during the move go: a file beside the plan that is its owner's alone."""
+
+    recipient: str | None = Field(
+        None,
+        pattern=r"^age1[0-9a-z]+$",
+        description="An age public key (age1...): the file is encrypted to it, and only its holder can read it.",
+    )
+
+
 class PlanFile(_Written):
     """A plan: what moves, from where to where, in which steps."""
 
@@ -229,6 +239,9 @@ class PlanFile(_Written):
     defaults: Defaults = Field(default=Defaults(), description="What every step does unless it says otherwise.")
     steps: list[JsonValue] = Field(description="What is done, in this order: words, or words with options.")
     limits: Limits = Field(default=Limits(), description="What a run may use, and what it may never do.")
+    handout: HandoutOptions = Field(
+        default=HandoutOptions(), description="What becomes of passwords that are made during the move."
+    )
     report: ReportOptions = Field(default=ReportOptions(), description="What the report looks like.")
 
 

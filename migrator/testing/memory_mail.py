@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service, Side
 from migrator.errors import Dropped, LoginRefused, NoSpace, NotFound, Refused, TooManyConnections
@@ -551,6 +551,13 @@ class MemoryRoute:
         """A session that cannot write. Raises LoginRefused, TooManyConnections."""
         assert service == MAIL.service
         return self._server(side).reader(account)
+
+    def login(self, side: Side, account: str) -> Login:
+        del side
+        return Login(account, account)
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        """Nobody asks for it again."""
 
     def for_writing(self, service: str, account: str) -> MailWriter:
         """A session at the target that can write. Raises LoginRefused, TooManyConnections."""

@@ -24,7 +24,7 @@ from hashlib import sha256
 from itertools import takewhile
 from typing import Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from migrator.engine.contract import (
     ARRIVED,
@@ -627,6 +627,13 @@ class ToyRoute:
     def for_reading(self, side: Side, service: str, account: str) -> ShelfReader:
         assert service == WORDS.service
         return self._shelf(side).reader(account)
+
+    def login(self, side: Side, account: str) -> Login:
+        del side
+        return Login(account, account)
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        """Nobody asks for it again."""
 
     def for_writing(self, service: str, account: str) -> ShelfWriter:
         assert service == WORDS.service

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from migrator.engine.contract import Account, Adapter, Fate, Login, Side
 from migrator.engine.events import BatchRecorded, RunBegan, RunEnded, SubjectFailed, Waiting
@@ -174,6 +175,12 @@ class AdapterRoute:
 
     def for_writing(self, service: str, account: str) -> ShelfWriter:
         return self.target.writer(ShelfOptions(), Login(account, account))
+
+    def login(self, side: Side, account: str) -> Login:
+        return Login(account, account)
+
+    def keep_password(self, account: str, password: SecretStr) -> None:
+        raise AssertionError(account)
 
     def _adapter(self, side: Side) -> Adapter[ShelfReader, ShelfWriter]:
         return self.source if side is Side.SOURCE else self.target

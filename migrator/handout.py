@@ -1,0 +1,143 @@
+"""The hand-out: passwords that were made during a move, in a file for the admin alone, until their owners have them.
+
+It lies beside the plan, readable by its owner only, one line of CSV for each password; the last line of an address counts. With an
+age recipient (https://age-encryption.org) every line is a message of its own to that recipient: this program can add to the file,
+and only the holder of the identity can read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import cast
+
+from pydantic import SecretStr
+
+from migrator.errors import PlanError, StateFull
+
+COLUMNS = ("address", "password")
+_ARMOR_END = "-----END AGE ENCRYPTED FILE-----"
+
+
+def handout_of(plan: Path, *, encrypted: bool = False) -> Path:
+    """Where a plan's hand-out lies: `plan.handout.csv` beside `plan.yaml`, `plan.handout.age` when it is encrypted."""
+    return plan.with_name(f"{plan.stem}.handout.{'age' if encrypted else 'csv'}")
+
+
+class Handout:
+    """The passwords made for one plan. Safe to use from any thread."""
+
+    def __init__(self, path: Path, recipient: str | None = None, heard: Callable[[str], None] = lambda _: None) -> None:
+        """`recipient` is an age public key; `heard` hears every password, so that no output shows it."""
+        self._path = path
+        self._recipient = recipient
+        self._heard = heard
+        self._lock = Lock()
+        self._known: dict[str, SecretStr] | None = None
+
+    def password_of(self, address: str) -> SecretStr | None:
+        """The password made for an address; None where there is none, or where only the holder of the identity can tell."""
+        with self._lock:
+            return self._read().get(address.lower())
+
+    def add(self, address: str, password: SecretStr) -> None:
+        """Write one down, on disk before this returns. Raises StateFull where there is no room, PlanError where it cannot be written."""
+        with self._lock:
+            known = self._read()
+            self._heard(password.get_secret_value())
+            self._append(_line(address, password))
+            known[address.lower()] = password
+
+    def _read(self) -> dict[str, SecretStr]:
+        if self._known is None:
+            readable = not self._recipient and self._path.exists()
+            self._known = dict(passwords_in(self._path)) if readable else {}
+            for password in self._known.values():
+                self._heard(password.get_secret_value())
+        return self._known
+
+    def _append(self, line: str) -> None:
+        text = _sealed(line, self._recipient) if self._recipient else line
+        new = not self._path.exists()
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                if new and not self._recipient:
+                    file.write(",".join(COLUMNS) + "\n")
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StateFull(
+                f"The hand-out {self._path} cannot be written ({(error.strerror or 'it cannot be opened').lower()}); no account was made.",
+                remedy="Make room or correct its permissions, then run again.",
+            ) from error
+
+
+def passwords_in(path: Path, identity: Path | None = None) -> Iterator[tuple[str, SecretStr]]:
+    """The passwords of a hand-out by address in lower case, oldest first. An encrypted one needs the file with the age identity.
+    Raises PlanError where it cannot be read, or others may read it.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"The hand-out {path} cannot be read.", remedy="Restore it, or move it away.") from error
+    if mode & 0o077:
+        raise PlanError(
+            f"The hand-out {path} may be read by others (mode {mode:04o}).", remedy=f"Run: chmod 600 {path}"
+        )
+    if _ARMOR_END in text:
+        text = "".join(_opened(block + _ARMOR_END + "\n", path, identity) for block in text.split(_ARMOR_END)[:-1])
+    for row in csv.reader(io.StringIO(text)):
+        if len(row) == len(COLUMNS) and tuple(row) != COLUMNS:
+            yield row[0].lower(), SecretStr(row[1])
+
+
+def _line(address: str, password: SecretStr) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow([address, password.get_secret_value()])
+    return out.getvalue()
+
+
+def _sealed(line: str, recipient: str) -> str:
+    pyrage = _age()
+    try:
+        to = pyrage.x25519.Recipient.from_str(recipient)
+        return str(pyrage.encrypt(line.encode(), [to], armored=True).decode()).rstrip("\n") + "\n"
+    except pyrage.RecipientError as error:
+        raise PlanError("handout.recipient is no age public key (age1...).", remedy="Correct the plan.") from error
+
+
+def _opened(message: str, path: Path, identity: Path | None) -> str:
+    if identity is None:
+        raise PlanError(
+            f"The hand-out {path} is encrypted.", remedy="Name the file with the age identity: --identity FILE."
+        )
+    pyrage = _age()
+    try:
+        lines = identity.read_text(encoding="utf-8").splitlines()
+        own = [pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-SECRET-KEY-")]
+        return str(pyrage.decrypt(message.encode(), own).decode())
+    except (OSError, UnicodeDecodeError, pyrage.IdentityError, pyrage.DecryptError) as error:
+        raise PlanError(
+            f"The hand-out {path} cannot be opened with {identity}.",
+            remedy="Use the identity that belongs to the plan's recipient.",
+        ) from error
+
+
+def _age() -> ModuleType:
+    try:
+        import pyrage
+    except ImportError as error:
+        raise PlanError(
+            "An encrypted hand-out needs a package that is not installed.",
+            remedy="Install it with `pip install 'migrator[age]'`.",
+        ) from error
+    return cast("ModuleType", pyrage)

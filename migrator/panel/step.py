@@ -1,0 +1,412 @@
+"""The `accounts` step: what a source panel keeps for the plan's domains, made at the target panel.
+
+A domain is a subject. Its first action makes the domain itself; then each kind of thing (mailboxes, forwarders, ...) is an action, in
+an order in which a panel can take them. The panel as a whole is one account of its endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from migrator.engine.contract import (
+    Account,
+    Action,
+    BatchLimit,
+    Fate,
+    Finding,
+    Kind,
+    Lane,
+    Outcome,
+    Reading,
+    Side,
+    Size,
+    Subject,
+    Verb,
+    Weight,
+    Work,
+)
+from migrator.errors import Misbehaved, NotFound
+from migrator.panel.contract import PANEL, PanelReader, PanelWriter, ReadsHashes
+from migrator.panel.decisions import (
+    Decision,
+    Do,
+    Names,
+    decide,
+    differences,
+    field_table,
+    said,
+)
+from migrator.panel.model import (
+    Autoresponder,
+    CatchAll,
+    Database,
+    Domain,
+    DomainForwarder,
+    Filter,
+    Forwarder,
+    ListName,
+    Mailbox,
+    Thing,
+    ascii_domain,
+    same_form,
+    shown_domain,
+    split,
+)
+from migrator.panel.moving import AT_ONCE, Passwords, ThingMove, listed
+from migrator.panel.options import AccountsOptions
+from migrator.panel.passwords import Source
+
+THE_PANEL = "panel"  # the account under which sessions to a panel are opened: there is one login for all it keeps
+DOMAIN = "#domain"  # ends the key of the action that makes the domain
+KEPT = "#kept"  # ends the key of the action that tells what is kept, changed and lost
+PORTION = 500
+
+# In this order a panel can take them: forwarders and answers belong to mailboxes that are there.
+MOVED: tuple[tuple[type[Thing], str, Callable[[AccountsOptions], bool]], ...] = (
+    (Mailbox, "mailboxes", lambda _: True),
+    (Forwarder, "forwarders", lambda options: options.forwarders),
+    (DomainForwarder, "domain forwarders", lambda options: options.domain_forwarders),
+    (CatchAll, "catch-all", lambda options: options.catch_all),
+    (Autoresponder, "autoresponders", lambda options: options.autoresponders),
+    (Filter, "filters", lambda options: options.filters),
+)
+TOLD = (
+    (ListName, "mailing lists", "members move with a lists step"),
+    (Database, "databases", "form entries move with a forms step"),
+)
+_NOUNS = {word: noun for noun, word, _ in MOVED}
+_LANES = (Lane(Side.SOURCE, THE_PANEL), Lane(Side.TARGET, THE_PANEL))
+_ARRIVED = frozenset({Fate.COPIED, Fate.NORMALISED, Fate.ALTERED, Fate.FOUND})
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsStep:
+    """See the module; fulfils Step. `accounts` are by the source's address in lower case, its domain as A-label."""
+
+    options: AccountsOptions
+    accounts: Mapping[str, Account]
+
+    # -- subjects ----------------------------------------------------------------------------------------------------------
+
+    def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - the plan's addresses name the domains
+        for domain in self._domains():
+            target = self.names.domain(domain)
+            label = shown_domain(domain) if target == domain else f"{shown_domain(domain)} -> {shown_domain(target)}"
+            yield Subject(domain, label, _LANES)
+
+    def _domains(self) -> list[str]:
+        of_accounts = (split(address)[1] for address in self.accounts)
+        named = (ascii_domain(domain) for domain in self.options.domains)
+        return list(dict.fromkeys(filter(None, (*of_accounts, *named))))
+
+    @property
+    def names(self) -> Names:
+        """How the plan renames addresses, and domains whose addresses all go to one other domain."""
+        addresses = {address: same_form(account.target.account) for address, account in self.accounts.items()}
+        homes: dict[str, set[str]] = {}
+        for address, target in addresses.items():
+            homes.setdefault(split(address)[1], set()).add(split(target)[1])
+        domains = {domain: next(iter(there)) for domain, there in homes.items() if len(there) == 1}
+        return Names(addresses, {domain: target for domain, target in domains.items() if target})
+
+    # -- read and decide ---------------------------------------------------------------------------------------------------
+
+    def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+        domain, target_domain = subject.key, self.names.domain(subject.key)
+        with read.source(PANEL, THE_PANEL) as source, read.target(PANEL, THE_PANEL) as target:
+            if domain == self._domains()[0]:
+                yield _what_is_kept(subject, source, target)
+            making = _domain_action(subject, target_domain, source, target)
+            yield making
+            earlier = () if making.verb is Verb.KEEP else (making.key,)
+            for noun, word, wanted in MOVED:
+                if noun not in source.features.lists or not wanted(self.options):
+                    continue
+                action = self._action(subject, noun, word, earlier, source, target, read)
+                if action is not None:
+                    yield action
+                    earlier = (*earlier, action.key)
+            yield from _told_only(subject, source)
+
+    def _action(
+        self,
+        subject: Subject,
+        noun: type[Thing],
+        word: str,
+        after: tuple[str, ...],
+        source: PanelReader,
+        target: PanelReader,
+        read: Reading,
+    ) -> Action | None:
+        key = f"{subject.key}/{word}"
+        recorded = _recorded(key, source, noun, subject.key, read)
+        decisions = self._decisions(noun, subject.key, source, target, recorded)
+        if not decisions:
+            return None
+        passwords = Passwords(self.accounts, self.options, target.features.schemes, source)
+        ended = {one.key for one in decisions if _is_settled(one, recorded.get(one.key))}
+        to_do = [one for one in decisions if one.key not in ended]
+        made = [one for one in to_do if one.do in {Do.CREATE, Do.CHANGE}]
+        return Action(
+            key=key,
+            verb=Verb.COPY if to_do else Verb.KEEP,
+            label=word,
+            why=_summary(decisions, to_do),
+            size=Size(len(made)),
+            total=Size(len(decisions)),
+            lanes=_LANES,
+            after=after,
+            data={"subject": subject.key, "word": word},
+            details=tuple(self._detail(one, passwords, read) for one in decisions if one.do is not Do.KEEP or one.why),
+        )
+
+    def _decisions(
+        self,
+        noun: type[Thing],
+        domain: str,
+        source: PanelReader,
+        target: PanelReader,
+        recorded: Mapping[str, Outcome],
+    ) -> list[Decision]:
+        there = listed(target, noun, self.names.domain(domain))
+        things = listed(source, noun, domain)
+        return decide(
+            list(things.values()),
+            list(there.values()),
+            recorded,
+            self.names,
+            self.options,
+            target.features,
+            lambda address: same_form(address).lower() in self.accounts,
+        )
+
+    def _detail(self, decision: Decision, passwords: Passwords, read: Reading) -> str:
+        shown = said(decision.wanted if decision.do is not Do.SKIP else decision.source)
+        why = decision.why
+        if decision.do is Do.CREATE and isinstance(decision.source, Mailbox):
+            choice = passwords.choice(decision.source.address, read)
+            why = "; ".join(filter(None, (choice.said(), why)))
+        return f"{decision.do.value} {shown}{f'  ({why})' if why else ''}"
+
+    # -- do ----------------------------------------------------------------------------------------------------------------
+
+    def apply(self, action: Action, work: Work) -> None:
+        if action.key.endswith(DOMAIN):
+            self._make_domain(action, work)
+        else:
+            self._make_things(action, work)
+
+    def _make_domain(self, action: Action, work: Work) -> None:
+        domain = Domain(action.data["target"])
+        with work.target_for_writing(PANEL, THE_PANEL) as target:
+            if domain.name in _names_of(target):
+                return
+            target.create(domain)
+            if domain.name not in _names_of(target):
+                raise Misbehaved(
+                    f"{domain.name}: the panel said that the domain was made, and does not list it.",
+                    remedy="Look at the panel's own log, then run again.",
+                )
+
+    def _make_things(self, action: Action, work: Work) -> None:
+        domain, noun = action.data["subject"], _NOUNS[action.data["word"]]
+        with work.source(PANEL, THE_PANEL) as source, work.target_for_writing(PANEL, THE_PANEL) as target:
+            recorded = _recorded(action.key, source, noun, domain, work)
+            decisions = self._decisions(noun, domain, source, target, recorded)
+            move = self._move(noun, domain, source, target, decisions, work)
+            work.resolve(move)
+            recorded = _recorded(action.key, source, noun, domain, work)
+            decisions = self._decisions(noun, domain, source, target, recorded)
+            # A thing that has to be looked at again counts as not settled: what the source changed, and what is gone from the target.
+            again = [one for one in decisions if one.key in recorded and not _is_settled(one, recorded[one.key])]
+            work.record(_reconsidered(recorded[one.key], one.why) for one in again)
+            work.carry(self._move(noun, domain, source, target, decisions, work), BatchLimit(items=AT_ONCE))
+            for finding in self._missing_at_source(noun, domain, decisions):
+                work.note(finding)
+
+    def _move(
+        self,
+        noun: type[Thing],
+        domain: str,
+        source: PanelReader,
+        target: PanelWriter,
+        decisions: Sequence[Decision],
+        work: Work,
+    ) -> ThingMove:
+        by_key = {one.key: one for one in decisions}
+        passwords = Passwords(self.accounts, self.options, target.features.schemes, source)
+        return ThingMove(noun, source, target, self.names.domain(domain), by_key, self.accounts, passwords, work)
+
+    def _missing_at_source(self, noun: type[Thing], domain: str, decisions: Sequence[Decision]) -> Iterator[Finding]:
+        """Accounts the plan names and the source panel does not know."""
+        if noun is not Mailbox:
+            return
+        there = {same_form(one.key).lower() for one in decisions}
+        for address, account in self.accounts.items():
+            if split(address)[1] == domain and address not in there:
+                yield Finding(
+                    "not-at-source",
+                    Weight.WARNING,
+                    account.source.account,
+                    f"{account.source.account}: the source panel has no such mailbox",
+                    "Correct the plan's accounts, or make the mailbox at the target by hand.",
+                )
+
+    # -- prove -------------------------------------------------------------------------------------------------------------
+
+    def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
+        del sample  # everything is compared; it is small
+        if "word" not in action.data:
+            return
+        domain, noun = action.data["subject"], _NOUNS[action.data["word"]]
+        with read.source(PANEL, THE_PANEL) as source, read.target(PANEL, THE_PANEL) as target:
+            recorded = _recorded(action.key, source, noun, domain, read)
+            for decision in self._decisions(noun, domain, source, target, recorded):
+                yield from _compared(decision, recorded.get(decision.key), source, target)
+
+
+# -- pure ------------------------------------------------------------------------------------------------------------------
+
+
+def _compared(
+    decision: Decision, outcome: Outcome | None, source: PanelReader, target: PanelReader
+) -> Iterator[Finding]:
+    """Differences between what is at the target now and what was wanted, but for those that are on record."""
+
+    def differs(code: str, text: str, remedy: str = "Run again.") -> Finding:
+        return Finding(code, Weight.DIFFERENCE, decision.key, f"{decision.key}: {text}", remedy)
+
+    if outcome is None:
+        yield differs("not-made", "is at the source, and nothing is recorded of it")
+        return
+    if outcome.fate not in _ARRIVED:
+        return
+    if decision.there is None:
+        yield differs("missing", "was made and is not at the target any more", "Run again to make it anew.")
+        return
+    for one in differences(decision.wanted, decision.there, target.features):
+        if one.unforeseen and one.text not in outcome.note:
+            yield differs("differs", one.text, "Correct it at the target, if it was not meant.")
+    if outcome.mark == Source.HASH.name.lower() and isinstance(decision.source, Mailbox):
+        yield from _compared_hash(decision, source, target)
+
+
+def _compared_hash(decision: Decision, source: PanelReader, target: PanelReader) -> Iterator[Finding]:
+    if not (target.features.reads_hashes and isinstance(source, ReadsHashes) and isinstance(target, ReadsHashes)):
+        return
+    ours, theirs = source.password_of(decision.key), target.password_of(decision.wanted.key)
+    if theirs.hash is not None and ours.hash is not None and theirs.hash != ours.hash:
+        text = f"{decision.key}: the password is not the source's any more"
+        yield Finding("password", Weight.NOTE, decision.key, text, "Its owner may have changed it since.")
+
+
+def _what_is_kept(subject: Subject, source: PanelReader, target: PanelReader) -> Action:
+    """The table of fields, told once above the first domain."""
+    here, there = source.probe(), target.probe()
+    rows = field_table(source.features, target.features)
+    wide = max((len(field) for field, _, _ in rows), default=0)
+    return Action(
+        key=subject.key + KEPT,
+        verb=Verb.KEEP,
+        label="fields",
+        why=f"{f'{here.product} {here.version}'.strip()} -> {f'{there.product} {there.version}'.strip()}",
+        details=tuple(f"{field:<{wide}}  {how:<7}  {why}".rstrip() for field, how, why in rows),
+    )
+
+
+def _domain_action(subject: Subject, target_domain: str, source: PanelReader, target: PanelReader) -> Action:
+    if subject.key not in _names_of(source):
+        raise NotFound(
+            f"{subject.label}: the source panel has no such domain, or does not show it to this login.",
+            remedy="Correct the plan's accounts, or the panel's user.",
+        )
+    verb, why = Verb.KEEP, "is there"
+    if target_domain not in _names_of(target):
+        if Domain not in target.features.creates:
+            raise NotFound(
+                f"{subject.label}: the target panel has no domain {shown_domain(target_domain)}, and it cannot be made from here.",
+                remedy="Add it there, then run again.",
+            )
+        verb, why = Verb.CREATE, ""
+    return Action(
+        key=subject.key + DOMAIN,
+        verb=verb,
+        label="domain",
+        why=why,
+        lanes=_LANES,
+        data={"subject": subject.key, "target": target_domain},
+    )
+
+
+def _told_only(subject: Subject, source: PanelReader) -> Iterator[Action]:
+    for noun, word, why in TOLD:
+        there = listed(source, noun, subject.key)
+        if there:
+            names = ", ".join(list(there)[:5]) + (", ..." if len(there) > 5 else "")  # noqa: PLR2004 - a handful
+            yield Action(f"{subject.key}#{word}", Verb.KEEP, word, f"{len(there):,} ({names}): {why}")
+
+
+def _names_of(panel: PanelReader) -> set[str]:
+    return {ascii_domain(domain.name) for domain in panel.domains()}
+
+
+def _recorded(
+    action_key: str, source: PanelReader, noun: type[Thing], domain: str, read: Reading
+) -> dict[str, Outcome]:
+    keys = list(listed(source, noun, domain))
+    found: dict[str, Outcome] = {}
+    for start in range(0, len(keys), PORTION):
+        found.update(read.settled(action_key, keys[start : start + PORTION]))
+    return found
+
+
+def _is_settled(decision: Decision, outcome: Outcome | None) -> bool:
+    """Whether nothing has to be done about a thing: what is recorded of it is what would be recorded now."""
+    if outcome is None or outcome.fate is Fate.LEFT_BEHIND:
+        return False
+    if decision.do in {Do.CREATE, Do.CHANGE}:
+        return False
+    return (outcome.fate is Fate.SKIPPED) == (decision.do is Do.SKIP)
+
+
+def _reconsidered(outcome: Outcome, why: str) -> Outcome:
+    return Outcome(outcome.key, Fate.LEFT_BEHIND, note=why or "looked at again", cure="It is done by this run.")
+
+
+def _summary(decisions: Sequence[Decision], to_do: Sequence[Decision]) -> str:
+    counts = {do: sum(one.do is do for one in decisions) for do in Do}
+    words = {
+        Do.CREATE: "create",
+        Do.CHANGE: "change",
+        Do.KEEP: "there already",
+        Do.LEAVE: "left behind",
+        Do.SKIP: "not meant by the plan",
+    }
+    parts = [
+        f"{words[do]} {count:,}" if do in {Do.CREATE, Do.CHANGE} else f"{count:,} {words[do]}"
+        for do, count in counts.items()
+        if count
+    ]
+    return ", ".join(parts) if to_do else f"{len(decisions):,} as they should be"
+
+
+def residents(session: PanelReader, domains: Sequence[str]) -> Iterator[str]:
+    """The addresses of all mailboxes of these domains, or of all domains the panel has."""
+    for domain in [ascii_domain(name) for name in domains] or [one.name for one in session.domains()]:
+        for mailbox in session.list(Mailbox, domain):
+            yield mailbox.address
+
+
+def _build(options: AccountsOptions, accounts: Sequence[Account]) -> AccountsStep:
+    return AccountsStep(options, {same_form(account.source.account).lower(): account for account in accounts})
+
+
+KIND = Kind(
+    word="accounts",
+    service=PANEL.service,
+    options=AccountsOptions,
+    build=_build,
+    supplies_logins=True,
+    residents=residents,
+)
