@@ -124,7 +124,7 @@ def _opened(message: str, path: Path, identity: Path | None) -> str:
     try:
         lines = identity.read_text(encoding="utf-8").splitlines()
         own = [pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-SECRET-KEY-")]
-        return str(pyrage.decrypt(message.encode(), own).decode())
+        return str(pyrage.decrypt(message.strip().encode(), own).decode())
     except (OSError, UnicodeDecodeError, pyrage.IdentityError, pyrage.DecryptError) as error:
         raise PlanError(
             f"The hand-out {path} cannot be opened with {identity}.",

@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from migrator import __version__
-from migrator.cli import check, preview, report, run, schema, status, verify
+from migrator.cli import check, handout, preview, report, run, schema, status, verify
 from migrator.cli.console import Console
 from migrator.cli.screen import Screen
 from migrator.errors import MigratorError
@@ -24,7 +24,16 @@ Exit codes: 0 all done. 1 a mistake of migrator itself. 2 the plan or the comman
 pending (--exit-code). 9 another run holds this plan. 130 or 143 interrupted: run again.
 """.strip().replace("\n", " ")
 
-VERBS = (check.check, preview.preview, run.run, status.status, verify.verify, report.report, schema.schema)
+VERBS = (
+    check.check,
+    preview.preview,
+    run.run,
+    status.status,
+    verify.verify,
+    report.report,
+    handout.handout,
+    schema.schema,
+)
 
 USAGE = 2  # as exits.py has it, which is not imported to show a help text
 

@@ -1,0 +1,180 @@
+"""`migrator handout`: what each mailbox owner needs to know, one sheet each, with the password if it changed.
+
+It prints passwords, which no other verb does: that is what it is for. Files it writes are their owner's alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from migrator.cli.console import Console
+from migrator.cli.options import AsJson, PlanFile, Verbose
+
+if TYPE_CHECKING:
+    from migrator.plan.model import Plan, ServiceEntry
+
+PORTS = {"tls": 993, "starttls": 143, "none": 143}  # RFC 8314, RFC 3501
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "imap": "Incoming mail (IMAP)",
+        "smtp": "Outgoing mail (SMTP)",
+        "user": "User name",
+        "password": "Password",
+        "same": "as before",
+        "port": "port",
+        "none": "without encryption",
+        "smtp-told": "usually the same server: port 465 (TLS) or 587 (STARTTLS)",
+    },
+    "es": {
+        "imap": "Correo entrante (IMAP)",
+        "smtp": "Correo saliente (SMTP)",
+        "user": "Usuario",
+        "password": "Contraseña",
+        "same": "la misma de antes",
+        "port": "puerto",
+        "none": "sin cifrado",
+        "smtp-told": "normalmente el mismo servidor: puerto 465 (TLS) o 587 (STARTTLS)",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one owner needs. `password` is None where it did not change."""
+
+    address: str
+    user: str
+    host: str
+    port: int
+    security: str
+    password: str | None
+
+    def lines(self, words: Mapping[str, str]) -> Iterator[str]:
+        """The sheet as text."""
+        yield self.address
+        safe = self.security.upper() if self.security != "none" else words["none"]
+        server = f"{self.host}, {words['port']} {self.port}, {safe}" if self.host else "?"
+        rows = (
+            (words["imap"], server),
+            (words["smtp"], words["smtp-told"]),
+            (words["user"], self.user),
+            (words["password"], self.password if self.password is not None else words["same"]),
+        )
+        wide = max(len(name) for name, _ in rows)
+        yield from (f"  {name:<{wide}}  {value}" for name, value in rows)
+
+
+def handout(
+    context: typer.Context,
+    plan: PlanFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write one file for each mailbox into this folder instead of printing them."
+        ),
+    ] = None,
+    identity: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The age identity that opens an encrypted hand-out.")
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> int:
+    """What each mailbox owner needs: the new server, its port, the user name, and the password if it changed.
+
+    This is the one verb that shows passwords. Those made during the move come from the hand-out beside the plan
+    (plan.handout.csv); it is safe to delete that file once everybody has got theirs.
+
+    Exit codes: 0 done, 2 the plan or the hand-out cannot be used.
+    """
+    from migrator.cli.exits import Exit
+    from migrator.cli.ready import plan_of
+
+    console = Console.of(context, verbose)
+    checked = plan_of(plan, console)
+    sheets = list(_sheets(checked, identity))
+    if as_json:
+        from migrator.cli.documents import document
+
+        console.screen.document({"mailboxes": document(sheets)})
+        return Exit.DONE
+    words = WORDS[checked.written.report.language]
+    if output is None:
+        for number, sheet in enumerate(sheets):
+            if number:
+                console.screen.answer()
+            for line in sheet.lines(words):
+                console.screen.answer(line)
+        return Exit.DONE
+    _write(output, sheets, words)
+    console.screen.answer(f"{len(sheets):,} sheets are in {output}, readable by you alone.")
+    return Exit.DONE
+
+
+def _sheets(plan: Plan, identity: Path | None) -> Iterator[Sheet]:
+    made = _made(plan, identity)
+    server = _server(plan)
+    for account, user, password in _owners(plan, made):
+        yield Sheet(account, user, *server, password)
+
+
+def _made(plan: Plan, identity: Path | None) -> dict[str, str]:
+    """The passwords in the plan's hand-out, by address in lower case."""
+    from migrator.handout import handout_of, passwords_in
+
+    path = handout_of(plan.path.absolute(), encrypted=plan.written.handout.recipient is not None)
+    if not path.exists():
+        return {}
+    return {address: password.get_secret_value() for address, password in passwords_in(path, identity)}
+
+
+def _owners(plan: Plan, made: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
+    """Address, user name and new password of everyone the plan means; those a panel would have to be asked for, as far as the
+    hand-out names them.
+    """
+    if plan.asks_endpoint:
+        yield from ((address, address, password) for address, password in sorted(made.items()))
+        return
+    for person in plan.accounts():
+        address = person.target.address
+        yield address, person.target.user, made.get(address.lower())
+
+
+def _server(plan: Plan) -> tuple[str, int, str]:
+    """Where the plan's last mail step takes the mail to: host, port, security; blank where that is no server."""
+    entry = next(_targets(reversed(plan.steps), plan.endpoints), None)
+    options: Any = (
+        entry.options if entry else None
+    )  # Any: an adapter's own options, of which only the usual words are asked
+    security = str(getattr(options, "security", "tls"))
+    return str(getattr(options, "host", "")), getattr(options, "port", None) or PORTS.get(security, 0), security
+
+
+def _targets(steps: Iterable[Any], endpoints: Mapping[str, Mapping[str, ServiceEntry]]) -> Iterator[ServiceEntry]:
+    for step in steps:
+        if getattr(step, "service", "") == "mail":
+            yield endpoints[step.route.target]["mail"]
+
+
+def _write(folder: Path, sheets: Iterable[Sheet], words: Mapping[str, str]) -> None:
+    from migrator.errors import PlanError
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for sheet in sheets:
+            path = folder / f"{sheet.address.replace('/', '_')}.txt"
+            path.unlink(missing_ok=True)  # made anew, so that it has no reader of before
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write("\n".join(sheet.lines(words)) + "\n")
+    except OSError as error:
+        reason = (error.strerror or "it cannot be opened").lower()
+        raise PlanError(
+            f"The sheets cannot be written into {folder} ({reason}).", remedy="Name another folder."
+        ) from error
