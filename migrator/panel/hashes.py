@@ -11,8 +11,12 @@ import binascii
 import hmac
 import re
 
-from passlib.exc import MalformedHashError, PasswordSizeError, PasswordValueError
-from passlib.hash import md5_crypt, sha256_crypt, sha512_crypt
+from passlib.exc import (  # type: ignore[import-untyped]  # libpass ships no type information
+    MalformedHashError,
+    PasswordSizeError,
+    PasswordValueError,
+)
+from passlib.hash import md5_crypt, sha256_crypt, sha512_crypt  # type: ignore[import-untyped]  # as above
 from pydantic import SecretStr
 
 from migrator.errors import Misbehaved, Refused
@@ -50,6 +54,14 @@ def to_store(address: str, password: Password | None) -> str:
     if _UNFIT.search(text) or ":" in text or not text.isascii():
         raise Refused(f"{address}: its password hash holds characters that no hash of this kind has.")
     return text
+
+
+def with_or_without_scheme(address: str, text: str, *, in_front: bool) -> str:
+    """The same for servers that want crypt(3)'s text alone. Raises Refused for a hash that nothing but its scheme explains."""
+    bare = text.partition("}")[2]
+    if not in_front and not bare.startswith("$"):
+        raise Refused(f"{address}: only its scheme says what its hash is, and the plan says scheme_in_front: false.")
+    return text if in_front else bare
 
 
 def as_kept(stored: str) -> Password:
@@ -118,4 +130,4 @@ def _hashed(address: str, plain: str) -> str:
         raise Refused(f"{address}: its password is empty or holds control characters.")
     if len(plain) > LONGEST_PLAIN:
         raise Refused(f"{address}: its password is longer than {LONGEST_PLAIN} characters.")
-    return "{SHA512-CRYPT}" + sha512_crypt.using(rounds=ROUNDS).hash(plain)
+    return f"{{SHA512-CRYPT}}{sha512_crypt.using(rounds=ROUNDS).hash(plain)}"
