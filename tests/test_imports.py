@@ -11,12 +11,13 @@ OURS = {  # what each part may import of ours, beside its own
     "errors": set(),
     "secrets": {"errors"},
     "handout": {"errors"},
+    "strongbox": {"errors"},
     "registry": {"errors", "engine.contract"},
     "engine": {"errors"},
     "state": {"errors", "engine"},
     "wire": {"errors"},
-    "plan": {"errors", "handout", "registry", "secrets", "engine.contract", "engine.stage"},
-    "cli": {"errors", "plan", "engine", "state", "registry", "secrets", "handout", "__version__"},
+    "plan": {"errors", "handout", "strongbox", "registry", "secrets", "engine.contract", "engine.stage"},
+    "cli": {"errors", "plan", "engine", "state", "registry", "secrets", "handout", "strongbox", "__version__"},
     **{room: {"errors", "engine.contract", "wire"} for room in ROOMS},
 }
 FOREIGN_IN_ONE_FILE = {

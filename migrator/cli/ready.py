@@ -25,6 +25,7 @@ from migrator.plan.load import load
 from migrator.plan.model import Plan
 from migrator.registry import REGISTRY
 from migrator.secrets import Secrets
+from migrator.strongbox import FileStrongbox, strongbox_of
 
 if TYPE_CHECKING:
     from migrator.cli.log import Redactor
@@ -72,7 +73,8 @@ def programme_of(plan: Plan, console: Console) -> Programme:
     handout = Handout(
         handout_of(plan.path.absolute(), encrypted=recipient is not None), recipient, heard=console.redactor.learn
     )
-    programme = bind(plan, REGISTRY, secrets, handout)
+    strongbox = FileStrongbox(strongbox_of(plan.path.absolute()), heard=console.redactor.learn)
+    programme = bind(plan, REGISTRY, secrets, handout, strongbox)
     console.redactor.learn_when_needed(lambda: _passwords_at_hand(programme))
     return programme
 

@@ -99,6 +99,11 @@ class Action:
     details: tuple[str, ...] = ()
 
 
+def temporary(account: str) -> str:
+    """The strongbox's name for the password an account has at the source for the time of a run."""
+    return f"{account}/temporary"
+
+
 def prepares(subject_key: str, action_key: str) -> bool:
     """Whether an action only prepares the others of its subject (makes folders) and is not counted among them: by convention its
     key is the subject's with a `#word`.
@@ -252,11 +257,36 @@ class Reading(Protocol):
         """How many items, and bytes, have met each fate so far."""
 
 
+class Strongbox(Protocol):
+    """Secrets of others that a step has to keep for a while, on disk and outside the state."""
+
+    def names(self) -> Sequence[str]:
+        """What is in it."""
+
+    def get(self, name: str) -> SecretStr | None:
+        """One secret; None if it is not there."""
+
+    def put(self, name: str, secret: SecretStr) -> None:
+        """Put one in, on disk before this returns."""
+
+    def remove(self, name: str) -> None:
+        """Take one out, on disk before this returns."""
+
+
 class Work(Reading, Protocol):
     """A Reading that can also write, for one action."""
 
     def target_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
         """A session at the target that can write."""
+
+    def source_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
+        """A session at the source that can write: only for a step that has to change something there for a while, because the plan says
+        so, and puts it back (see Restores).
+        """
+
+    @property
+    def strongbox(self) -> Strongbox:
+        """Where a step keeps what it will put back."""
 
     def carry(self, carrier: Carrier[Any], limit: BatchLimit = BatchLimit()) -> None:
         """Move every item of the carrier that has no outcome yet: resolve batches left open by a death, then read ahead,
@@ -325,6 +355,16 @@ class Probes(Protocol):
         """Read up to `budget` bytes as a copy would and answer how many were read; the engine holds the watch."""
 
 
+@runtime_checkable
+class Restores(Protocol):
+    """A step that changes something at the source for the time of a run."""
+
+    def restore(self, work: Work) -> None:
+        """Put everything back. Called when a run ends, however it ends but by death, and by the next one after that; may be called any
+        number of times and does nothing where nothing was changed.
+        """
+
+
 # -- what an adapter is -----------------------------------------------------------------------------------------------
 
 
@@ -373,8 +413,8 @@ class Adapter(Generic[R, W]):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a room offers the registry under a step's word: which service both endpoints must have, the options a plan may
-    give, how a step is built from options and accounts. With `supplies_logins` accounts have a password at the target once the step
-    is done, though the plan names none. `residents(session, domains)` asks a source, by a reading session, who lives in these domains
+    give, how a step is built from options and accounts. `supplies_logins(options)` says at which sides accounts have a password once the
+    step is done, though the plan names none. `residents(session, domains)` asks a source, by a reading session, who lives in these domains
     (in all of them if none is named): that is what `accounts: {from: endpoint}` means.
     """
 
@@ -382,5 +422,5 @@ class Kind:
     service: str
     options: type[BaseModel]
     build: Callable[[Any, Sequence[Account]], Step]  # Any: each step has its own options class
-    supplies_logins: bool = False
+    supplies_logins: Callable[[Any], frozenset[Side]] = lambda _: frozenset()  # Any: as above
     residents: Callable[[Any, Sequence[str]], Iterator[str]] | None = None  # Any: a session of the room's own contract

@@ -4,13 +4,22 @@ it is told. Resuming is running again: nothing here asks where the last run stop
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from migrator.engine.contract import Action, Subject, Verb
+from migrator.engine.contract import Action, Restores, Subject, Verb
 from migrator.engine.crew import Job
-from migrator.engine.events import ActionBegan, ActionEnded, RunBegan, RunEnded, StageBegan, SubjectPlanned
+from migrator.engine.events import (
+    ActionBegan,
+    ActionEnded,
+    RunBegan,
+    RunEnded,
+    StageBegan,
+    SubjectFailed,
+    SubjectPlanned,
+)
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble
@@ -23,6 +32,7 @@ from migrator.errors import MigratorError, Stops
 
 IDLE = (Verb.KEEP, Verb.BY_HAND)
 AT_FIRST = {Verb.KEEP: Status.KEPT, Verb.BY_HAND: Status.FAILED}
+RESTORING = "restore"
 BY_HAND = "by-hand"  # the code of a run that left something for the admin to decide
 
 
@@ -62,6 +72,28 @@ def run(
 
 def _run_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroundings) -> tuple[set[str], int]:
     codes: set[str] = set()
+    try:
+        differences = _walk_stages(programme, desk, lanes, around, codes)
+    finally:
+        _restore(programme, desk, around, codes)
+    return codes, differences
+
+
+def _restore(programme: Programme, desk: Desk, around: Surroundings, codes: set[str]) -> None:
+    """What steps changed at the source for the time of the run is put back. What cannot be is told; the next run tries again."""
+    for stage in programme.stages:
+        if isinstance(stage, Stage) and isinstance(stage.step, Restores):
+            subject = Subject(RESTORING, "the source")
+            job = Job(RESTORING, RESTORING, Counter(), run=lambda _: None, failed=lambda _job, _error: None)
+            try:
+                stage.step.restore(ActionWork(stage, subject, Action(RESTORING, Verb.CHANGE, RESTORING), job, desk))
+            except MigratorError as error:
+                codes.add(error.code)
+                around.tell(SubjectFailed(stage.name, subject, error.code, str(error), error.remedy))
+
+
+def _walk_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroundings, codes: set[str]) -> int:
+    """Do the stages in order; the codes of what was given up go to `codes`. Answers how many differences were found."""
     differences = 0
     behind: list[Stage] = []
     for stage in programme.stages:
@@ -78,7 +110,7 @@ def _run_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surround
         behind.append(stage)
         if stage.stop_on_error and stage_run.walk.codes:
             break
-    return codes, differences
+    return differences
 
 
 def _result(store: Store, around: Surroundings, codes: set[str], differences: int) -> RunResult:

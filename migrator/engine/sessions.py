@@ -56,10 +56,10 @@ class Sessions:
             yield session
 
     @contextmanager
-    def writing(self, stage: Stage, service: str, account: str) -> Iterator[Any]:
-        """A session at the target that can write."""
-        key = self._key(stage, Side.TARGET, account, writes=True)
-        with self._use(key, lambda: stage.opener.for_writing(service, account)) as session:
+    def writing(self, stage: Stage, side: Side, service: str, account: str) -> Iterator[Any]:
+        """A session that can write."""
+        key = self._key(stage, side, account, writes=True)
+        with self._use(key, lambda: stage.opener.for_writing(side, service, account)) as session:
             yield session
 
     def reached(self, lane: str) -> bool:

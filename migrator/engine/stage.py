@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from migrator.engine.contract import Login, Side, Step
+from migrator.engine.contract import Login, Side, Step, Strongbox
 
 
 class Opener(Protocol):
@@ -26,8 +26,12 @@ class Opener(Protocol):
     def for_reading(self, side: Side, service: str, account: str) -> Any:  # Any: the contract's type is the asker's
         """A new session that cannot write, with a `close()`. Raises LoginRefused, Unreachable, TlsFailed, ..."""
 
-    def for_writing(self, service: str, account: str) -> Any:
-        """A new session at the target that can write."""
+    def for_writing(self, side: Side, service: str, account: str) -> Any:
+        """A new session that can write; at the source only for what is put back."""
+
+    @property
+    def strongbox(self) -> Strongbox:
+        """Where secrets are kept that will be put back."""
 
     def login(self, side: Side, account: str) -> Login:
         """The account's way in at one side, its password read now if there is one. Raises PlanError for a secret that cannot be had."""

@@ -33,6 +33,7 @@ from migrator.engine.contract import (
     Outcome,
     Side,
     Size,
+    Strongbox,
     Subject,
 )
 from migrator.engine.crew import Job
@@ -114,7 +115,14 @@ class ActionWork(StageReading):
         self.departed = 0  # recorded earlier, not at the source any more
 
     def target_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
-        return self._sessions.writing(self._stage, contract.service, account)
+        return self._sessions.writing(self._stage, Side.TARGET, contract.service, account)
+
+    def source_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
+        return self._sessions.writing(self._stage, Side.SOURCE, contract.service, account)
+
+    @property
+    def strongbox(self) -> Strongbox:
+        return self._stage.opener.strongbox
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         ended = list(outcomes)

@@ -35,6 +35,11 @@ class AccountsOptions(BaseModel):
     catch_all: bool = Field(default=True, description="What becomes of mail to addresses that do not exist.")
     autoresponders: bool = Field(default=True, description="Answers sent by themselves.")
     filters: bool = Field(default=True, description="Mail filters.")
+    temporary_source_passwords: bool = Field(
+        default=False,
+        description="Give mailboxes at the source whose password nobody knows another one for the time of the run, so that their mail can be "
+        "copied, and put the old one back at the end. Their owners cannot log in meanwhile. Only where the source panel can be given a hash.",
+    )
     domains: tuple[str, ...] = Field(
         default=(),
         description="Domains to move beside those of the plan's accounts: such as have forwarders and no mailbox.",

@@ -27,6 +27,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, NotFound
+from migrator.panel.borrowing import borrow, borrowed, can_borrow, give_back
 from migrator.panel.contract import PANEL, PanelReader, PanelWriter, ReadsHashes
 from migrator.panel.decisions import (
     Decision,
@@ -59,6 +60,7 @@ from migrator.panel.passwords import Source
 
 THE_PANEL = "panel"  # the account under which sessions to a panel are opened: there is one login for all it keeps
 DOMAIN = "#domain"  # ends the key of the action that makes the domain
+BORROWED = "#source-passwords"  # ends the key of the action that gives source mailboxes another password for a while
 KEPT = "#kept"  # ends the key of the action that tells what is kept, changed and lost
 PORTION = 500
 
@@ -127,6 +129,8 @@ class AccountsStep:
                 if action is not None:
                     yield action
                     earlier = (*earlier, action.key)
+            if self.options.temporary_source_passwords:
+                yield self._borrowing(subject, source, read)
             yield from _told_only(subject, source)
 
     def _action(
@@ -159,6 +163,29 @@ class AccountsStep:
             after=after,
             data={"subject": subject.key, "word": word},
             details=tuple(self._detail(one, passwords, read) for one in decisions if one.do is not Do.KEEP or one.why),
+        )
+
+    def _borrowing(self, subject: Subject, source: PanelReader, read: Reading) -> Action:
+        """The mailboxes at the source that get another password for a while: those whose own nobody knows."""
+        key, label = subject.key + BORROWED, "source passwords"
+        if not can_borrow(source.features):
+            why = f"{source.features.title} cannot be given a password hash, so an old password could not be put back; none is changed"
+            return Action(key, Verb.BY_HAND, label, why)
+        addresses = [
+            account.source.account
+            for address, account in self.accounts.items()
+            if split(address)[1] == subject.key and read.login(Side.SOURCE, account.source.account).password is None
+        ]
+        if not addresses:
+            return Action(key, Verb.KEEP, label, "all are known")
+        return Action(
+            key,
+            Verb.CHANGE,
+            label,
+            f"{len(addresses):,} get another one at the source for the time of the run; the old one is put back at its end",
+            lanes=_LANES,
+            data={"subject": subject.key, "addresses": "\n".join(addresses)},
+            details=tuple(f"~ {address}" for address in addresses),
         )
 
     def _decisions(
@@ -194,8 +221,17 @@ class AccountsStep:
     def apply(self, action: Action, work: Work) -> None:
         if action.key.endswith(DOMAIN):
             self._make_domain(action, work)
+        elif action.key.endswith(BORROWED):
+            with work.source_for_writing(PANEL, THE_PANEL) as source:
+                borrow(source, action.data["addresses"].split("\n"), work)
         else:
             self._make_things(action, work)
+
+    def restore(self, work: Work) -> None:
+        """Every password that was changed at the source is what it was before."""
+        if borrowed(work):
+            with work.source_for_writing(PANEL, THE_PANEL) as source:
+                give_back(source, work)
 
     def _make_domain(self, action: Action, work: Work) -> None:
         domain = Domain(action.data["target"])
@@ -402,11 +438,15 @@ def _build(options: AccountsOptions, accounts: Sequence[Account]) -> AccountsSte
     return AccountsStep(options, {same_form(account.source.account).lower(): account for account in accounts})
 
 
+def _supplies_logins(options: AccountsOptions) -> frozenset[Side]:
+    return frozenset(Side) if options.temporary_source_passwords else frozenset({Side.TARGET})
+
+
 KIND = Kind(
     word="accounts",
     service=PANEL.service,
     options=AccountsOptions,
     build=_build,
-    supplies_logins=True,
+    supplies_logins=_supplies_logins,
     residents=residents,
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from migrator.engine.contract import Account, Adapter, Login, Service, Side
+from migrator.engine.contract import Account, Adapter, Login, Service, Side, temporary
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.errors import PlanError
 from migrator.handout import Handout
@@ -24,11 +24,18 @@ from migrator.plan.people import Credentials, Person, Residents
 from migrator.plan.written import SECRET, absolute, marked
 from migrator.registry import Registry
 from migrator.secrets import Secrets
+from migrator.strongbox import FileStrongbox
 
 
-def bind(plan: Plan, registry: Registry, secrets: Secrets, handout: Handout | None = None) -> Programme:
+def bind(
+    plan: Plan,
+    registry: Registry,
+    secrets: Secrets,
+    handout: Handout | None = None,
+    strongbox: FileStrongbox | None = None,
+) -> Programme:
     """The plan's programme. Reads the accounts' files and imports what the steps need; connects to nothing, reads no secret.
-    `handout` holds the passwords made so far, and takes those that are made.
+    `handout` holds the passwords made so far, and takes those that are made; `strongbox` what is put back at the end.
 
     Where the plan asks an endpoint for its accounts, that is asked here, by a session that cannot write. Raises PlanMistakes for
     mistakes in the accounts' files, and what the endpoint's adapter raises.
@@ -38,7 +45,16 @@ def bind(plan: Plan, registry: Registry, secrets: Secrets, handout: Handout | No
     accounts = [Account(_login(person.source), _login(person.target)) for person in people]
     reaches = {
         side: {
-            name: Reach(name, services, _by_address(people, side), plan.folder, registry, secrets, made.get(side))
+            name: Reach(
+                name,
+                services,
+                _by_address(people, side),
+                plan.folder,
+                registry,
+                secrets,
+                made.get(side),
+                strongbox if side is Side.SOURCE else None,
+            )
             for name, services in plan.endpoints.items()
         }
         for side in Side
@@ -78,6 +94,7 @@ class Reach:
     registry: Registry
     secrets: Secrets
     handout: Handout | None = None
+    strongbox: FileStrongbox | None = None
 
     def adapter(
         self, service: str
@@ -105,7 +122,11 @@ class Reach:
         if known is None:
             return Login(account, account)
         password = self.secrets.read(known.secret) if known.secret else known.password
-        made = self.handout.password_of(account) if password is None and self.handout is not None else None
+        made = None
+        if password is None and self.handout is not None:
+            made = self.handout.password_of(account)
+        elif password is None and self.strongbox is not None:
+            made = self.strongbox.get(temporary(account))
         return Login(known.address, known.user, password or made, made=made is not None)
 
 
@@ -131,9 +152,17 @@ class RouteOpener:
         adapter, _ = reach.adapter(service)
         return adapter.reader(reach.options(service), reach.login(account))
 
-    def for_writing(self, service: str, account: str) -> Any:  # Any: as above
-        """A new session at the target that can write. Raises as `for_reading`."""
-        reach = self.ends[Side.TARGET]
+    @property
+    def strongbox(self) -> FileStrongbox:
+        """Where secrets are kept that will be put back."""
+        box = self.ends[Side.SOURCE].strongbox
+        if box is None:
+            raise RuntimeError("a secret is to be kept in a programme without a strongbox")
+        return box
+
+    def for_writing(self, side: Side, service: str, account: str) -> Any:  # Any: as above
+        """A new session that can write. Raises as `for_reading`."""
+        reach = self.ends[side]
         adapter, _ = reach.adapter(service)
         if adapter.writer is None:
             raise PlanError(f"{adapter.title} can only be read.", remedy=f"Choose another target than {reach.name}.")

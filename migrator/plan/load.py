@@ -249,7 +249,14 @@ class Examination:
             return None
         stop = (common.on_error or self._written.defaults.on_error) == "stop"
         return StepEntry(
-            name, kind.word, kind.service, route, checked_options, stop, position, supplies_logins=kind.supplies_logins
+            name,
+            kind.word,
+            kind.service,
+            route,
+            checked_options,
+            stop,
+            position,
+            supplies_logins=kind.supplies_logins(checked_options),
         )
 
     def _route(self, at: Path, options: Mapping[str, Any], common: StepWords) -> Route | None:

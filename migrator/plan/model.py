@@ -58,7 +58,7 @@ class StepEntry:
     options: BaseModel
     stop_on_error: bool
     position: int
-    supplies_logins: bool = False
+    supplies_logins: frozenset[Side] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +116,15 @@ def sides_with_passwords(
     same target supplies one.
     """
     needed: set[Side] = set()
-    supplied: set[str] = set()
+    supplied: set[tuple[Side, str]] = set()
     for step in steps:
         if not isinstance(step, StepEntry):
             continue
-        if endpoints[step.route.source][step.service].needs_password:
-            needed.add(Side.SOURCE)
-        if endpoints[step.route.target][step.service].needs_password and step.route.target not in supplied:
-            needed.add(Side.TARGET)
-        if step.supplies_logins:
-            supplied.add(step.route.target)
+        ends = {Side.SOURCE: step.route.source, Side.TARGET: step.route.target}
+        for side, name in ends.items():
+            if endpoints[name][step.service].needs_password and (side, name) not in supplied:
+                needed.add(side)
+        supplied.update((side, ends[side]) for side in step.supplies_logins)
     return frozenset(needed)
 
 

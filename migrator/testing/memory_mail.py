@@ -28,6 +28,7 @@ from migrator.mail.contract import MAIL, MailReader, MailWriter
 from migrator.mail.flags import SYSTEM, to_send
 from migrator.mail.headers import header_block, message_id
 from migrator.mail.model import Added, Content, Features, Folder, Header, Message, Namespace, Opened
+from migrator.testing.memory_strongbox import MemoryStrongbox
 
 INBOX = "INBOX"
 ARRIVAL = datetime(2024, 5, 1, 12, tzinfo=UTC)  # the date of a message that was put away without one
@@ -559,8 +560,13 @@ class MemoryRoute:
     def keep_password(self, account: str, password: SecretStr) -> None:
         """Nobody asks for it again."""
 
-    def for_writing(self, service: str, account: str) -> MailWriter:
+    @property
+    def strongbox(self) -> MemoryStrongbox:
+        return MemoryStrongbox()
+
+    def for_writing(self, side: Side, service: str, account: str) -> MailWriter:
         """A session at the target that can write. Raises LoginRefused, TooManyConnections."""
+        assert side is Side.TARGET
         assert service == MAIL.service
         return self.target.writer(account)
 

@@ -34,6 +34,7 @@ from migrator.panel.model import (
     ascii_domain,
     split,
 )
+from migrator.testing.memory_strongbox import MemoryStrongbox
 
 EVERYTHING: frozenset[type[Thing]] = frozenset(
     {Domain, Mailbox, Forwarder, DomainForwarder, CatchAll, Autoresponder, Filter}
@@ -236,6 +237,7 @@ class PanelRoute:
     new: MemoryPanel
     logins: dict[tuple[Side, str], Login] = field(default_factory=dict)
     made: dict[str, SecretStr] = field(default_factory=dict)
+    strongbox: MemoryStrongbox = field(default_factory=MemoryStrongbox)
 
     def endpoint(self, side: Side) -> str:
         return "old" if side is Side.SOURCE else "new"
@@ -248,9 +250,9 @@ class PanelRoute:
         assert service == "panel"
         return (self.old if side is Side.SOURCE else self.new).reader(Options(), Login(account, account))
 
-    def for_writing(self, service: str, account: str) -> PanelWriter:
+    def for_writing(self, side: Side, service: str, account: str) -> PanelWriter:
         assert service == "panel"
-        return self.new.writer(Options(), Login(account, account))
+        return (self.old if side is Side.SOURCE else self.new).writer(Options(), Login(account, account))
 
     def login(self, side: Side, account: str) -> Login:
         known = self.logins.get((side, account), Login(account, account))

@@ -62,6 +62,7 @@ from migrator.errors import (
     TooManyConnections,
     Unreachable,
 )
+from migrator.testing.memory_strongbox import MemoryStrongbox
 
 T = TypeVar("T")
 
@@ -635,7 +636,12 @@ class ToyRoute:
     def keep_password(self, account: str, password: SecretStr) -> None:
         """Nobody asks for it again."""
 
-    def for_writing(self, service: str, account: str) -> ShelfWriter:
+    @property
+    def strongbox(self) -> MemoryStrongbox:
+        return MemoryStrongbox()
+
+    def for_writing(self, side: Side, service: str, account: str) -> ShelfWriter:
+        assert side is Side.TARGET
         assert service == WORDS.service
         return self.target.writer(account)
 

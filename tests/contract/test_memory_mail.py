@@ -183,7 +183,7 @@ def test_a_route_opens_sessions_at_both_ends_and_writes_only_at_the_target() -> 
     route = MemoryRoute(MemoryServer("old", [ALICE]), MemoryServer("new", [ALICE], Manners(connections=(2, 1))))
     assert (route.endpoint(Side.SOURCE), route.endpoint(Side.TARGET)) == ("old", "new")
     assert route.connections(Side.TARGET) == (2, 1)
-    with closing(route.for_writing("mail", ALICE)) as session:
+    with closing(route.for_writing(Side.TARGET, "mail", ALICE)) as session:
         session.add("INBOX", [message(plain_message(1))])
     with closing(route.for_reading(Side.SOURCE, "mail", ALICE)) as source:
         assert list(source.index("INBOX")) == []

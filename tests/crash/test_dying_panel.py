@@ -20,6 +20,7 @@ from migrator.state.lease import this_process
 from migrator.state.store import open_store
 from migrator.testing.crash import Died, FencelessStore, Mortality, MortalStore
 from migrator.testing.memory_panel import MemoryPanel, PanelRoute, accounts_of
+from migrator.testing.memory_strongbox import MemoryStrongbox
 
 pytestmark = pytest.mark.crash
 ADDRESSES = [f"box{number}@example.com" for number in range(4)]
@@ -40,7 +41,9 @@ class MortalRoute(PanelRoute):
 class World:
     """Two panels and a state; they outlive the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: object) -> None:
+        self.options = AccountsOptions(**options)
+        self.strongbox = MemoryStrongbox()
         self.old, self.new = MemoryPanel("old"), MemoryPanel("new")
         self.made: dict[str, SecretStr] = {}
         self.store = open_store("sqlite://", lives=lambda _: False)
@@ -53,8 +56,10 @@ class World:
     def run(self, mortality: Mortality, store_class: type[MortalStore] = MortalStore) -> None:
         self.new.before_write = lambda what: mortality.moment(f"before {what}")
         self.new.after_write = lambda what: mortality.moment(f"after {what}")
-        route = MortalRoute(self.old, self.new, made=self.made, mortality=mortality)
-        stage = Stage("accounts", "accounts", KIND.build(AccountsOptions(), accounts_of(*ADDRESSES)), route)
+        self.old.before_write, self.old.after_write = self.new.before_write, self.new.after_write
+        self.strongbox.moment = mortality.moment
+        route = MortalRoute(self.old, self.new, made=self.made, mortality=mortality, strongbox=self.strongbox)
+        stage = Stage("accounts", "accounts", KIND.build(self.options, accounts_of(*ADDRESSES)), route)
         programme = Programme("crash", [stage, Verification("verify")], workers=1)
         claim = self.store.claim(this_process(), utc_now(), "digest", "0")
         run(programme, store_class(self.store, mortality), claim, Surroundings(lambda _: None, Stop()), lambda _: 0)
@@ -98,3 +103,16 @@ def test_without_the_fence_what_we_made_is_taken_for_somebody_elses() -> None:
     expected.run(undisturbed)
     moments = range(1, len(undisturbed.moments) + 1)
     assert any(die_and_resume(at, FencelessStore).fates() != expected.fates() for at in moments)
+
+
+def test_dying_at_any_moment_leaves_no_source_password_changed_after_the_next_run() -> None:
+    undisturbed = Mortality()
+    World(temporary_source_passwords=True).run(undisturbed)
+    for at in range(1, len(undisturbed.moments) + 1):
+        world = World(temporary_source_passwords=True)
+        before = dict(world.old.passwords)
+        with pytest.raises(Died):
+            world.run(Mortality(at))
+        world.run(Mortality())
+        assert world.old.passwords == before, f"after dying at moment {at}"
+        assert not world.strongbox.held, f"after dying at moment {at}"

@@ -16,6 +16,7 @@ from migrator.engine.ledger import Ending, Status
 from migrator.engine.stage import Stage
 from migrator.errors import EndpointRefused, LeaseLost, StateFull, Unavailable, Unreachable
 from migrator.state.lease import this_process
+from migrator.testing.memory_strongbox import MemoryStrongbox
 from migrator.testing.toy_room import (
     KIND,
     Drop,
@@ -173,7 +174,11 @@ class AdapterRoute:
     def for_reading(self, side: Side, service: str, account: str) -> ShelfReader:
         return self._adapter(side).reader(ShelfOptions(), Login(account, account))
 
-    def for_writing(self, service: str, account: str) -> ShelfWriter:
+    @property
+    def strongbox(self) -> MemoryStrongbox:
+        return MemoryStrongbox()
+
+    def for_writing(self, side: Side, service: str, account: str) -> ShelfWriter:
         return self.target.writer(ShelfOptions(), Login(account, account))
 
     def login(self, side: Side, account: str) -> Login:

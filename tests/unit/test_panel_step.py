@@ -305,3 +305,53 @@ def test_lists_and_databases_are_named() -> None:
     told = {row.label: row.why for row in world.trial.actions().values()}
     assert told["mailing lists"] == "1 (news@example.com): members move with a lists step"
     assert told["databases"] == "1 (acme_wp): form entries move with a forms step"
+
+
+# -- passwords that are another for the time of a run --------------------------------------------------------------------
+
+
+def test_source_passwords_are_changed_only_when_the_plan_says_so() -> None:
+    world = World().fill()
+    world.trial.run()
+    assert not world.old.writes
+
+
+def test_unknown_source_passwords_are_known_for_the_run_and_put_back_at_its_end() -> None:
+    world = World(ANN, BOB, temporary_source_passwords=True).fill()
+    world.old.features = replace(ABLE, schemes=frozenset({"SHA512-CRYPT", "MD5-CRYPT"}))
+    world.route.logins[Side.SOURCE, BOB] = Login(BOB, BOB, SecretStr("known"))
+    seen: list[str] = []
+    world.old.before_write = lambda what: seen.append(f"{what}: {sorted(world.route.strongbox.held)}")
+    world.trial.run()
+    held = "['ann@example.com/hash', 'ann@example.com/temporary']"
+    assert seen == [f"password {ANN}: {held}", f"password {ANN}: {held}"], "it is written down before it is changed"
+    assert world.old.passwords[ANN] == HASH
+    assert not world.route.strongbox.held
+
+
+def test_a_run_that_is_stopped_puts_source_passwords_back() -> None:
+    world = World(ANN, temporary_source_passwords=True).fill()
+    world.old.after_write = lambda _: world.trial.stop.ask("Ctrl-C")
+    world.trial.run()
+    assert world.old.passwords[ANN] == HASH
+    assert not world.route.strongbox.held
+
+
+def test_a_source_that_cannot_be_given_a_hash_back_is_never_changed() -> None:
+    world = World(ANN, temporary_source_passwords=True).fill()
+    world.old.features = replace(ABLE, schemes=frozenset())
+    result = world.trial.run()
+    assert "by-hand" in result.codes
+    assert not world.old.writes
+
+
+def test_a_password_that_cannot_be_put_back_is_told_and_kept_for_the_next_run() -> None:
+    world = World(ANN, temporary_source_passwords=True).fill()
+    world.old.drops[2] = "before"
+    result = world.trial.run()
+    assert result.codes == {"dropped"}
+    assert world.old.passwords[ANN] != HASH
+    assert world.route.strongbox.held["ann@example.com/hash"] == HASH.hash
+    world.trial.run()
+    assert world.old.passwords[ANN] == HASH
+    assert not world.route.strongbox.held

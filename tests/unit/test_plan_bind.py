@@ -44,7 +44,7 @@ def test_a_session_gets_its_login_and_its_secrets_when_it_is_opened(bound):
 
 def test_the_target_is_asked_for_by_its_own_address(bound, tmp_path):
     opener = bound().stages[0].opener
-    session = opener.for_writing("mail", "robert@example.com")
+    session = opener.for_writing(Side.TARGET, "mail", "robert@example.com")
     assert session.writes
     assert session.login.password is None
     assert session.options.path == str(tmp_path / "shelf")
@@ -55,7 +55,7 @@ def test_relative_and_home_paths_are_made_absolute(bound, tmp_path, monkeypatch)
     monkeypatch.setenv("HOME", "/home/alice")
     text = GOOD.replace("path: shelf", "path: ~/shelf").replace("host: old.example.com,", "host: x, path: books,")
     opener = bound(text).stages[0].opener
-    assert opener.for_writing("mail", "alice@example.com").options.path == "/home/alice/shelf"
+    assert opener.for_writing(Side.TARGET, "mail", "alice@example.com").options.path == "/home/alice/shelf"
     assert opener.for_reading(Side.SOURCE, "mail", "alice@example.com").options.path == tmp_path / "books"
 
 

@@ -276,7 +276,8 @@ def test_an_unused_secret_is_only_a_warning(plan):
 def test_asking_a_panel_for_accounts_is_refused_clearly(plan):
     text = GOOD[: GOOD.index("accounts:")] + "accounts: {from: old}\nsteps: [letters]\n"
     assert any(
-        "accounts.from: old has no service that could tell who lives there, such as a panel. List the accounts or name a CSV." in line
+        "accounts.from: old has no service that could tell who lives there, such as a panel. List the accounts or name a CSV."
+        in line
         for line in mistakes(plan(text))
     )
 
