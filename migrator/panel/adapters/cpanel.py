@@ -171,24 +171,27 @@ NO_FIELDS: Fields = {}
 
 
 class CPanelReader:
-    """One cPanel account that is being asked. `features` says less than FEATURES where the package lacks something."""
+    """One cPanel account that is being asked."""
 
     _writes: ClassVar[bool] = False
 
     def __init__(self, options: Options) -> None:
-        """Raises EndpointRefused where the login does not hold."""
         self._options = options
         self._site = _site(options, writes=self._writes)
+        self._features: Features | None = None
         self._spelled: dict[str, str] = {}  # A-label form to the panel's own spelling
         self._shadows: dict[str, Mapping[str, str]] = {}
-        try:
-            self.features = self._package()
-        except BaseException:
-            self._site.close()
-            raise
+
+    @property
+    def features(self) -> Features:
+        """FEATURES, less what the account's package lacks."""
+        if self._features is None:
+            self._features = self._package()
+        return self._features
 
     def probe(self) -> Probe:
-        """Who answers; the login was proven when the session was opened."""
+        """Who answers, once it has shown this login a domain."""
+        self._domain_names()
         try:
             told = self._ask("Variables::get_server_information")
         except Refused:
@@ -356,7 +359,7 @@ class CPanelReader:
         try:
             rows = self._rows("Email::list_mxs")
         except Refused:
-            self._tells_less("domain.routing", "this login may not see where the panel routes a domain's mail")
+            self._tells_less("domain.routing", "this login may not see the routing of a domain's mail")
             return {}
         return {ascii_domain(_text(row, "domain")): _routing_of(row) for row in rows}
 
@@ -393,7 +396,7 @@ class CPanelReader:
         return {part[0].lower(): part[1] for part in parts if len(part) > 1}
 
     def _tells_less(self, field_name: str, why: str) -> None:
-        self.features = replace(self.features, tells={**self.features.tells, field_name: lost(why)})
+        self._features = replace(self.features, tells={**self.features.tells, field_name: lost(why)})
 
     def _sees_nothing(self) -> MigratorError:
         return EndpointRefused(
@@ -746,8 +749,8 @@ def _quote(texts: Iterable[object], secrets: Sequence[str] = ()) -> str:
     said = " ".join(str(text) for text in texts if text)
     for secret in secrets:
         said = said.replace(secret, "(hidden)")
-    said = " ".join(re.sub(r"<[^>]*>", " ", said).split())
-    said = "".join(sign for sign in said if sign.isprintable())
+    said = re.sub(r"<[^>]*>", " ", said)
+    said = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
     return said if len(said) <= LONGEST_QUOTE else said[:LONGEST_QUOTE] + "..."
 
 

@@ -167,6 +167,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are sent apart: each answer would wait 40 ms for an acknowledgement
     server: _Server
     timeout = 30
 
