@@ -40,7 +40,7 @@ def bind(
     Where the plan asks an endpoint for its accounts, that is asked here, by a session that cannot write. Raises PlanMistakes for
     mistakes in the accounts' files, and what the endpoint's adapter raises.
     """
-    people = plan.accounts(_asking(plan, registry, secrets) if plan.asks_endpoint else None)
+    people = plan.accounts(asking(plan, registry, secrets) if plan.asks_endpoint else None)
     made = {Side.TARGET: handout}
     accounts = [Account(_login(person.source), _login(person.target)) for person in people]
     reaches = {
@@ -180,8 +180,8 @@ class RouteOpener:
         handout.add(account, password)
 
 
-def _asking(plan: Plan, registry: Registry, secrets: Secrets) -> Residents:
-    """How to ask the endpoint that the plan's accounts come from."""
+def asking(plan: Plan, registry: Registry, secrets: Secrets) -> Residents:
+    """How to ask the endpoint that the plan's accounts come from, by a session that cannot write. Raises PlanError if it cannot tell."""
     name = plan.asks_endpoint
     services = plan.endpoints[name]
     kind = residents_of(services, registry)

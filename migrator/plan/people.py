@@ -171,7 +171,7 @@ def _chosen(
 
     wanted = _wanted(written)
     rename = _renaming(written, problems)
-    passwords = _passwords(written, folder, problems)
+    more = _passwords(written, folder, problems)
     twice = _Twice()
     rows = chosen = 0
     for row in origin:
@@ -179,18 +179,14 @@ def _chosen(
         source = _address(row.source)
         if not wanted(source):
             continue
+        if other := more.get(source.lower()):
+            row = _completed(row, other)  # noqa: PLW2901 - the same row, completed
         target = _address(row.target) or rename(source) or source
         text = _wrong_address(source) or _wrong_address(target) or twice.seen(source, target, f"line {row.line}")
         if text:
             wrong(row.line, text)
             continue
         chosen += 1
-        if other := passwords.get(source.lower()):
-            row = replace(  # noqa: PLW2901 - the same row, completed
-                row,
-                source_password=other.source_password or row.source_password,
-                target_password=other.target_password or row.target_password,
-            )
         person = Person(
             Credentials(source, row.source_user or row.source.strip(), _secret(row.source_password)),
             Credentials(target, row.target_user or row.target.strip() or target, _secret(row.target_password)),
@@ -219,6 +215,18 @@ def _passwords(written: AccountsFrom, folder: FilePath, problems: Problems) -> d
             )
         found[key] = row
     return found
+
+
+def _completed(row: Row, other: Row) -> Row:
+    """A row with what another CSV says of the same account, which goes first."""
+    return replace(
+        row,
+        target=other.target or row.target,
+        source_user=other.source_user or row.source_user,
+        source_password=other.source_password or row.source_password,
+        target_user=other.target_user or row.target_user,
+        target_password=other.target_password or row.target_password,
+    )
 
 
 def _rows(path: FilePath, named_at: Path, problems: Problems) -> Iterator[Row]:

@@ -130,7 +130,7 @@ class AccountsFrom(_Written):
     )
     passwords: str | None = Field(
         None,
-        description="Another CSV with the same columns that adds the passwords; accounts that are not in `from` are passed over.",
+        description="Another CSV with the same columns that adds the passwords, and names at the target, where it has them; accounts that are not in `from` are passed over.",
     )
 
 

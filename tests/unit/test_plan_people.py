@@ -115,6 +115,14 @@ def test_passwords_come_from_a_second_file(accounts, tmp_path, problems):
     assert told(problems) == []
 
 
+def test_names_at_the_target_come_from_a_second_file_too(accounts, tmp_path, problems):
+    (tmp_path / "more.csv").write_text("source,target,target_user\nbob@example.com,robert@example.com,robert\n")
+    alice, bob = accounts("source\nalice@example.com\nbob@example.com\n", passwords="more.csv")
+    assert (alice.target.address, bob.target.address) == ("alice@example.com", "robert@example.com")
+    assert (bob.source.user, bob.target.user) == ("bob@example.com", "robert")
+    assert told(problems) == []
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
