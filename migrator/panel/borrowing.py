@@ -20,8 +20,8 @@ _HASH = "/hash"
 
 
 def can_borrow(features: Features) -> bool:
-    """Whether a panel can give back what was changed: it shows hashes, and takes them."""
-    return features.reads_hashes and features.sets_passwords and bool(features.schemes)
+    """Whether a panel can give back what was changed: it shows hashes, and takes them for a mailbox that is there."""
+    return features.reads_hashes and features.sets_passwords and features.sets_hashes and bool(features.schemes)
 
 
 def borrowed(work: Work) -> list[str]:

@@ -39,7 +39,7 @@ class Features:
 
     `lists`, `creates` and `changes` are nouns (classes of model.py). `tells` and `keeps` name the fields ("mailbox.quota") that do not
     simply pass: what the panel cannot tell as a source, what it does not keep as a target. `schemes` are the password hashes it takes
-    when a mailbox is created. `quota_unit` is in bytes; a quota is rounded up to it. `local_part` is a regular expression for the local
+    when a mailbox is created, and with `sets_hashes` for one that is there as well. `quota_unit` is in bytes; a quota is rounded up to it. `local_part` is a regular expression for the local
     parts it takes.
     """
 
@@ -54,6 +54,7 @@ class Features:
     reads_hashes: bool = False
     verifies_passwords: bool = False
     sets_passwords: bool = False
+    sets_hashes: bool = True
     quota_unit: int = 1
     local_part: str = r"[^\s@]{1,64}"
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
@@ -125,7 +126,7 @@ class SetsPasswords(Protocol):
     """A panel that can give a mailbox another password (`features.sets_passwords`)."""
 
     def set_password(self, address: str, password: Password) -> None:
-        """From now on this is the mailbox's password: in plain, or a hash in one of `features.schemes`."""
+        """From now on this is the mailbox's password: in plain, or with `features.sets_hashes` a hash in one of `features.schemes`."""
 
 
 PANEL: Contract[PanelReader, PanelWriter] = Contract("panel")

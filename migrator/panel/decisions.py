@@ -146,7 +146,7 @@ def _decide(
     chosen: Callable[[str], bool],
 ) -> Decision:
     wanted = as_options_say(renamed(thing, names), options)
-    there = at_target.get(wanted.key)
+    there = _decided_there(at_target.get(wanted.key), wanted)
     base = Decision(thing.key, thing, wanted, Do.KEEP, there=there)
     if isinstance(thing, Mailbox) and not chosen(thing.address):
         return replace(base, do=Do.SKIP, why="not among the plan's accounts")
@@ -162,6 +162,16 @@ def _decide(
     if recorded is not None and recorded.digest != base.digest and type(thing) in features.changes:
         return replace(base, do=Do.CHANGE, why="changed at the source since it was made")
     return base
+
+
+def _decided_there(there: Thing | None, wanted: Thing) -> Thing | None:
+    """What somebody has set up at the target. A catch-all to a user of the machine is how cPanel makes a domain: nobody's decision, and
+    `create` may replace it.
+    """
+    if isinstance(there, CatchAll) and isinstance(wanted, CatchAll):
+        fresh = there.destination.way is Way.SYSTEM and wanted.destination.way is not Way.SYSTEM
+        return None if fresh else there
+    return there
 
 
 def as_options_say(thing: Thing, options: AccountsOptions) -> Thing:

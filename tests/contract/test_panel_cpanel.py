@@ -534,6 +534,7 @@ def test_a_password_is_set_in_plain_only(house: CPanel, writer: cpanel.CPanelWri
     writer.set_password(f"ann@{D}", PASSWORD)
     assert writer.verify_password(f"ann@{D}", PASSWORD.plain)
     assert writer.password_of(f"ann@{D}") not in {before, Password()}
+    assert not writer.features.sets_hashes
     with pytest.raises(Refused, match="in plain only"):
         writer.set_password(f"ann@{D}", before)
 
@@ -667,6 +668,15 @@ def test_the_account_as_a_fresh_default_gives_way_to_a_catch_all(house: CPanel, 
     assert first(writer, CatchAll).destination.way is Way.DISCARD
     with pytest.raises(Refused, match="already"):
         writer.create(CatchAll(D, Destination("acme", Way.SYSTEM)))
+
+
+def test_what_a_domain_has_as_a_whole_is_changed_where_we_made_it(house: CPanel, writer: cpanel.CPanelWriter) -> None:
+    writer.create(CatchAll(D, Destination("else@example.net")))
+    writer.change(CatchAll(D, Destination("new@example.net")), first(writer, CatchAll))
+    assert first(writer, CatchAll).destination == Destination("new@example.net")
+    writer.create(DomainForwarder(D, "new.example.com"))
+    writer.change(DomainForwarder(D, "newer.example.com"), first(writer, DomainForwarder))
+    assert first(writer, DomainForwarder).target == "newer.example.com"
 
 
 def test_a_domain_forwarder_is_not_overwritten(house: CPanel, writer: cpanel.CPanelWriter) -> None:

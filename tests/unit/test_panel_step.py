@@ -1,12 +1,14 @@
 """The accounts step between two panels in memory."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from migrator.engine.contract import Fate, Login, Side, Verb
 from migrator.engine.stage import Stage
+from migrator.panel.decisions import Do, Names, decide
 from migrator.panel.model import (
     Autoresponder,
     CatchAll,
@@ -181,6 +183,14 @@ def test_what_is_at_the_target_is_found_and_never_overwritten() -> None:
     assert world.outcome("forwarders", "info@example.com")[0] is Fate.FOUND
 
 
+def test_a_fresh_default_of_the_target_is_nobodys_catch_all() -> None:
+    fresh = CatchAll("example.com", Destination("newuser", Way.SYSTEM))
+    ours = CatchAll("example.com", Destination(ANN))
+    for source, expected in ((ours, Do.CREATE), (CatchAll("example.com", Destination("olduser", Way.SYSTEM)), Do.KEEP)):
+        (decision,) = decide([source], [fresh], {}, Names({}, {}), AccountsOptions(), ABLE, lambda _: True)
+        assert decision.do is expected
+
+
 def test_a_success_that_is_none_is_found_out() -> None:
     world = World().fill()
     world.new.forgets.add(ANN)
@@ -337,9 +347,10 @@ def test_a_run_that_is_stopped_puts_source_passwords_back() -> None:
     assert not world.route.strongbox.held
 
 
-def test_a_source_that_cannot_be_given_a_hash_back_is_never_changed() -> None:
+@pytest.mark.parametrize("lacking", [{"schemes": frozenset()}, {"sets_hashes": False}])
+def test_a_source_that_cannot_be_given_a_hash_back_is_never_changed(lacking: dict[str, Any]) -> None:
     world = World(ANN, temporary_source_passwords=True).fill()
-    world.old.features = replace(ABLE, schemes=frozenset())
+    world.old.features = replace(ABLE, **lacking)
     result = world.trial.run()
     assert "by-hand" in result.codes
     assert not world.old.writes

@@ -105,7 +105,7 @@ FEATURES = Features(
     title="cPanel",
     lists=frozenset({Domain, Mailbox, Forwarder, DomainForwarder, CatchAll, Autoresponder, Filter, ListName, Database}),
     creates=frozenset({Mailbox, Forwarder, DomainForwarder, CatchAll, Autoresponder, Filter}),
-    changes=frozenset({Mailbox, Forwarder, Autoresponder, Filter}),
+    changes=frozenset({Mailbox, Forwarder, DomainForwarder, CatchAll, Autoresponder, Filter}),
     tells={
         "domain.dkim key": lost("cPanel tells that a domain is signed; each panel makes a key of its own"),
         "domain.suspended": lost("cPanel suspends whole accounts, not one domain of them"),
@@ -133,6 +133,7 @@ FEATURES = Features(
     reads_hashes=True,
     verifies_passwords=True,
     sets_passwords=True,
+    sets_hashes=False,  # add_pop takes one, passwd_pop does not
     quota_unit=MB,
     # A + is cPanel's sign for "folder of the mailbox". Other signs are left to the panel, whose rules are not published.
     local_part=r"(?!(?i:cpanel)$)[^\s@+%&/\\:;,\"|<>()\[\]]{1,64}",
@@ -463,6 +464,10 @@ class CPanelWriter(CPanelReader):
             self._change_mailbox(thing, there)
         elif isinstance(thing, Forwarder) and isinstance(there, Forwarder):
             self._change_forwarder(thing, there)
+        elif isinstance(thing, DomainForwarder):
+            self._store_domain_forwarder(thing)
+        elif isinstance(thing, CatchAll):
+            self._store_catch_all(thing)
         elif isinstance(thing, Autoresponder):
             self._store_autoresponder(thing)
         elif isinstance(thing, Filter):
@@ -579,18 +584,30 @@ class CPanelWriter(CPanelReader):
         spelled = self._spelling(ascii_domain(forwarder.domain))
         if self._domain_forwarders(ascii_domain(forwarder.domain), spelled):
             raise _there_already(forwarder)
+        self._store_domain_forwarder(forwarder)
+
+    def _store_domain_forwarder(self, forwarder: DomainForwarder) -> None:
+        spelled = self._spelling(ascii_domain(forwarder.domain))
         self._tell("Email::add_domain_forwarder", {"domain": spelled, "destdomain": forwarder.target})
 
     def _create_catch_all(self, catch_all: CatchAll) -> None:
         domain = ascii_domain(catch_all.domain)
         spelled = self._spelling(domain)
-        fresh = Destination(self._options.account, Way.SYSTEM)  # what a new domain has on many hosts: nobody's decision
-        if any(one.destination != fresh for one in self._catch_alls(domain, spelled)):
+        if any(one.destination != self._fresh_default for one in self._catch_alls(domain, spelled)):
             raise _there_already(catch_all)
+        self._store_catch_all(catch_all)
+
+    @property
+    def _fresh_default(self) -> Destination:
+        """Where a new domain's unknown mail goes on many hosts: to the account itself, which is nobody's decision."""
+        return Destination(self._options.account, Way.SYSTEM)
+
+    def _store_catch_all(self, catch_all: CatchAll) -> None:
+        spelled = self._spelling(ascii_domain(catch_all.domain))
         goes_to = catch_all.destination
         if goes_to.way is Way.ADDRESS:
             fields = {"fwdopt": "fwd", "fwdemail": self._as_sent(goes_to.value)}
-        elif goes_to == fresh:
+        elif goes_to == self._fresh_default:
             fields = {"fwdopt": "fwd", "fwdemail": goes_to.value}
         elif goes_to.way is Way.DISCARD:
             fields = {"fwdopt": "blackhole"}
