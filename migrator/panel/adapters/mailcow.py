@@ -96,7 +96,7 @@ FEATURES = Features(
         "domain.dkim key": lost("mailcow makes a key of its own"),
         "mailbox.suspended receiving": changed("mailcow refuses mail only together with the login"),
         "mailbox.suspended sending": lost("mailcow suspends login, or login and receiving"),
-        "forwarder.copy kept": lost("in mailcow a mailbox forwards by a Sieve filter of its owner"),
+        "forwarder.copy kept": lost("a mailbox forwards by a Sieve filter of its owner"),
         "forwarder.reject": lost("mailcow has no address that refuses with a text"),
         "forwarder.pipe": lost("mailcow gives mail to no programs"),
         "forwarder.system user": lost("mailcow has no users of the machine"),

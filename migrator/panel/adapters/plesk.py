@@ -204,10 +204,9 @@ class PleskReader:
 
     def domains(self) -> Sequence[Domain]:
         """Every domain this login may see."""
-        suspended = {one.findtext("id", ""): _is_suspended(one) for one in self._sites("")}
-        rows = [_mapping(row, "a domain") for row in _rows(self._rest("GET", "domains"))]
-        self._ids.update((_name_of(row), _word(row, "id")) for row in rows)
-        return [Domain(_name_of(row), suspended=suspended.get(_word(row, "id"), False)) for row in rows]
+        suspended = {_site_name(one) for one in self._sites("") if _is_suspended(one)}
+        names = [_name_of(row) for row in _rows(self._rest("GET", "domains"))]
+        return [Domain(name, suspended=name in suspended) for name in names]
 
     def list(self, noun: type[AnyThing], domain: str) -> Sequence[AnyThing]:
         """Everything of one kind in a domain."""
@@ -248,7 +247,7 @@ class PleskReader:
         """Domain aliases that take mail, as the alias or as its target; older panels than 18.0.42 do not tell them."""
         found = []
         for row in _rows(self._rest("GET", "domains")):
-            target = _name_of(_mapping(row, "a domain"))
+            target = _name_of(row)
             for alias in _rows(row.get("aliases") or []):
                 told = _mapping(alias, "a domain alias")
                 if told.get("mail") is True and domain in {target, _name_of(told)}:
@@ -424,9 +423,7 @@ class PleskWriter(PleskReader):
         if self._options.plan:
             asked["plan"] = {"name": self._options.plan}
         reply = self._site.write("POST", f"{REST}/domains", json=asked)
-        made = _mapping(_checked(reply, domain.name), "the new domain")
-        if made.get("id"):
-            self._ids[domain.name] = _word(made, "id")
+        _checked(reply, domain.name)
 
     def _create_mailbox(self, mailbox: Mailbox, password: Password) -> None:
         # The owner of a mailbox gets no login to the panel: many versions would give one.
@@ -644,6 +641,10 @@ def _list_address(line: str, domain: str) -> str:
     if re.fullmatch(r"[^\s@:]+(@[^\s@:]+)?", name) is None:
         raise Misbehaved(f"{domain}: the list utility answered with {_quoted(name)}, which is no list's name.")
     return same_form(name) if "@" in name else f"{name}@{domain}"
+
+
+def _site_name(site: ET.Element) -> str:
+    return ascii_domain(site.findtext("data/gen_info/ascii-name") or site.findtext("data/gen_info/name") or "")
 
 
 def _is_suspended(site: ET.Element) -> bool:
