@@ -1,7 +1,8 @@
 """Password hashes as mail servers keep them in files and tables: made, checked, put out of action.
 
-What surprises: a hash is put out of action behind its scheme (`{SHA512-CRYPT}!$6$...`). In front of it, the mark would make Dovecot
-take the whole text for another scheme, and with plain text as its default scheme the text itself would be the password.
+What surprises: a hash is put out of action behind its scheme, by `!` in the place of its first `$` (`{SHA512-CRYPT}!6$...`). In front
+of the scheme, the mark would make Dovecot take the whole text by its default scheme, and where that is plain text the text itself
+would be the password; in the place of a character, it needs no room that the column may not have.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hmac
 import re
 
 from passlib.exc import (  # type: ignore[import-untyped]  # libpass ships no type information
-    MalformedHashError,
     PasswordSizeError,
     PasswordValueError,
 )
@@ -36,7 +36,7 @@ CARRIED = frozenset(
 )  # fmt: skip
 _CHECKED = {"SHA512-CRYPT": sha512_crypt, "SHA256-CRYPT": sha256_crypt, "MD5-CRYPT": md5_crypt}
 _PLAIN = re.compile(r"\{(?:PLAIN|CLEAR|CLEARTEXT)(?:\.(B64|BASE64|HEX))?\}(.*)", re.IGNORECASE | re.DOTALL)
-_MARKED = re.compile(r"(\{[^{}]*\})?([!*])(.*)", re.DOTALL)
+_WITHOUT_DOLLAR = re.compile(r"(?:[1256]|2[abxy]|argon2id?)\$")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -88,28 +88,36 @@ def is_right(address: str, plain: SecretStr, stored: str) -> bool:
         return bool(handler.verify(given, password.hash.get_secret_value().partition("}")[2]))
     except (PasswordSizeError, PasswordValueError):
         return False
-    except (MalformedHashError, ValueError):
+    except ValueError:
         # Not "from": the exception may hold the hash.
         raise Misbehaved(f"{address}: its password hash is damaged.") from None
 
 
 def is_locked(stored: str) -> bool:
     """Whether nobody can log in by it: out of action, or empty."""
-    return not stored.strip() or _MARKED.match(stored) is not None
+    return _parted(stored.strip())[1][:1] in {"", "!", "*"}
 
 
 def locked(stored: str) -> str:
     """The hash put out of action, so that it can be put back."""
     if is_locked(stored):
         return stored
-    brace, closed, rest = stored.partition("}") if stored.startswith("{") else ("", "", stored)
-    return f"{brace}{closed}!{rest}"
+    scheme, rest = _parted(stored)
+    return f"{scheme}!{rest.removeprefix('$')}"
 
 
 def unlocked(stored: str) -> str:
-    """The hash in action again."""
-    found = _MARKED.match(stored)
-    return f"{found[1] or ''}{found[3].lstrip('!*')}" if found else stored
+    """The hash in action again, however it was put out of it."""
+    scheme, rest = _parted(stored)
+    bare = rest.lstrip("!*")
+    if bare == rest or not bare:
+        return stored
+    return f"{scheme}{'$' if _WITHOUT_DOLLAR.match(bare) else ''}{bare}"
+
+
+def _parted(stored: str) -> tuple[str, str]:
+    scheme, brace, rest = stored.partition("}") if stored.startswith("{") else ("", "", stored)
+    return scheme + brace, rest
 
 
 def _plain(stored: str) -> str | None:

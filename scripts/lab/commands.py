@@ -8,10 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab import courier, cyrus, dovecot, ground, packages, postgresql
+from lab import courier, cyrus, dovecot, ground, mariadb, packages, postgresql
 from lab.ground import LabError, Server
 
-NAMES = (*dovecot.SHAPES, "cyrus", "courier", "postgresql")
+NAMES = (*dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb")
 USERS = {f"{name}@example.com": f"pw-{name}" for name in ("alice", "bob", "carmen")}
 
 
@@ -38,6 +38,8 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: dovecot.Op
         return cyrus.start(name, folder, users)
     if name == "courier":
         return courier.start(name, folder, users)
+    if name == "mariadb":
+        return mariadb.start(name, folder)
     return postgresql.start(name, folder)
 
 
@@ -55,6 +57,8 @@ def _start(asked: argparse.Namespace) -> int:
         auto_folders=asked.auto_folders,
         special_use=not asked.no_special_use,
         tls_required=asked.tls_required,
+        passwd_file=asked.passwd_file,
+        accounts_sql=asked.accounts_sql,
     )
     for name in asked.name:
         if name in servers and servers[name].running:
@@ -150,6 +154,13 @@ def _grammar() -> argparse.ArgumentParser:
     )
     begin.add_argument(
         "--no-special-use", action="store_true", help="Dovecot: no folder carries a special-use attribute"
+    )
+    begin.add_argument("--passwd-file", default="", help="Dovecot: the accounts of this passwd-file may log in too")
+    begin.add_argument(
+        "--accounts-sql",
+        default="",
+        metavar="SCHEMA:USER:PASSWORD@PORT/DATABASE",
+        help=f"Dovecot: so may those in this MariaDB database; SCHEMA is {' or '.join(dovecot.ACCOUNTS_SQL)}",
     )
     begin.add_argument("--tls-required", action="store_true", help="Dovecot: refuse passwords in clear text")
 

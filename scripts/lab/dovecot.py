@@ -23,6 +23,11 @@ SHAPES = {
 }
 SPECIAL_USE = ("Drafts", "Junk", "Trash", "Sent", "Archive")
 FRESH_DOMAIN = "fresh.example.com"
+# Whose tables of accounts: the table, the column with the address, what else has to hold.
+ACCOUNTS_SQL = {
+    "postfixadmin": ("mailbox", "username", " AND active = '1'"),
+    "virtual_users": ("virtual_users", "email", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,9 @@ class Options:
     `quota` and `largest` as Dovecot writes sizes (2M); `connections` per user and address, 0 for no limit; `capability`
     replaces what is advertised after login; `master` is `name:password` of one who may log in as anybody (`user*name`);
     `mail_folder` holds the mail (a memory file system for measuring); `auto_folders` makes Sent, Drafts and so on appear by
-    themselves; `special_use` False leaves their attributes out; `tls_required` refuses passwords in clear text.
+    themselves; `special_use` False leaves their attributes out; `tls_required` refuses passwords in clear text. Besides the
+    users named at the start, those of `passwd_file` may log in, and those in a MariaDB database: `accounts_sql` is
+    `<schema>:<user>:<password>@<port>/<database>`, its schema one of ACCOUNTS_SQL.
     """
 
     quota: str = ""
@@ -44,6 +51,8 @@ class Options:
     auto_folders: bool = False
     special_use: bool = True
     tls_required: bool = False
+    passwd_file: str = ""
+    accounts_sql: str = ""
 
 
 def fresh_password(user: str) -> str:
@@ -65,6 +74,8 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: Options) -
     if options.master:
         master, _, password = options.master.partition(":")
         write_passwords(instance / "masters", {master: password})
+    if options.accounts_sql:
+        write_accounts_sql(instance / "accounts-sql.conf", options.accounts_sql, mail)
     port, tls_port = ground.free_ports(2)
     settings = instance / "dovecot.conf"
     settings.write_text(configuration(name, instance, mail, options, port, tls_port))
@@ -111,6 +122,22 @@ def write_passwords(path: Path, users: Mapping[str, str]) -> None:
     path.write_text("".join(rows))
 
 
+def write_accounts_sql(path: Path, accounts: str, mail: Path) -> None:
+    """Dovecot's way into a database of accounts."""
+    schema, user, rest = accounts.split(":", 2)
+    password, _, where = rest.rpartition("@")
+    port, _, database = where.partition("/")
+    table, address, more = ACCOUNTS_SQL[schema]
+    who, rows = ground.account(), f"FROM {table} WHERE {address} = '%u'{more}"
+    path.write_text(
+        f"driver = mysql\nconnect = host={HOST} port={port} dbname={database} user={user} password={password}\n"
+        # What has no scheme in front is crypt's.
+        f"default_pass_scheme = CRYPT\npassword_query = SELECT {address} AS user, password {rows}\n"
+        f"user_query = SELECT '{mail}/%u' AS home, {who.pw_uid} AS uid, {who.pw_gid} AS gid,"
+        f" CONCAT('*:bytes=', quota) AS quota_rule {rows}\n"
+    )
+
+
 def configuration(name: str, instance: Path, mail: Path, options: Options, port: int, tls_port: int) -> str:
     """The whole dovecot.conf of one instance."""
     who = ground.account()
@@ -149,7 +176,7 @@ passdb {{
   driver = passwd-file
   args = username_format=%u {instance}/passwd
 }}
-passdb {{
+{_accounts(instance, mail, options)}passdb {{
   driver = static
   username_filter = *@{FRESH_DOMAIN}
   args = password=pw-%n
@@ -213,3 +240,17 @@ namespace inbox {{
             f"passdb {{\n  driver = passwd-file\n  args = {instance}/masters\n  master = yes\n  result_success = continue\n}}\n"
         )
     return "".join(parts)
+
+
+def _accounts(instance: Path, mail: Path, options: Options) -> str:
+    """Where Dovecot finds accounts besides the lab's own."""
+    who, sources = ground.account(), []
+    if options.passwd_file:
+        ours = f"  override_fields = uid={who.pw_uid} gid={who.pw_gid} home={mail}/%u\n"
+        sources.append(("passwd-file", f"username_format=%u {options.passwd_file}", ours))
+    if options.accounts_sql:
+        sources.append(("sql", f"{instance}/accounts-sql.conf", ""))
+    return "".join(
+        f"passdb {{\n  driver = {driver}\n  args = {words}\n}}\nuserdb {{\n  driver = {driver}\n  args = {words}\n{more}}}\n"
+        for driver, words, more in sources
+    )

@@ -43,6 +43,7 @@ PARTS = {
     ),
     "postgresql": Parts(("postgresql",)),
     "isync": Parts(("isync",)),
+    "mariadb": Parts(("mariadb-server", "mariadb-client", "dovecot-mysql", "openssl")),
 }  # fmt: skip
 
 

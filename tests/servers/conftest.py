@@ -21,9 +21,12 @@ from lab import courier as courier_lab
 from lab import cyrus as cyrus_lab
 from lab import dovecot as dovecot_lab
 from lab import ground, road
+from lab import mariadb as mariadb_lab
 from lab import postgresql as postgresql_lab
 
-COMMAND = Path(__file__).resolve().parents[2] / "scripts" / "servers"
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMAND = CHECKOUT / "scripts" / "servers"
+ACCOUNT_TABLES = CHECKOUT / "fixtures" / "panel" / "postfix_sql"
 
 
 @dataclass
@@ -97,6 +100,24 @@ class Database:
         return postgresql_lab.url(self.server.port, name)
 
 
+@dataclass(frozen=True)
+class MariaDb:
+    """A running MariaDB."""
+
+    server: ground.Server
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def fresh_accounts(self, schema: str) -> str:
+        """A database that nobody has used, with the empty tables of a file in fixtures/panel/postfix_sql."""
+        name = f"accounts{next(self._numbers)}"
+        mariadb_lab.create_database(self.server, name, [ACCOUNT_TABLES / f"{schema}.sql"])
+        return name
+
+    def say(self, statements: str, database: str = "") -> str:
+        """What the database answers to its administrator."""
+        return mariadb_lab.say(self.server, statements, database)
+
+
 @dataclass
 class Lab:
     """Starts servers, each in a folder of its own below one temporary folder."""
@@ -161,3 +182,8 @@ def postgresql(lab: Lab) -> Iterator[Database]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MIGRATOR_TEST_POSTGRESQL", database.url)
         yield database
+
+
+@pytest.fixture(scope="session")
+def mariadb(lab: Lab) -> MariaDb:
+    return MariaDb(lab.start("mariadb"))

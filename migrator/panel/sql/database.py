@@ -25,6 +25,7 @@ from migrator.errors import (
     MigratorError,
     Misbehaved,
     NoSpace,
+    PlanError,
     Refused,
     TlsFailed,
     TooManyConnections,
@@ -180,7 +181,7 @@ def _engine(options: DatabaseOptions, *, writes: bool) -> Engine:
         # Never "create if missing": a wrong path is told, not filled.
         mode = "rw" if writes else "ro"
         url = URL.create("sqlite", database=f"file:{options.path}", query={"mode": mode, "uri": "true"})
-        return _pooled(url, {"timeout": 10})
+        return _pooled(url, {"timeout": min(options.timeout, 30)})
     password = options.password
     url = URL.create(
         {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}[options.dialect],
@@ -207,9 +208,15 @@ def _engine(options: DatabaseOptions, *, writes: bool) -> Engine:
 
 
 def _pooled(url: URL, arguments: dict[str, Any]) -> Engine:
-    return create_engine(
-        url, connect_args=arguments, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True
-    )
+    try:
+        return create_engine(
+            url, connect_args=arguments, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True
+        )
+    except ModuleNotFoundError as error:
+        raise PlanError(
+            "Accounts in PostgreSQL need psycopg, which is not installed.",
+            remedy="Run pip install 'migrator[postgresql]'.",
+        ) from error
 
 
 def _mysql(options: DatabaseOptions) -> dict[str, Any]:
@@ -301,10 +308,11 @@ def _kind(foreign: object) -> _Kind | None:
         if code in {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}:
             return "there"
         return _SQLITE.get(code & _LOWEST_BYTE)
-    if (state := getattr(foreign, "sqlstate", None)) is not None:
-        return next((kind for start, kind in _SQLSTATE if str(state).startswith(start)), None)
     if type(foreign).__module__.startswith("psycopg"):
-        return _before_login(str(foreign))
+        state = getattr(foreign, "sqlstate", None)
+        if state is None:
+            return _before_login(str(foreign))
+        return next((kind for start, kind in _SQLSTATE if state.startswith(start)), None)
     code = foreign.args[0] if isinstance(foreign, Exception) and foreign.args else 0
     return _MYSQL.get(code) if isinstance(code, int) else None
 

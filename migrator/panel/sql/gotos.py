@@ -10,6 +10,8 @@ from migrator.panel.model import Destination, Forwarder, Way, same_form
 
 # What a table looked up by Postfix and a folder named after it can hold: no blank, quote, comma, slash, and no dot in front.
 LOCAL_PART = r"(?!\.)[A-Za-z0-9._%+&'=~-]{1,64}"
+# What Dovecot lets log in unless its auth_username_chars says otherwise (seen: 2.3 refuses ann+shop@... before it looks her up).
+LOGIN_PART = r"(?!\.)[A-Za-z0-9._-]{1,64}"
 _ADDRESS = re.compile(r"[^\s@,;:|\"\\<>()\[\]\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 

@@ -37,7 +37,7 @@ from migrator.panel.model import (
 )
 from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos
-from migrator.panel.sql.session import ALL_DOMAINS, SqlReader, is_at, quota_of, well_formed, within
+from migrator.panel.sql.session import ALL_DOMAINS, SqlReader, fit_to_log_in, is_at, quota_of, well_formed, within
 
 NEEDED = ("domain", "mailbox", "alias", "alias_domain")
 WELCOME = ("vacation", "quota2", "config")
@@ -270,7 +270,7 @@ class PostfixadminWriter(PostfixadminReader):
         )
 
     def _create_mailbox(self, connection: Connection, mailbox: Mailbox, password: Password | None) -> None:
-        address = well_formed(mailbox.address)
+        address = fit_to_log_in(mailbox.address)
         text = self._to_store(address, password)
         home = self._at_home(connection, address)
         local, _, domain = home.rpartition("@")

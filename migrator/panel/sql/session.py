@@ -29,7 +29,7 @@ from migrator.panel.model import (
     split,
 )
 from migrator.panel.sql.database import Database
-from migrator.panel.sql.gotos import LOCAL_PART
+from migrator.panel.sql.gotos import LOCAL_PART, LOGIN_PART
 
 AnyThing = TypeVar("AnyThing", bound=Thing)
 ALL_DOMAINS = "ALL"  # postfixadmin's row for what concerns every domain
@@ -156,4 +156,14 @@ def well_formed(address: str) -> str:
         raise Refused(f"{address}: the part before the @ holds what a mail server's tables and folders cannot.")
     if not re.fullmatch(r"[a-z0-9.-]{1,253}", domain):
         raise Refused(f"{address}: its domain cannot be written.")
+    return same_form(address)
+
+
+def fit_to_log_in(address: str) -> str:
+    """The same for a mailbox, whose name Dovecot must take."""
+    if not re.fullmatch(LOGIN_PART, split(well_formed(address))[0]):
+        raise Refused(
+            f"{address}: Dovecot lets nobody of this name log in unless its auth_username_chars is widened. "
+            "Make this mailbox by hand, or give it another name in the plan."
+        )
     return same_form(address)

@@ -35,7 +35,7 @@ from migrator.panel.model import (
 )
 from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos
-from migrator.panel.sql.session import SqlReader, is_at, quota_of, well_formed, within
+from migrator.panel.sql.session import SqlReader, fit_to_log_in, is_at, quota_of, well_formed, within
 
 COLUMNS = {
     "virtual_domains": ("id", "name"),
@@ -209,7 +209,7 @@ class VirtualUsersWriter(VirtualUsersReader):
         connection.execute(insert(self._domain).values(name=name))
 
     def _create_mailbox(self, connection: Connection, mailbox: Mailbox, password: Password | None) -> None:
-        address = well_formed(mailbox.address)
+        address = fit_to_log_in(mailbox.address)
         text = self._to_store(address, password)
         home = self._at_home(connection, address)
         if self._has_mailbox(connection, home):
