@@ -312,6 +312,10 @@ def test_rows_of_something_else_are_told() -> None:
         recorded("full_list", "mailboxes-not-a-table.json", Mailbox)
 
 
+def test_a_listing_that_only_says_that_it_worked_is_empty() -> None:
+    assert recorded("full_list", "verdict-without-rows.txt", Mailbox) == []
+
+
 def test_text_that_is_neither_spelling_is_told() -> None:
     with pytest.raises(Misbehaved, match="neither"):
         recorded("full_list", "neither-spelling.txt", Mailbox)

@@ -550,6 +550,11 @@ def test_a_mailbox_that_would_look_like_a_mere_forwarder_is_refused(panel: Hesti
         writer.create(Forwarder(ANN, (ELSE,)))
     assert "quota" in refused.value.remedy
     assert panel.account(ANN)["FWD"] == ""
+    writer.create(Forwarder(ANN, (ELSE,), keeps_copy=True))
+    (there,) = writer.list(Forwarder, HOME)
+    with pytest.raises(Refused):
+        writer.change(Forwarder(ANN, (ELSE,)), there)
+    assert panel.account(ANN)["FWD_ONLY"] == ""
 
 
 def test_a_copy_needs_a_mailbox_to_be_kept_in(writer: HestiaWriter) -> None:

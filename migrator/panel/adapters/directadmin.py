@@ -228,7 +228,10 @@ class DirectAdminReader:
             for local, told in self._ask(command, domain).items():
                 copies = _several(told, command)
                 values.setdefault(local, []).extend(one for one in copies if command == FORWARDERS or "@" in one)
-        made = (_as_forwarder(f"{local}@{domain}", one, local.lower() in mailboxes) for local, one in values.items())
+        made = (
+            _as_forwarder(f"{local}@{domain}", one, has_mailbox=local.lower() in mailboxes)
+            for local, one in values.items()
+        )
         return [forwarder for forwarder in made if forwarder.destinations]
 
     def _pointers(self, domain: str) -> Sequence[DomainForwarder]:
@@ -451,7 +454,7 @@ def _as_mailbox(address: str, row: Told) -> Mailbox:
     )
 
 
-def _as_forwarder(address: str, values: Iterable[str], has_mailbox: bool) -> Forwarder:  # noqa: FBT001 - one caller, by place
+def _as_forwarder(address: str, values: Iterable[str], *, has_mailbox: bool) -> Forwarder:
     destinations = {_destination(value) for value in values}
     itself = {one for one in destinations if one.value.lower() == same_form(address).lower()}
     return Forwarder(address, tuple(sorted(destinations - itself)), keeps_copy=has_mailbox or bool(itself))
@@ -608,6 +611,7 @@ def _sendable(address: str, password: Password | None) -> SecretStr:
 
 # -- wire -------------------------------------------------------------------------------------------------------------
 
+VERDICT = {"error", "text", "details"}
 LOGIN_REFUSED = {401, 403}
 NO_SUCH_PLACE = 404
 REDIRECTS = range(300, 400)
@@ -643,7 +647,8 @@ class _Api:
         told = self._understood(reply)
         if told is None and self._speaks_json:
             raise Misbehaved(f"{reply.place}: the answer is empty.")
-        return {"list": []} if told is None else told
+        says_only_that_it_worked = told is not None and _text(told.get("error")) == "0" and told.keys() <= VERDICT
+        return {"list": []} if told is None or says_only_that_it_worked else told
 
     def do(self, command: str, about: str, form: Mapping[str, str | SecretStr]) -> None:
         """Run a command that changes something; raises Refused with the panel's words when it was not done."""

@@ -15,6 +15,8 @@ A forwarder is no thing of its own in Hestia:
 
 A suspended account takes neither forwards nor autoresponders; its suspension is lifted for the moment of the change.
 
+An autoresponder that says backslash and n is read with a line break there: some versions print line breaks like that.
+
 What it cannot do: take password hashes (it tells them, to an administrator's key); domain forwarders, filters, lists; reject, pipe and
 system destinations; subject, sender, interval and dates of an autoresponder. Databases are not listed, since a key for mail may not
 ask for them and the question would count as a failed login.
@@ -134,7 +136,6 @@ class HestiaReader:
     """One user of a HestiaCP server, being asked."""
 
     def __init__(self, options: Options, *, writes: bool = False) -> None:
-        self.features = FEATURES
         self._api = _Api(options, writes=writes)
         self._user = options.user
         self._spelling: dict[str, str] = {}  # domains in A-label form -> as the panel spells them
@@ -146,6 +147,14 @@ class HestiaReader:
             CatchAll: self._catch_all,
             Autoresponder: self._autoresponders,
         }
+
+    @property
+    def features(self) -> Features:
+        """What can be done with this key, which is asked for once."""
+        if self._may_read_hashes():
+            return FEATURES
+        why = lost("only an administrator's key may read password hashes")
+        return replace(FEATURES, reads_hashes=False, tells={**FEATURES.tells, "mailbox.password": why})
 
     def probe(self) -> Probe:
         """Who answers, which proves the login. Raises EndpointRefused when it does not hold."""
@@ -169,7 +178,7 @@ class HestiaReader:
         local, domain = split(address)
         told = self._api.ask_if_allowed("v-get-mail-account-value", *self._place(domain), local, "MD5")
         if told is None:
-            self._hashes_are(readable=False)
+            self._reads_hashes = False
             return UNKNOWN_PASSWORD
         # Vesta and early Hestia wrote {MD5} in front of what is MD5-CRYPT ([src] v-add-mail-account).
         return with_scheme(told.removeprefix("{MD5}") if told.startswith("{MD5}$") else told)
@@ -247,17 +256,10 @@ class HestiaReader:
         """
         if self._reads_hashes is None:
             try:
-                allowed = self._api.ask_if_allowed("v-list-mail-domains", NOBODY, "json") is not None
+                self._reads_hashes = self._api.ask_if_allowed("v-list-mail-domains", NOBODY, "json") is not None
             except NotFound:
-                allowed = True
-            self._hashes_are(readable=allowed)
-        return bool(self._reads_hashes)
-
-    def _hashes_are(self, *, readable: bool) -> None:
-        self._reads_hashes = readable
-        if not readable:
-            why = lost("only an administrator's key may read password hashes")
-            self.features = replace(FEATURES, reads_hashes=False, tells={**FEATURES.tells, "mailbox.password": why})
+                self._reads_hashes = True
+        return self._reads_hashes
 
 
 class HestiaWriter(HestiaReader):
@@ -431,6 +433,7 @@ class HestiaWriter(HestiaReader):
             self._create_forwarder(forwarder, None)
             return
         account = self._account_of(forwarder.address)
+        _stays_visible(forwarder, account)
         self._add_forwards(forwarder, account)
         with self._lifted(domain, account):
             for one in set(account.destinations) - set(forwarder.destinations):
@@ -543,7 +546,12 @@ def _room_for(forwarder: Forwarder, account: _Account) -> None:
         return
     if there and not (forwarder.keeps_copy and not account.forward_only and there < wanted):
         raise Refused(f"{forwarder.address}: there is a forwarder already; it stays as it is.")
-    if not forwarder.keeps_copy and account.quota is None and not account.used:
+    _stays_visible(forwarder, account)
+
+
+def _stays_visible(forwarder: Forwarder, account: _Account) -> None:
+    """Raises Refused where a mailbox would be read as a forwarder alone from now on."""
+    if not forwarder.keeps_copy and not account.forward_only and account.quota is None and not account.used:
         raise Refused(
             f"{forwarder.address}: this mailbox is empty and has no limit; if it kept no copies, Hestia could not tell it from a"
             " forwarder without a mailbox.",
