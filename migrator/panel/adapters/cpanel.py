@@ -54,6 +54,7 @@ from migrator.panel.model import (
 from migrator.wire.http import MB, Reply, Site, WebOptions
 
 WHM_PORTS = (":2087", ":2086")
+AUTORESPOND = "/cpanel/bin/autorespond"
 DEFAULT_INTERVAL = "24"  # hours; cPanel wants one, and a source may not tell
 DEFAULT_SUBJECT = "Re: %subject%"  # cPanel wants one; this is what its own form proposes
 DOMAINS_AT_ONCE = 10  # each costs the panel a look at the DNS
@@ -666,10 +667,13 @@ class CPanelWriter(CPanelReader):
         self._tell(f"Email::{'enable' if wanted.enabled else 'disable'}_filter", whose)
 
     def _folder_as_sent(self, folder: str, address: str) -> str:
-        if folder == "/dev/null":  # cPanel's own word for "discard"
+        """A folder as cPanel wants it, the reverse of `_place`; /dev/null is its own word for "discard"."""
+        if folder == "/dev/null" or not folder.startswith("/"):
             return folder
-        local, _, domain = self._address(address).partition("@") if address else ("", "", "")
-        return f"$home/mail/{domain}/{local}{folder}" if address else f"$home/mail{folder}"
+        if not address:
+            return f"$home/mail{folder}"
+        local, domain = split(address)
+        return f"$home/mail/{self._spelling(domain)}/{local}{folder}"
 
     # -- writing
 
@@ -836,14 +840,13 @@ def _quota(row: Row, address: str) -> int | None:
 
 def _destinations(forward: str) -> Iterator[Destination]:
     """What one row sends mail to. Several targets are joined by commas, which may also stand in a rejection or a command."""
-    text = forward.strip()
-    if _unquoted(text).startswith((":fail:", "|")):
-        pieces = [text]
-    else:
-        pieces = next(csv.reader([text], skipinitialspace=True), [])
-    for piece in pieces:
+    text = forward.replace("\n", " ").replace("\r", " ").strip()
+    if text.startswith((":fail:", "|")) and AUTORESPOND not in text:
+        yield _destination(text)
+        return
+    for piece in next(csv.reader([text], skipinitialspace=True, escapechar="\\"), []):
         # Autoresponders are listed on their own; this is only how cPanel runs them.
-        if piece.strip() and "/cpanel/bin/autorespond" not in piece:
+        if piece.strip() and AUTORESPOND not in piece:
             yield _destination(piece)
 
 
@@ -923,13 +926,14 @@ def _place(action: str, dest: str, address: str) -> str:
     """A folder as it is seen from the mailbox: `$home/mail/example.com/ann/.Junk` is `/.Junk` of ann@example.com."""
     if action != "save":
         return dest
-    local, _, domain = address.partition("@")
     inside = dest.removeprefix("$home/mail")
-    if address:
-        folder, _, rest = inside.lstrip("/").partition("/")
-        if ascii_domain(folder) == domain and rest.lower().startswith(local.lower()):
-            return rest[len(local) :] or "/"
-    return inside
+    if not address:
+        return inside
+    local, domain = split(address)
+    folder, _, rest = inside.lstrip("/").partition("/")
+    owner, _, place = rest.partition("/")
+    is_own = (ascii_domain(folder), owner.lower()) == (domain, local.lower())
+    return f"/{place}" if is_own else dest
 
 
 def _has_controls(text: str) -> bool:
