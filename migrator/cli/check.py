@@ -31,15 +31,18 @@ def check(context: typer.Context, plan: PlanFile, as_json: AsJson = False, verbo
         warnings = [str(warning) for warning in found.warnings]
         console.screen.document({"plan": str(plan), "well_formed": True, **counts, "warnings": warnings})
     else:
-        console.screen.answer(sentence(plan, counts, kinds))
+        console.screen.answer(sentence(plan, counts, kinds, found.asks_endpoint))
     return Exit.DONE
 
 
-def sentence(plan: Path, counts: dict[str, int], kinds: list[str]) -> str:
-    """plan.yaml is well formed: 2 endpoints, 3 steps, 12 mailboxes."""
+def sentence(plan: Path, counts: dict[str, int], kinds: list[str], asked: str = "") -> str:
+    """plan.yaml is well formed: 2 endpoints, 3 steps, 12 mailboxes. `asked` is the endpoint that will tell who lives there."""
+    people = nouns_of(kinds).subjects(counts["accounts"])
+    if set(kinds) != {"mail"}:
+        people = figures.counted(counts["accounts"], "account", "accounts")
     parts = [
         figures.counted(counts["endpoints"], "endpoint", "endpoints"),
         figures.counted(counts["steps"], "step", "steps"),
-        nouns_of(kinds).subjects(counts["accounts"]),
+        f"the accounts that {asked} tells" if asked else people,
     ]
     return f"{plan} is well formed: {', '.join(parts)}."

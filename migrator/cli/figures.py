@@ -76,7 +76,11 @@ def now() -> datetime:
 
 def sentence(about: str, text: str, remedy: str) -> str:
     """What happened to what, and what to do: one line. A text that names its subject itself is not told it again."""
-    named = text if text.startswith(f"{about}:") else f"{about}: {text}"
+    return joined(text if text.startswith(f"{about}:") else f"{about}: {text}", remedy)
+
+
+def joined(text: str, remedy: str) -> str:
+    """What happened, and what to do: two sentences in one line."""
     if not remedy:
-        return named
-    return f"{named} {remedy}" if named.endswith((".", "?", "!")) else f"{named}. {remedy}"
+        return text
+    return f"{text} {remedy}" if text.endswith((".", "?", "!")) else f"{text}. {remedy}"

@@ -143,7 +143,7 @@ def left_behind(report: Report) -> list[str]:
     if not reasons:
         return []
     rows = [
-        (figures.count(reason.items), WORDS[reason.fate], f"{reason.note} {reason.cure}".strip())
+        (figures.count(reason.items), WORDS[reason.fate], figures.joined(reason.note, reason.cure))
         for reason in reasons[:MOST_REASONS]
     ]
     more = len(reasons) - MOST_REASONS
@@ -160,7 +160,7 @@ def given_up(report: Report) -> list[str]:
     ]
     told = {trouble.text for part in report.parts for trouble in part.troubles}
     actions = [
-        f"  {line.label}: {line.why} {line.cure}".rstrip()
+        f"  {figures.sentence(line.label, line.why, line.cure)}"
         for line in report.lines
         if line.status is Status.FAILED and line.why not in told
     ]

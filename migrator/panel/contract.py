@@ -83,7 +83,8 @@ class PanelReader(Protocol):
 
     def list(self, noun: type[AnyThing], domain: str) -> Sequence[AnyThing]:
         """Everything of one kind in a domain (in A-label form); empty where there is nothing. Only asked for nouns in `features.lists`.
-        A thing that cannot be read is told by Misbehaved, never left out. Raises NotFound if the domain is not there.
+        A thing that cannot be read is told by Misbehaved, never left out. A DomainForwarder is listed under the domain whose mail goes
+        elsewhere. Raises NotFound if the domain is not there.
         """
 
     def close(self) -> None:

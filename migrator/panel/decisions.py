@@ -19,6 +19,7 @@ from migrator.panel.model import (
     FIELDS,
     Autoresponder,
     CatchAll,
+    Database,
     Destination,
     Domain,
     DomainForwarder,
@@ -27,6 +28,7 @@ from migrator.panel.model import (
     Hold,
     How,
     Keep,
+    ListName,
     Mailbox,
     Thing,
     Way,
@@ -195,6 +197,13 @@ def why_not(wanted: Thing, features: Features) -> tuple[str, str] | None:
             else "Make another one by hand."
         )
         return f"{features.title} does not take {split(wanted.address)[0]} in front of the @", rename
+    if isinstance(wanted, Filter) and len(wanted.rules) > 1:
+        several = features.kept("filter.several conditions")
+        if several.how is How.LOST:
+            return (
+                several.why or f"{features.title} takes one condition a filter",
+                "Make the filter by hand at the target.",
+            )
     ways: Sequence[Destination] = ()
     if isinstance(wanted, Forwarder):
         ways = wanted.destinations
@@ -389,13 +398,14 @@ def said(thing: Thing) -> str:
 def field_table(source: Features, target: Features) -> list[tuple[str, str, str]]:
     """Field by field what a move between two panels keeps, changes and loses, and why; only for kinds that the source has."""
     rows = []
-    for noun in sorted(source.lists, key=lambda noun: list(FIELDS).index(noun.word)):
+    nouns = sorted(source.lists - {ListName, Database}, key=lambda noun: list(FIELDS).index(noun.word))
+    for noun in nouns:
         if noun not in target.creates:
             rows.append(
                 (
                     noun.word,
                     How.LOST.value,
-                    f"{target.title} has none, or none that can be made from here; see the left behind",
+                    f"{target.title} has none, or none that can be made from here",
                 )
             )
             continue
@@ -414,11 +424,7 @@ def _worse(source: Features, target: Features, name: str) -> Keep:
     if noun == "forwarder" and way is not None and way not in target.destinations:
         kept = Keep(How.LOST, f"{target.title} cannot; such forwarders are left behind")
     order = (How.LOST, How.CHANGED, How.KEPT)
-    if order.index(told.how) <= order.index(kept.how) and told.how is not How.KEPT:
-        return replace(told, why=f"{source.title}: {told.why}")
-    return (
-        replace(kept, why=f"{target.title}: {kept.why}") if kept.why and not kept.why.startswith(target.title) else kept
-    )
+    return min(told, kept, key=lambda keep: order.index(keep.how))
 
 
 def _password_keep(source: Features, target: Features) -> Keep:

@@ -6,6 +6,7 @@ an order in which a panel can take them. The panel as a whole is one account of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import Misbehaved, NotFound
+from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.panel.borrowing import borrow, borrowed, can_borrow, give_back
 from migrator.panel.contract import PANEL, PanelReader, PanelWriter, ReadsHashes
 from migrator.panel.decisions import (
@@ -62,6 +63,7 @@ THE_PANEL = "panel"  # the account under which sessions to a panel are opened: t
 DOMAIN = "#domain"  # ends the key of the action that makes the domain
 BORROWED = "#source-passwords"  # ends the key of the action that gives source mailboxes another password for a while
 KEPT = "#kept"  # ends the key of the action that tells what is kept, changed and lost
+LEFT = "left"  # in an action's data: what will be left behind, and why
 PORTION = 500
 
 # In this order a panel can take them: forwarders and answers belong to mailboxes that are there.
@@ -84,7 +86,7 @@ _ARRIVED = frozenset({Fate.COPIED, Fate.NORMALISED, Fate.ALTERED, Fate.FOUND})
 
 @dataclass(frozen=True, slots=True)
 class AccountsStep:
-    """See the module; fulfils Step. `accounts` are by the source's address in lower case, its domain as A-label."""
+    """See the module; fulfils Step, Foresees and Restores. `accounts` are by the source's address in lower case, its domain as A-label."""
 
     options: AccountsOptions
     accounts: Mapping[str, Account]
@@ -144,10 +146,14 @@ class AccountsStep:
         read: Reading,
     ) -> Action | None:
         key = f"{subject.key}/{word}"
-        recorded = _recorded(key, source, noun, subject.key, read)
-        decisions = self._decisions(noun, subject.key, source, target, recorded)
-        if not decisions:
+        try:
+            things = listed(source, noun, subject.key)
+        except Refused as refusal:
+            return Action(key, Verb.BY_HAND, word, f"the source does not show them: {refusal}")
+        if not things:
             return None
+        recorded = _recorded(key, things, read)
+        decisions = self._decisions(things, noun, subject.key, target, recorded)
         passwords = Passwords(self.accounts, self.options, target.features.schemes, source)
         ended = {one.key for one in decisions if _is_settled(one, recorded.get(one.key))}
         to_do = [one for one in decisions if one.key not in ended]
@@ -161,7 +167,7 @@ class AccountsStep:
             total=Size(len(decisions)),
             lanes=_LANES,
             after=after,
-            data={"subject": subject.key, "word": word},
+            data={"subject": subject.key, "word": word, **_foreseen(decisions)},
             details=tuple(self._detail(one, passwords, read) for one in decisions if one.do is not Do.KEEP or one.why),
         )
 
@@ -190,14 +196,13 @@ class AccountsStep:
 
     def _decisions(
         self,
+        things: Mapping[str, Thing],
         noun: type[Thing],
         domain: str,
-        source: PanelReader,
         target: PanelReader,
         recorded: Mapping[str, Outcome],
     ) -> list[Decision]:
         there = listed(target, noun, self.names.domain(domain))
-        things = listed(source, noun, domain)
         return decide(
             list(things.values()),
             list(there.values()),
@@ -215,6 +220,15 @@ class AccountsStep:
             choice = passwords.choice(decision.source.address, read)
             why = "; ".join(filter(None, (choice.said(), why)))
         return f"{decision.do.value} {shown}{f'  ({why})' if why else ''}"
+
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+        """What the target will not take, as far as its features tell."""
+        del read
+        for action in actions:
+            for line in filter(None, action.data.get(LEFT, "").split("\n")):
+                count, why, cure = line.split("\t")
+                about = f"{subject.label}: {action.label}"
+                yield Finding("left-behind", Weight.WARNING, about, f"{int(count):,} will be left behind: {why}", cure)
 
     # -- do ----------------------------------------------------------------------------------------------------------------
 
@@ -248,12 +262,11 @@ class AccountsStep:
     def _make_things(self, action: Action, work: Work) -> None:
         domain, noun = action.data["subject"], _NOUNS[action.data["word"]]
         with work.source(PANEL, THE_PANEL) as source, work.target_for_writing(PANEL, THE_PANEL) as target:
-            recorded = _recorded(action.key, source, noun, domain, work)
-            decisions = self._decisions(noun, domain, source, target, recorded)
-            move = self._move(noun, domain, source, target, decisions, work)
-            work.resolve(move)
-            recorded = _recorded(action.key, source, noun, domain, work)
-            decisions = self._decisions(noun, domain, source, target, recorded)
+            things = listed(source, noun, domain)
+            decisions = self._decisions(things, noun, domain, target, {})
+            work.resolve(self._move(noun, domain, source, target, decisions, work))
+            recorded = _recorded(action.key, things, work)
+            decisions = self._decisions(things, noun, domain, target, recorded)
             # A thing that has to be looked at again counts as not settled: what the source changed, and what is gone from the target.
             again = [one for one in decisions if one.key in recorded and not _is_settled(one, recorded[one.key])]
             work.record(_reconsidered(recorded[one.key], one.why) for one in again)
@@ -297,8 +310,9 @@ class AccountsStep:
             return
         domain, noun = action.data["subject"], _NOUNS[action.data["word"]]
         with read.source(PANEL, THE_PANEL) as source, read.target(PANEL, THE_PANEL) as target:
-            recorded = _recorded(action.key, source, noun, domain, read)
-            for decision in self._decisions(noun, domain, source, target, recorded):
+            things = listed(source, noun, domain)
+            recorded = _recorded(action.key, things, read)
+            for decision in self._decisions(things, noun, domain, target, recorded):
                 yield from _compared(decision, recorded.get(decision.key), source, target)
 
 
@@ -377,7 +391,10 @@ def _domain_action(subject: Subject, target_domain: str, source: PanelReader, ta
 
 def _told_only(subject: Subject, source: PanelReader) -> Iterator[Action]:
     for noun, word, why in TOLD:
-        there = listed(source, noun, subject.key)
+        try:
+            there = listed(source, noun, subject.key)
+        except Refused:  # a host without that feature
+            continue
         if there:
             names = ", ".join(list(there)[:5]) + (", ..." if len(there) > 5 else "")  # noqa: PLR2004 - a handful
             yield Action(f"{subject.key}#{word}", Verb.KEEP, word, f"{len(there):,} ({names}): {why}")
@@ -387,10 +404,8 @@ def _names_of(panel: PanelReader) -> set[str]:
     return {ascii_domain(domain.name) for domain in panel.domains()}
 
 
-def _recorded(
-    action_key: str, source: PanelReader, noun: type[Thing], domain: str, read: Reading
-) -> dict[str, Outcome]:
-    keys = list(listed(source, noun, domain))
+def _recorded(action_key: str, things: Mapping[str, Thing], read: Reading) -> dict[str, Outcome]:
+    keys = list(things)
     found: dict[str, Outcome] = {}
     for start in range(0, len(keys), PORTION):
         found.update(read.settled(action_key, keys[start : start + PORTION]))
@@ -408,6 +423,12 @@ def _is_settled(decision: Decision, outcome: Outcome | None) -> bool:
 
 def _reconsidered(outcome: Outcome, why: str) -> Outcome:
     return Outcome(outcome.key, Fate.LEFT_BEHIND, note=why or "looked at again", cure="It is done by this run.")
+
+
+def _foreseen(decisions: Sequence[Decision]) -> dict[str, str]:
+    """What will be left behind, for `foresee`: one line for each reason, with how many it concerns."""
+    reasons = Counter((one.why, one.cure) for one in decisions if one.do is Do.LEAVE)
+    return {LEFT: "\n".join(f"{count}\t{why}\t{cure}" for (why, cure), count in reasons.items())} if reasons else {}
 
 
 def _summary(decisions: Sequence[Decision], to_do: Sequence[Decision]) -> str:

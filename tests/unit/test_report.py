@@ -182,7 +182,7 @@ def test_the_commonest_reason_is_told_first_and_counted_over_all_folders(filled)
 
     assert left_behind(filled.seen()) == [
         "Left behind or altered:",
-        "  2  left behind  larger than 50 MB Raise the limit.",
+        "  2  left behind  larger than 50 MB. Raise the limit.",
         "  1  left behind  a virus",
     ]
 
