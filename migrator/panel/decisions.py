@@ -197,6 +197,8 @@ def why_not(wanted: Thing, features: Features) -> tuple[str, str] | None:
             else "Make another one by hand."
         )
         return f"{features.title} does not take {split(wanted.address)[0]} in front of the @", rename
+    if isinstance(wanted, Autoresponder) and not wanted.body.strip():
+        return "the source does not show its text", "Set it up by hand at the target."
     if isinstance(wanted, Filter) and len(wanted.rules) > 1:
         several = features.kept("filter.several conditions")
         if several.how is How.LOST:

@@ -172,7 +172,8 @@ class CatchAll:
 
 @dataclass(frozen=True, slots=True)
 class Autoresponder:
-    """An answer sent by itself. `body` uses LF and ends without one. `interval_hours` is how long the same sender gets no second
+    """An answer sent by itself. `body` uses LF and ends without one; it is "" where the panel hides it for this mailbox, and such an
+    answer is moved nowhere. `interval_hours` is how long the same sender gets no second
     answer, None where the panel does not tell.
     """
 

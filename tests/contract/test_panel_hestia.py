@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from migrator.errors import Dropped, EndpointRefused, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 from migrator.panel.adapters import hestia
 from migrator.panel.adapters.hestia import HestiaReader, HestiaWriter
+from migrator.panel.decisions import why_not
 from migrator.panel.model import (
     UNKNOWN_PASSWORD,
     Autoresponder,
@@ -615,15 +617,12 @@ def test_ways_the_panel_does_not_have_are_refused_before_anything_is_sent(
     assert not panel.written
 
 
-def test_a_suspended_mailbox_takes_forwards_and_answers_and_stays_suspended(
-    panel: Hestia, writer: HestiaWriter
-) -> None:
+def test_a_suspended_mailbox_takes_forwards_and_stays_suspended(panel: Hestia, writer: HestiaWriter) -> None:
     panel.give_account(ANN, SUSPENDED="yes")
     writer.create(Forwarder(ANN, (ELSE,), keeps_copy=True))
     writer.create(Forwarder(f"info@{HOME}", (Destination(ANN),)))
-    writer.create(Autoresponder(ANN, "Away."))
     row = panel.account(ANN)
-    assert (row["FWD"], row["ALIAS"], row["AUTOREPLY"], row["SUSPENDED"]) == ("else@example.net", "info", "yes", "yes")
+    assert (row["FWD"], row["ALIAS"], row["SUSPENDED"]) == ("else@example.net", "info", "yes")
 
 
 def test_a_suspended_mailbox_is_suspended_again_when_its_forward_is_refused(
@@ -725,11 +724,24 @@ def test_an_autoresponder_needs_a_mailbox_and_a_text(panel: Hestia, writer: Hest
         writer.create(Autoresponder(ANN, " \n"))
 
 
-def test_an_autoresponder_of_a_suspended_mailbox_is_told_and_not_left_out(panel: Hestia, reader: HestiaReader) -> None:
+def test_an_autoresponder_of_a_suspended_mailbox_is_told_without_its_text_and_moved_nowhere(
+    panel: Hestia, reader: HestiaReader
+) -> None:
     panel.give_account(ANN, SUSPENDED="yes")
     panel.give_autoreply(ANN, "Away.")
-    with pytest.raises(Misbehaved, match=ANN):
-        reader.list(Autoresponder, HOME)
+    (hidden,) = reader.list(Autoresponder, HOME)
+    assert hidden == Autoresponder(ANN, "")
+    assert why_not(hidden, hestia.FEATURES)
+    assert why_not(replace(hidden, body="Away."), hestia.FEATURES) is None
+
+
+def test_an_autoresponder_of_a_suspended_mailbox_is_refused_since_nobody_could_see_it(
+    panel: Hestia, writer: HestiaWriter
+) -> None:
+    panel.give_account(ANN, SUSPENDED="yes")
+    with pytest.raises(Refused, match="suspended"):
+        writer.create(Autoresponder(ANN, "Away."))
+    assert not panel.written
 
 
 def test_a_session_for_reading_writes_nothing(panel: Hestia, reader: HestiaReader) -> None:
