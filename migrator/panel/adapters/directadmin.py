@@ -30,7 +30,7 @@ from urllib.parse import parse_qsl
 from pydantic import Field, SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
+from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
 from migrator.panel.model import (
     Autoresponder,
@@ -656,9 +656,12 @@ class _Api:
         hidden = [value.get_secret_value() for value in form.values() if isinstance(value, SecretStr)]
         plain = {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in form.items()}
         reply = self._site.write("POST", command, query={"json": "yes"}, form=plain)
-        told = self._understood(reply)
+        try:
+            told = self._understood(reply)
+        except Misbehaved as error:
+            raise Dropped(f"{error} Whether it had its effect is looked up.") from error
         if told is None or not told.keys() & {"error", "success"}:
-            raise Misbehaved(f"{reply.place}: the answer does not say whether it was done.")
+            raise Dropped(f"{reply.place}: the answer does not say whether it was done; that is looked up.")
         if (failure := _failure(told)) is not None:
             for secret in hidden:
                 failure = failure.replace(secret, "***")

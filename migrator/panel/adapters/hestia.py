@@ -36,7 +36,7 @@ from typing import Any, cast
 from pydantic import Field, SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
 from migrator.panel.model import (
     UNKNOWN_PASSWORD,
@@ -755,7 +755,10 @@ class _Api:
                 remedy="Check the url in the plan; Hestia's own port is 8083.",
             )
             raise self._refused
-        raise Misbehaved(f"{self.name} {command}: the answer carries no Hestia-Exit-Code (status {reply.status}).")
+        what = f"{self.name} {command}: the answer carries no Hestia-Exit-Code (status {reply.status})"
+        if send == self._site.write:
+            raise Dropped(f"{what}; whether it had its effect is looked up.")
+        raise Misbehaved(f"{what}.")
 
     def _meaning(self, code: int, said: str, command: str, about: str) -> MigratorError:
         """An exit code as an error of ours. `about` is empty where nothing was to change."""
