@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from migrator import __version__
-from migrator.cli import check, handout, preview, report, run, schema, status, verify
+from migrator.cli import check, handout, init, preview, report, run, schema, status, verify
 from migrator.cli.console import Console
 from migrator.cli.screen import Screen
 from migrator.errors import MigratorError
@@ -25,6 +25,7 @@ pending (--exit-code). 9 another run holds this plan. 130 or 143 interrupted: ru
 """.strip().replace("\n", " ")
 
 VERBS = (
+    init.init,
     check.check,
     preview.preview,
     run.run,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -60,15 +59,21 @@ def plan_of(path: Path, console: Console) -> Plan:
     return plan
 
 
-def programme_of(plan: Plan, console: Console) -> Programme:
-    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal."""
+def secrets_of(plan: Plan, console: Console) -> Secrets:
+    """The plan's secrets, read when they are first needed, asked for only at a terminal."""
     secrets = HeardSecrets(
         plan.written.secrets,
         folder=plan.folder,
         environ=os.environ,
-        ask=getpass if sys.stdin.isatty() and sys.stderr.isatty() else None,
+        ask=getpass if console.screen.can_ask else None,
     )
     secrets.redactor = console.redactor
+    return secrets
+
+
+def programme_of(plan: Plan, console: Console) -> Programme:
+    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal."""
+    secrets = secrets_of(plan, console)
     recipient = plan.written.handout.recipient
     handout = Handout(
         handout_of(plan.path.absolute(), encrypted=recipient is not None), recipient, heard=console.redactor.learn

@@ -127,6 +127,24 @@ class Screen:
         """One line beside the answer: progress, a warning, what went wrong."""
         self._write(self._asides, plain(line))
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether someone is there to answer a question."""
+        return sys.stdin is not None and sys.stdin.isatty() and self._asides.isatty()
+
+    def ask(self, question: str) -> str:
+        """What the person at the terminal answers, without blanks around it. Raises KeyboardInterrupt where the input ends: that is how
+        people leave.
+        """
+        with self._lock:
+            self._asides.write(plain(question))
+            self._flush(self._asides)
+        answer = sys.stdin.readline()
+        if not answer:
+            self.say("")
+            raise KeyboardInterrupt
+        return answer.strip()
+
     def clear(self) -> None:
         """Begin again at the top of the terminal; in a file, only a blank line tells two answers apart."""
         with self._lock:
