@@ -193,10 +193,12 @@ class BatchLimit:
 @dataclass(frozen=True, slots=True)
 class Contract(Generic[R, W]):
     """Names a room's contract when a session is asked for: the endpoint's service, and (for the type checker) what a session
-    that reads and one that writes can do.
+    that reads and one that writes can do. `connects` says whether opening a session reaches the endpoint; where it does not (a panel
+    is asked request by request), only a session that did its work proves that somebody is there.
     """
 
     service: str
+    connects: bool = True
 
 
 # -- what a room does -------------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.engine.contract import Lane, Side
+from migrator.engine.contract import Contract, Lane, Side
 from migrator.engine.events import Narrowed, Tell
 from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
 from migrator.engine.stage import Stage
-from migrator.errors import LoginRefused, TooManyConnections
+from migrator.errors import LoginRefused, MigratorError, TooManyConnections
 
 STALE = 45.0  # seconds; servers drop idle lines after minutes, middle boxes sooner
 
@@ -47,19 +47,20 @@ class Sessions:
         self._idle: list[_Idle] = []
         self._refused: dict[tuple[str, str], LoginRefused] = {}
         self._reached: set[str] = set()
+        self.down: dict[tuple[str, str], MigratorError] = {}  # by kind and route: what is not tried again in this run
 
     @contextmanager
-    def reading(self, stage: Stage, side: Side, service: str, account: str) -> Iterator[Any]:
+    def reading(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> Iterator[Any]:
         """A session that cannot write."""
         key = self._key(stage, side, account, writes=False)
-        with self._use(key, lambda: stage.opener.for_reading(side, service, account)) as session:
+        with self._use(key, contract, lambda: stage.opener.for_reading(side, contract.service, account)) as session:
             yield session
 
     @contextmanager
-    def writing(self, stage: Stage, side: Side, service: str, account: str) -> Iterator[Any]:
+    def writing(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> Iterator[Any]:
         """A session that can write."""
         key = self._key(stage, side, account, writes=True)
-        with self._use(key, lambda: stage.opener.for_writing(side, service, account)) as session:
+        with self._use(key, contract, lambda: stage.opener.for_writing(side, contract.service, account)) as session:
             yield session
 
     def reached(self, lane: str) -> bool:
@@ -79,17 +80,20 @@ class Sessions:
         return _Key(endpoint_lane(stage.kind, stage.opener, side), side, account, writes)
 
     @contextmanager
-    def _use(self, key: _Key, open_session: Callable[[], Any]) -> Iterator[Any]:
+    def _use(self, key: _Key, contract: Contract[Any, Any], open_session: Callable[[], Any]) -> Iterator[Any]:
         session = self._reuse(key)
         if session is None:
             self._make_room(key)
             session = self._open(key, open_session)
+            if contract.connects:
+                self._reached.add(key.lane)
         ended_well = False
         try:
             yield session
             ended_well = True
         finally:
             if ended_well:
+                self._reached.add(key.lane)
                 with self._lock:
                     self._idle.append(_Idle(key, session, self._clock()))
             else:
@@ -135,5 +139,4 @@ class Sessions:
             self.close()
             self._tell(Narrowed(key.lane, self._lanes.narrow(key.lane)))
             raise
-        self._reached.add(key.lane)
         return session

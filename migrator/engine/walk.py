@@ -52,6 +52,8 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.crew = Crew(self.programme.workers, self.lanes, self.around.stop, self.around.clock)
+        # Whoever refused us for good is not asked again by a later stage: lock-outs follow.
+        self._down = self.sessions.down.get((self.stage.kind, self.stage.route))
 
     def through(self, read: Reading, planned: Planned, gave_up: Callable[[Subject, MigratorError], None]) -> None:
         """Plan every subject and work off whatever `planned` adds to the crew."""
@@ -121,6 +123,8 @@ class Walk:
         self.codes.add(error.code)
         if error.stops is Stops.ENDPOINT and self._down is None:
             self._down = error
+            if not error.retry:
+                self.sessions.down[self.stage.kind, self.stage.route] = error
             self.crew.hurry()
         gave_up(job, error)
         return None

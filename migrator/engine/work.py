@@ -78,10 +78,10 @@ class StageReading:
         self._store = store
 
     def source(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
-        return self._sessions.reading(self._stage, Side.SOURCE, contract.service, account)
+        return self._sessions.reading(self._stage, Side.SOURCE, contract, account)
 
     def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
-        return self._sessions.reading(self._stage, Side.TARGET, contract.service, account)
+        return self._sessions.reading(self._stage, Side.TARGET, contract, account)
 
     def login(self, side: Side, account: str) -> Login:
         return self._stage.opener.login(side, account)
@@ -115,10 +115,10 @@ class ActionWork(StageReading):
         self.departed = 0  # recorded earlier, not at the source any more
 
     def target_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
-        return self._sessions.writing(self._stage, Side.TARGET, contract.service, account)
+        return self._sessions.writing(self._stage, Side.TARGET, contract, account)
 
     def source_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
-        return self._sessions.writing(self._stage, Side.SOURCE, contract.service, account)
+        return self._sessions.writing(self._stage, Side.SOURCE, contract, account)
 
     @property
     def strongbox(self) -> Strongbox:

@@ -130,4 +130,4 @@ class SetsPasswords(Protocol):
         """From now on this is the mailbox's password: in plain, or with `features.sets_hashes` a hash in one of `features.schemes`."""
 
 
-PANEL: Contract[PanelReader, PanelWriter] = Contract("panel")
+PANEL: Contract[PanelReader, PanelWriter] = Contract("panel", connects=False)

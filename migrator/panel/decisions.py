@@ -284,7 +284,10 @@ def _mailbox_differences(wanted: Mailbox, there: Mailbox, features: Features) ->
         found.append(rounding if rounded else _field(features, "mailbox.quota", text))
     for hold, word in HOLD_WORDS.items():
         if (hold in wanted.holds) != (hold in there.holds):
-            found.append(_field(features, f"mailbox.{word}", f"{'not ' if hold in wanted.holds else ''}{word}"))
+            if hold in wanted.holds:
+                found.append(_field(features, f"mailbox.{word}", f"not {word}"))
+            else:
+                found.append(Difference(f"mailbox.{word}", f"also {word}", unforeseen=True))
     if wanted.name and wanted.name != there.name:
         found.append(_field(features, "mailbox.name", "the person's name"))
     return found
