@@ -187,13 +187,22 @@ def _write(first: FirstPlan, addresses: Sequence[str], folder: Path) -> None:
 
 
 def _create(path: Path, text: str, mode: int) -> None:
+    """A new file, or none: what was there is not touched, and nothing half written stays."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        raise PlanError(f"{path} cannot be written ({reason}).", remedy="Name another folder with --folder.") from error
+        path.unlink(missing_ok=True)
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> PlanError:
+    reason = (error.strerror or "it cannot be opened").lower()
+    return PlanError(f"{path} cannot be written ({reason}).", remedy="Name another folder with --folder.")
 
 
 def _tell(console: Console, first: FirstPlan, addresses: Sequence[str], folder: Path, *, as_json: bool) -> None:

@@ -219,6 +219,30 @@ def test_a_file_that_is_there_is_never_overwritten(office, there):
     assert (office.folder / there).read_text() == "mine"
 
 
+def test_a_folder_that_is_not_there_is_told(office):
+    told = office.does("init", *MAIL_ONLY, "--folder", "nowhere", "--yes")
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("There is no folder nowhere.")
+
+
+def test_a_full_disk_leaves_nothing_half_written(office):
+    limit = "ulimit -f 0; trap '' XFSZ; exec \"$@\""
+
+    told = subprocess.run(
+        ["bash", "-c", limit, "-", sys.executable, "-m", "migrator", "init", *MAIL_ONLY, "--yes"],
+        cwd=office.folder,
+        env={**office.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("accounts.csv cannot be written (file too large).")
+    assert office.files() == []
+
+
 # -- what is missing or wrong ----------------------------------------------------------------------------------------------
 
 
