@@ -62,6 +62,13 @@ class LoginRefused(MigratorError):
     code = "login-refused"
 
 
+class NotMadeYet(MigratorError):
+    """The account is not at the target: an earlier step of the plan makes it, or could not. The server is not asked."""
+
+    stops = Stops.SUBJECT
+    code = "not-made"
+
+
 class EndpointRefused(MigratorError):
     """The endpoint refuses all of us, whichever account (wrong panel token, address not allowed)."""
 

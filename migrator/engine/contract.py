@@ -8,6 +8,7 @@ docs/life-of-an-action.md for the whole story of one folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -232,33 +233,6 @@ class Carrier(Protocol[T]):
         """
 
 
-class Reading(Protocol):
-    """Sessions that cannot write, and what earlier runs remembered."""
-
-    def source(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
-        """A session at the source that cannot write."""
-
-    def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
-        """A session at the target that cannot write."""
-
-    def login(self, side: Side, account: str) -> Login:
-        """The account's way in at one side as the plan has it, its password read now if there is one. Raises PlanError for a secret
-        that cannot be had.
-        """
-
-    def remembered(self, action_key: str) -> Mapping[str, str]:
-        """What `Work.remember` kept for this action, in any earlier run; empty if nothing."""
-
-    def outcomes(self, action_key: str) -> Iterator[Outcome]:
-        """The recorded outcomes of this action's items, streamed, in no promised order."""
-
-    def settled(self, action_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
-        """The recorded outcomes of these items; keys without one are absent. Ask in portions of some hundred keys."""
-
-    def counts(self, action_key: str) -> Mapping[Fate, Size]:
-        """How many items, and bytes, have met each fate so far."""
-
-
 class Strongbox(Protocol):
     """Secrets of others that a step has to keep for a while, on disk and outside the state."""
 
@@ -275,6 +249,37 @@ class Strongbox(Protocol):
         """Take one out, on disk before this returns."""
 
 
+class Reading(Protocol):
+    """Sessions that cannot write, and what earlier runs remembered."""
+
+    def source(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
+        """A session at the source that cannot write."""
+
+    def target(self, contract: Contract[R, W], account: str) -> AbstractContextManager[R]:
+        """A session at the target that cannot write."""
+
+    def login(self, side: Side, account: str) -> Login:
+        """The account's way in at one side as the plan has it, its password read now if there is one. Raises PlanError for a secret
+        that cannot be had.
+        """
+
+    @property
+    def strongbox(self) -> Strongbox:
+        """Where a step keeps what it will put back; who only reads, only looks."""
+
+    def remembered(self, action_key: str) -> Mapping[str, str]:
+        """What `Work.remember` kept for this action, in any earlier run; empty if nothing."""
+
+    def outcomes(self, action_key: str) -> Iterator[Outcome]:
+        """The recorded outcomes of this action's items, streamed, in no promised order."""
+
+    def settled(self, action_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
+        """The recorded outcomes of these items; keys without one are absent. Ask in portions of some hundred keys."""
+
+    def counts(self, action_key: str) -> Mapping[Fate, Size]:
+        """How many items, and bytes, have met each fate so far."""
+
+
 class Work(Reading, Protocol):
     """A Reading that can also write, for one action."""
 
@@ -285,10 +290,6 @@ class Work(Reading, Protocol):
         """A session at the source that can write: only for a step that has to change something there for a while, because the plan says
         so, and puts it back (see Restores).
         """
-
-    @property
-    def strongbox(self) -> Strongbox:
-        """Where a step keeps what it will put back."""
 
     def carry(self, carrier: Carrier[Any], limit: BatchLimit = BatchLimit()) -> None:
         """Move every item of the carrier that has no outcome yet: resolve batches left open by a death, then read ahead,
@@ -355,6 +356,14 @@ class Probes(Protocol):
 
     def probe(self, subject: Subject, actions: Sequence[Action], read: Reading, budget: int) -> int:
         """Read up to `budget` bytes as a copy would and answer how many were read; the engine holds the watch."""
+
+
+@runtime_checkable
+class MakesAccounts(Protocol):
+    """A step after which accounts are at the target that were not there before."""
+
+    def not_made(self, read: Reading) -> AbstractSet[str]:
+        """Those of the plan's accounts, by their name at the target, that are not there now. Later stages do not try to log in to them."""
 
 
 @runtime_checkable

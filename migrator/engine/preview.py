@@ -59,6 +59,7 @@ def preview(programme: Programme, around: Surroundings, store: Store | None = No
                 walk = Walk(programme, stage, around, lanes, sessions)
                 previews.append(_preview_stage(walk, StageReading(stage, sessions, store), speed))
                 codes |= walk.codes
+                sessions.learn_of(stage, StageReading(stage, sessions, store))
     finally:
         sessions.close()
     return Preview(previews, frozenset(codes), speed.seconds_for(previews))

@@ -108,6 +108,7 @@ def _walk_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroun
         stage_run.go()
         codes |= stage_run.walk.codes
         behind.append(stage)
+        desk.sessions.learn_of(stage, StageReading(stage, desk.sessions, desk.store))
         if stage.stop_on_error and stage_run.walk.codes:
             break
     return differences

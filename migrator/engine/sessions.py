@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.engine.contract import Contract, Lane, Side
+from migrator.engine.contract import Contract, Lane, MakesAccounts, Reading, Side
 from migrator.engine.events import Narrowed, Tell
 from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
 from migrator.engine.stage import Stage
-from migrator.errors import LoginRefused, MigratorError, TooManyConnections
+from migrator.errors import LoginRefused, MigratorError, NotMadeYet, TooManyConnections
 
 STALE = 45.0  # seconds; servers drop idle lines after minutes, middle boxes sooner
 
@@ -47,11 +47,13 @@ class Sessions:
         self._idle: list[_Idle] = []
         self._refused: dict[tuple[str, str], LoginRefused] = {}
         self._reached: set[str] = set()
+        self._absent: set[tuple[str, str]] = set()  # endpoint and account at a target
         self.down: dict[tuple[str, str], MigratorError] = {}  # by kind and route: what is not tried again in this run
 
     @contextmanager
     def reading(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> Iterator[Any]:
         """A session that cannot write."""
+        self._refuse_absent(stage, side, account)
         key = self._key(stage, side, account, writes=False)
         with self._use(key, contract, lambda: stage.opener.for_reading(side, contract.service, account)) as session:
             yield session
@@ -59,6 +61,7 @@ class Sessions:
     @contextmanager
     def writing(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> Iterator[Any]:
         """A session that can write."""
+        self._refuse_absent(stage, side, account)
         key = self._key(stage, side, account, writes=True)
         with self._use(key, contract, lambda: stage.opener.for_writing(side, contract.service, account)) as session:
             yield session
@@ -67,12 +70,27 @@ class Sessions:
         """Whether any session to that endpoint could be opened so far."""
         return lane in self._reached
 
+    def learn_of(self, stage: Stage, read: Reading) -> None:
+        """Ask a step that makes accounts which are not there, so that nobody tries to log in to them. What cannot be asked stays unknown."""
+        if isinstance(stage.step, MakesAccounts) and (stage.kind, stage.route) not in self.down:
+            endpoint = stage.opener.endpoint(Side.TARGET)
+            with suppress(MigratorError):
+                absent = {(endpoint, account) for account in stage.step.not_made(read)}
+                self._absent = {one for one in self._absent if one[0] != endpoint} | absent
+
     def close(self) -> None:
         """Close what is idle."""
         with self._lock:
             idle, self._idle = self._idle, []
         for one in idle:
             one.session.close()
+
+    def _refuse_absent(self, stage: Stage, side: Side, account: str) -> None:
+        if side is Side.TARGET and (stage.opener.endpoint(side), account) in self._absent:
+            raise NotMadeYet(
+                f"{account}: the account is not at {stage.opener.endpoint(side)} yet.",
+                remedy="See what the plan's earlier step says of it.",
+            )
 
     def _key(self, stage: Stage, side: Side, account: str, *, writes: bool) -> _Key:
         # A step that lists its subjects may open a session before any job has named its lanes.

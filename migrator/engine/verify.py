@@ -61,6 +61,7 @@ def verify_stages(
         walk = Walk(programme, stage, around, lanes, desk.sessions)
         _StageVerification(stage, wanted.samples.get(stage.kind, wanted.default_sample), desk, walk, result).go()
         codes |= walk.codes
+        desk.sessions.learn_of(stage, StageReading(stage, desk.sessions, desk.store))
     result.codes = frozenset(codes)
     return result
 

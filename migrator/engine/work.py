@@ -86,6 +86,10 @@ class StageReading:
     def login(self, side: Side, account: str) -> Login:
         return self._stage.opener.login(side, account)
 
+    @property
+    def strongbox(self) -> Strongbox:
+        return self._stage.opener.strongbox
+
     def remembered(self, action_key: str) -> Mapping[str, str]:
         return self._store.remembered(self._stage.ledger_key(action_key)) if self._store else {}
 
@@ -119,10 +123,6 @@ class ActionWork(StageReading):
 
     def source_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
         return self._sessions.writing(self._stage, Side.SOURCE, contract, account)
-
-    @property
-    def strongbox(self) -> Strongbox:
-        return self._stage.opener.strongbox
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         ended = list(outcomes)

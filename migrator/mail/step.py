@@ -27,7 +27,7 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import NotFound
+from migrator.errors import NotFound, NotMadeYet
 from migrator.mail.adoption import adopt
 from migrator.mail.comparison import FolderComparison
 from migrator.mail.contract import MAIL, MailReader, MailWriter
@@ -64,9 +64,9 @@ class MailStep:
 
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
         account = self.accounts[subject.key]
-        with read.source(MAIL, account.source.account) as source, read.target(MAIL, account.target.account) as target:
-            there = target.folders()
-            plans = self._folder_plans(subject, source, target, there, read)
+        there, space = self._at_target(account, read)
+        with read.source(MAIL, account.source.account) as source:
+            plans = self._folder_plans(subject, source, space, there, read)
         on_target = {folder.name: folder for folder in there}
         making = self._making(subject, account, plans, on_target, read)
         yield making
@@ -78,8 +78,16 @@ class MailStep:
             action = self._folder_action(subject, account, plan, on_target.get(plan.target or ""), making, read)
             yield action if plan.target is None else _in_turn(action, filling[plan.target])
 
+    def _at_target(self, account: Account, read: Reading) -> tuple[Sequence[Folder], Namespace]:
+        """The target's folders and their namespace; an account that an earlier step is to make has none."""
+        try:
+            with read.target(MAIL, account.target.account) as target:
+                return target.folders(), target.namespace
+        except NotMadeYet:
+            return (), Namespace()
+
     def _folder_plans(
-        self, subject: Subject, source: MailReader, target: MailReader, there: Sequence[Folder], read: Reading
+        self, subject: Subject, source: MailReader, space: Namespace, there: Sequence[Folder], read: Reading
     ) -> list[FolderPlan]:
         """Where each folder goes; what an earlier run chose, or had to repair, stays."""
         wanted = self.options.folders
@@ -95,7 +103,7 @@ class MailStep:
                 f"{subject.label}: the source holds no folder of this account at all ({'; '.join(source.features.notes) or 'not even INBOX'}).",
                 remedy="Check the account's name and the endpoint's path in the plan.",
             )
-        return list(plan_folders(folders, source.namespace, there, target.namespace, rules, chosen))
+        return list(plan_folders(folders, source.namespace, there, space, rules, chosen))
 
     def _making(
         self,
@@ -187,7 +195,7 @@ class MailStep:
             work.target_for_writing(MAIL, account.target.account) as target,
         ):
             there = target.folders()
-            plans = self._folder_plans(subject, source, target, there, work)
+            plans = self._folder_plans(subject, source, target.namespace, there, work)
             missing = self._to_create(subject, plans, work)
             made = _create(missing, [folder.name for folder in there], target, work)
             work.remember(
@@ -309,8 +317,11 @@ class MailStep:
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
         account = self.accounts[subject.key]
-        with read.target(MAIL, account.target.account) as target:
-            features = target.features
+        try:
+            with read.target(MAIL, account.target.account) as target:
+                features = target.features
+        except NotMadeYet:  # nobody knows yet what it will take
+            return
         needed = 0
         with read.source(MAIL, account.source.account) as source:
             for action in actions:

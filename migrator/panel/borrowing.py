@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from migrator.engine.contract import Finding, Weight, Work, temporary
+from migrator.engine.contract import Finding, Reading, Weight, Work, temporary
 from migrator.errors import MigratorError, Misbehaved
 from migrator.panel.contract import Features, PanelReader, ReadsHashes, SetsPasswords
-from migrator.panel.model import Password, with_scheme
+from migrator.panel.model import UNKNOWN_PASSWORD, Password, with_scheme
 from migrator.panel.passwords import make
 
 _HASH = "/hash"
@@ -22,6 +22,12 @@ _HASH = "/hash"
 def can_borrow(features: Features) -> bool:
     """Whether a panel can give back what was changed: it shows hashes, and takes them for a mailbox that is there."""
     return features.reads_hashes and features.sets_passwords and features.sets_hashes and bool(features.schemes)
+
+
+def kept_hash(read: Reading, address: str) -> Password:
+    """The hash of a mailbox whose password at the source is another for the time of the run; unknown if it is its own."""
+    kept = read.strongbox.get(address + _HASH)
+    return with_scheme(kept.get_secret_value()) if kept else UNKNOWN_PASSWORD
 
 
 def borrowed(work: Work) -> list[str]:
@@ -35,8 +41,8 @@ def borrow(source: PanelReader, addresses: Sequence[str], work: Work) -> None:
     assert isinstance(source, SetsPasswords)
     for address in addresses:
         work.edge()
-        known = work.strongbox.get(address + _HASH)
-        old = with_scheme(known.get_secret_value()) if known else source.password_of(address)
+        kept = kept_hash(work, address)
+        old = kept if kept.hash else source.password_of(address)
         if old.hash is None or old.scheme not in source.features.schemes:
             work.note(
                 Finding(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Account, Fate, Intended, Item, Loaded, Outcome, Reading, Side, Work
 from migrator.errors import NotFound, Refused
+from migrator.panel.borrowing import kept_hash
 from migrator.panel.contract import AnyThing, PanelReader, PanelWriter, ReadsHashes, VerifiesPasswords
 from migrator.panel.decisions import Decision, Do, differences, judged
 from migrator.panel.model import UNKNOWN_PASSWORD, Mailbox, Password, Thing, same_form
@@ -49,13 +50,15 @@ class Passwords:
         return choose(
             work.login(Side.SOURCE, account.source.account),
             work.login(Side.TARGET, account.target.account),
-            lambda: self._hash(address),
+            lambda: self._hash(address, kept_hash(work, account.source.account)),
             self._verifier(address),
             self.schemes,
             self.options,
         )
 
-    def _hash(self, address: str) -> Password:
+    def _hash(self, address: str, kept: Password) -> Password:
+        if kept.hash is not None:
+            return kept
         if address not in self._hashes:
             self._hashes[address] = UNKNOWN_PASSWORD
             if self.source.features.reads_hashes and isinstance(self.source, ReadsHashes):

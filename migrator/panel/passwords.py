@@ -60,7 +60,7 @@ def choose(
         # One that was made is written down and was not used: the run ended in between.
         return Choice(Source.MADE if target.made else Source.PLAN, Password(plain=target.password))
     doubt = ""
-    if source.password is not None:
+    if source.password is not None and not source.made:  # one that is there for a while is nobody's
         if verify is None:
             return Choice(Source.KNOWN, Password(plain=source.password))
         if verify(source.password):

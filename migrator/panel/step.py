@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from migrator.engine.contract import (
@@ -86,7 +87,7 @@ _ARRIVED = frozenset({Fate.COPIED, Fate.NORMALISED, Fate.ALTERED, Fate.FOUND})
 
 @dataclass(frozen=True, slots=True)
 class AccountsStep:
-    """See the module; fulfils Step, Foresees and Restores. `accounts` are by the source's address in lower case, its domain as A-label."""
+    """See the module; fulfils Step, Foresees, MakesAccounts and Restores. `accounts` are by the source's address in lower case, its domain as A-label."""
 
     options: AccountsOptions
     accounts: Mapping[str, Account]
@@ -114,6 +115,16 @@ class AccountsStep:
         domains = {domain: next(iter(there)) for domain, there in homes.items() if len(there) == 1}
         return Names(addresses, {domain: target for domain, target in domains.items() if target})
 
+    def not_made(self, read: Reading) -> AbstractSet[str]:
+        """The plan's accounts, by their address at the target, of which the target panel shows no mailbox."""
+        with read.target(PANEL, THE_PANEL) as target:
+            there = {key for domain in self._domains() for key in listed(target, Mailbox, self.names.domain(domain))}
+        return {
+            account.target.account
+            for account in self.accounts.values()
+            if same_form(account.target.account).lower() not in there
+        }
+
     # -- read and decide ---------------------------------------------------------------------------------------------------
 
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
@@ -132,7 +143,7 @@ class AccountsStep:
                     yield action
                     earlier = (*earlier, action.key)
             if self.options.temporary_source_passwords:
-                yield self._borrowing(subject, source, read)
+                yield self._borrowing(subject, source, read, earlier)
             yield from _told_only(subject, source)
 
     def _action(
@@ -171,7 +182,7 @@ class AccountsStep:
             details=tuple(self._detail(one, passwords, read) for one in decisions if one.do is not Do.KEEP or one.why),
         )
 
-    def _borrowing(self, subject: Subject, source: PanelReader, read: Reading) -> Action:
+    def _borrowing(self, subject: Subject, source: PanelReader, read: Reading, after: tuple[str, ...]) -> Action:
         """The mailboxes at the source that get another password for a while: those whose own nobody knows."""
         key, label = subject.key + BORROWED, "source passwords"
         if not can_borrow(source.features):
@@ -190,6 +201,7 @@ class AccountsStep:
             label,
             f"{len(addresses):,} get another one at the source for the time of the run; the old one is put back at its end",
             lanes=_LANES,
+            after=after,  # the mailboxes' hashes are read before
             data={"subject": subject.key, "addresses": "\n".join(addresses)},
             details=tuple(f"~ {address}" for address in addresses),
         )

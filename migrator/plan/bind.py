@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +41,33 @@ def bind(
     mistakes in the accounts' files, and what the endpoint's adapter raises.
     """
     people = plan.accounts(asking(plan, registry, secrets) if plan.asks_endpoint else None)
-    made = {Side.TARGET: handout}
     accounts = [Account(_login(person.source), _login(person.target)) for person in people]
+    made_there = {
+        entry.route.target
+        for entry in plan.steps
+        if isinstance(entry, StepEntry) and Side.TARGET in entry.supplies_logins
+    }
+    sources = {person.target.address: person.source for person in people}
     reaches = {
-        side: {
+        Side.SOURCE: {
+            name: Reach(
+                name, services, _by_address(people, Side.SOURCE), plan.folder, registry, secrets, strongbox=strongbox
+            )
+            for name, services in plan.endpoints.items()
+        },
+        Side.TARGET: {
             name: Reach(
                 name,
                 services,
-                _by_address(people, side),
+                _by_address(people, Side.TARGET),
                 plan.folder,
                 registry,
                 secrets,
-                made.get(side),
-                strongbox if side is Side.SOURCE else None,
+                handout=handout,
+                before=sources if name in made_there else {},
             )
             for name, services in plan.endpoints.items()
-        }
-        for side in Side
+        },
     }
     stages: list[Stage | Verification] = []
     for entry in plan.steps:
@@ -95,6 +105,9 @@ class Reach:
     secrets: Secrets
     handout: Handout | None = None
     strongbox: FileStrongbox | None = None
+    before: Mapping[str, Credentials] = field(
+        default_factory=dict
+    )  # of accounts that a step makes with the password of the source
 
     def adapter(
         self, service: str
@@ -129,6 +142,14 @@ class Reach:
             made = self.strongbox.get(temporary(account))
         return Login(known.address, known.user, password or made, made=made is not None)
 
+    def way_in(self, account: str) -> Login:
+        """The login a session is opened with: where nothing else is known, an account that was made here has the password it had before."""
+        login = self.login(account)
+        before = self.before.get(account)
+        if login.password is not None or before is None:
+            return login
+        return replace(login, password=self.secrets.read(before.secret) if before.secret else before.password)
+
 
 @dataclass(frozen=True, slots=True)
 class RouteOpener:
@@ -150,7 +171,7 @@ class RouteOpener:
         """A new session that cannot write. Raises what the adapter raises, and PlanError for a secret that cannot be had."""
         reach = self.ends[side]
         adapter, _ = reach.adapter(service)
-        return adapter.reader(reach.options(service), reach.login(account))
+        return adapter.reader(reach.options(service), reach.way_in(account))
 
     @property
     def strongbox(self) -> FileStrongbox:
@@ -166,7 +187,7 @@ class RouteOpener:
         adapter, _ = reach.adapter(service)
         if adapter.writer is None:
             raise PlanError(f"{adapter.title} can only be read.", remedy=f"Choose another target than {reach.name}.")
-        return adapter.writer(reach.options(service), reach.login(account))
+        return adapter.writer(reach.options(service), reach.way_in(account))
 
     def login(self, side: Side, account: str) -> Login:
         """The account's way in at one side. Raises PlanError for a secret that cannot be had."""

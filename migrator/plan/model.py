@@ -16,7 +16,7 @@ from migrator.plan.problems import Problem, Problems
 from migrator.plan.written import AccountsFrom, PlanFile
 
 # What says where a service is. Two services that agree in all of these are one and the same place.
-_WHERE = ("host", "port", "path", "url")
+_WHERE = ("host", "port", "path", "url", "database", "user")
 
 
 @dataclass(frozen=True, slots=True)

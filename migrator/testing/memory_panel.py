@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
-from migrator.engine.contract import Account, Adapter, Login, Service, Side
+from migrator.engine.contract import Account, Adapter, Login, Service, Side, temporary
 from migrator.errors import Dropped, EndpointRefused, MigratorError, NotFound, Refused
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
 from migrator.panel.model import (
@@ -256,8 +256,9 @@ class PanelRoute:
 
     def login(self, side: Side, account: str) -> Login:
         known = self.logins.get((side, account), Login(account, account))
-        if side is Side.TARGET and known.password is None and account in self.made:
-            return replace(known, password=self.made[account], made=True)
+        made = self.made.get(account) if side is Side.TARGET else self.strongbox.get(temporary(account))
+        if known.password is None and made is not None:
+            return replace(known, password=made, made=True)
         return known
 
     def keep_password(self, account: str, password: SecretStr) -> None:

@@ -15,14 +15,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from journey import imap, letters
 from lab.road import Road, RoadError
+from pydantic import SecretStr
 
 from migrator.handout import handout_of, passwords_in
+from migrator.panel.adapters import postfix_sql
+from migrator.panel.model import Domain, Mailbox, Password
+from migrator.testing.panel_suite import panel
 from migrator.testing.panels import hestia as hestia_panel
 from migrator.testing.panels import plesk as plesk_panel
 from migrator.testing.panels.cpanel import CPanel
@@ -283,3 +288,73 @@ def test_one_refused_mailbox_of_many_leaves_a_state_that_the_next_run_continues(
         ended = move.does("run", "plan.yaml")
         assert "left behind" not in ended.stdout.replace("Left behind or altered", ""), ended.stdout + ended.stderr
         assert move.does("verify", "plan.yaml").returncode == 0
+
+
+# -- accounts and their mail ----------------------------------------------------------------------------------------------
+
+
+def test_accounts_are_made_and_their_mail_follows_with_known_made_and_hashed_passwords(
+    tmp_path: Path, lab, mariadb
+) -> None:
+    """One plan: the accounts, then their mail. Ann's password is known, Bob's source password is reset for the time of the run, and
+    nobody's password is asked for twice.
+    """
+    database = mariadb.fresh_accounts("postfixadmin")
+    there = mariadb.fresh_accounts("postfixadmin")
+    password = mariadb.server.users["migrator"]
+    servers = [
+        lab.mail("dovecot-slash", "--accounts-sql", f"postfixadmin:migrator:{password}@{mariadb.server.port}/{name}")
+        for name in (database, there)
+    ]
+    tables = {"type": "postfix_sql", "schema": "postfixadmin", "host": mariadb.server.host, "port": mariadb.server.port, "user": "migrator", "password": "db"}  # fmt: skip
+    ann, bob = f"ann@{DOMAIN}", f"bob@{DOMAIN}"
+    with closing(opened_tables(mariadb, database)) as writer:
+        writer.create(Domain(DOMAIN))
+        writer.create(Mailbox(ann), Password(plain=SecretStr("ann-old-Pw1")))
+        writer.create(Mailbox(bob), Password(plain=SecretStr("bob-old-Pw2")))
+        bobs_hash = writer.password_of(bob)
+    source, target = servers
+    source.users.update({ann: "ann-old-Pw1", bob: "bob-old-Pw2"})
+    for user in (ann, bob):
+        source.fill(user, "INBOX", letters(20))
+        source.fill(user, "Sent", letters(7))
+    before = {user: source.contents(user) for user in (ann, bob)}
+    csv = tmp_path / "known.csv"
+    csv.write_text(f"source,source_password\n{ann},ann-old-Pw1\n")
+    csv.chmod(0o600)
+    move = Move(tmp_path, {"DB": password})
+    (tmp_path / "plan.yaml").write_text(
+        "version: 1\nname: all\nsecrets: {db: {env: DB}}\nendpoints:\n"
+        f"  old:\n    panel: {json.dumps({**tables, 'database': database})}\n    mail: {json.dumps(imap(source))}\n"
+        f"  new:\n    panel: {json.dumps({**tables, 'database': there})}\n    mail: {json.dumps(imap(target))}\n"
+        f"accounts: {{from: old, domains: [{DOMAIN}], passwords: known.csv}}\n"
+        "steps:\n  - accounts: {passwords: generate, temporary_source_passwords: true}\n  - mail\n  - verify\n"
+    )
+    seen = move.does("preview", "plan.yaml")
+    assert "1 get another one at the source for the time of the run" in seen.stdout, seen.stdout + seen.stderr
+    ended = move.does("run", "plan.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    made = move.made()
+    assert set(made) == {bob}
+    target.users.update({ann: "ann-old-Pw1", bob: made[bob]})
+    for user in (ann, bob):
+        arrived = {name: found for name, found in target.contents(user).items() if found}
+        assert arrived == {name: found for name, found in before[user].items() if found}
+    with closing(opened_tables(mariadb, database)) as reader:
+        assert reader.password_of(bob) == bobs_hash, "the old password is back at the source"
+    assert logs_in(source.server, bob, "bob-old-Pw2")
+    assert not (tmp_path / "plan.strongbox.json").exists()
+    told = move.does("handout", "plan.yaml")
+    assert made[bob] in told.stdout
+
+
+def opened_tables(mariadb, database: str):
+    options = postfix_sql.Options(
+        schema="postfixadmin",
+        host=mariadb.server.host,
+        port=mariadb.server.port,
+        database=database,
+        user="migrator",
+        password=SecretStr(mariadb.server.users["migrator"]),
+    )
+    return postfix_sql.ADAPTER.writer(options, panel("panel"))

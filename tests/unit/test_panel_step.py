@@ -335,6 +335,7 @@ def test_unknown_source_passwords_are_known_for_the_run_and_put_back_at_its_end(
     world.trial.run()
     held = "['ann@example.com/hash', 'ann@example.com/temporary']"
     assert seen == [f"password {ANN}: {held}", f"password {ANN}: {held}"], "it is written down before it is changed"
+    assert world.new.passwords[ANN] == HASH, "the one for a while goes nowhere else"
     assert world.old.passwords[ANN] == HASH
     assert not world.route.strongbox.held
 

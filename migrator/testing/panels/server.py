@@ -170,6 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # head and body are sent apart: each answer would wait 40 ms for an acknowledgement
     server: _Server
     timeout = 30
+    wbufsize = -1
 
     def _serve(self) -> None:
         url = urlsplit(self.path)
