@@ -72,8 +72,8 @@ def give_back(source: PanelReader, work: Work) -> None:
         except MigratorError as error:
             failed.append(error)
             continue
-        work.strongbox.remove(address + _HASH)
         work.strongbox.remove(temporary(address))
+        work.strongbox.remove(address + _HASH)  # last: as long as it is there, it is put back
     if failed:
         raise failed[0]
 

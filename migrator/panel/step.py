@@ -19,6 +19,7 @@ from migrator.engine.contract import (
     Finding,
     Kind,
     Lane,
+    Login,
     Outcome,
     Reading,
     Side,
@@ -191,7 +192,7 @@ class AccountsStep:
         addresses = [
             account.source.account
             for address, account in self.accounts.items()
-            if split(address)[1] == subject.key and read.login(Side.SOURCE, account.source.account).password is None
+            if split(address)[1] == subject.key and _is_unknown(read.login(Side.SOURCE, account.source.account))
         ]
         if not addresses:
             return Action(key, Verb.KEEP, label, "all are known")
@@ -469,6 +470,10 @@ def residents(session: PanelReader, domains: Sequence[str]) -> Iterator[str]:
 
 def _build(options: AccountsOptions, accounts: Sequence[Account]) -> AccountsStep:
     return AccountsStep(options, {same_form(account.source.account).lower(): account for account in accounts})
+
+
+def _is_unknown(login: Login) -> bool:
+    return login.password is None or login.made
 
 
 def _supplies_logins(options: AccountsOptions) -> frozenset[Side]:
