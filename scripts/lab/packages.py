@@ -1,4 +1,4 @@
-"""Debian packages for the lab's servers.
+"""Debian packages for the lab's servers, and Python's for those that are written in it.
 
 Dovecot, Cyrus and Courier conflict with one another as packages. So Dovecot is installed, and the other two are only fetched:
 `unpack` lays their files into the lab's folder when they start, and the system has just their libraries.
@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a server is made of: packages to install, and packages only to fetch and unpack."""
+    """What a server is made of: packages to install, packages only to fetch and unpack, and Python's for an environment of its own."""
 
     installed: tuple[str, ...]
     fetched: tuple[str, ...] = ()
+    python: tuple[str, ...] = ()
 
 
 PARTS = {
@@ -44,6 +46,11 @@ PARTS = {
     "postgresql": Parts(("postgresql",)),
     "isync": Parts(("isync",)),
     "mariadb": Parts(("mariadb-server", "mariadb-client", "dovecot-mysql", "openssl")),
+    "modoboa": Parts(
+        # The compiler and RRDtool's headers are for a package without wheels.
+        installed=("redis-server", "librrd-dev", "gcc", "libc6-dev"),
+        python=("modoboa==2.12.0",),
+    ),
 }  # fmt: skip
 
 
@@ -61,7 +68,13 @@ def not_installed(names: Sequence[str]) -> list[str]:
 def not_fetched(names: Sequence[str]) -> list[str]:
     """The packages of these servers that still have to be downloaded."""
     wanted = dict.fromkeys(package for name in names for package in PARTS[name].fetched)
-    return [package for package in wanted if not _fetched(package)]
+    lacking = [package for name in names if not _is_filled(name) for package in PARTS[name].python]
+    return [package for package in wanted if not _fetched(package)] + lacking
+
+
+def environment(name: str) -> Path:
+    """The folder of a server's own virtual environment, which stands for these versions of its packages."""
+    return larder() / "-".join([name, *(package.partition("==")[2] for package in PARTS[name].python)])
 
 
 def install(names: Sequence[str]) -> None:
@@ -69,9 +82,16 @@ def install(names: Sequence[str]) -> None:
 
     LabError where that is not possible here.
     """
-    packages, downloads = not_installed(names), not_fetched(names)
-    if not packages and not downloads:
-        return
+    packages = not_installed(names)
+    downloads = [package for name in names for package in PARTS[name].fetched if not _fetched(package)]
+    if packages or downloads:
+        _install_debian(packages, downloads)
+    for name in names:
+        if not _is_filled(name):
+            _pip_install(name)
+
+
+def _install_debian(packages: Sequence[str], downloads: Sequence[str]) -> None:
     if shutil.which("apt-get") is None:
         raise LabError(
             "There is no apt-get here; the lab's servers are Debian's packages. Use Debian or Ubuntu, or do without."
@@ -145,10 +165,37 @@ def _apt_install(packages: Sequence[str]) -> None:
         run(command, env=quiet)
 
 
-def _apt_download(packages: Sequence[str]) -> None:
+def _is_filled(name: str) -> bool:
+    return not PARTS[name].python or (environment(name) / "filled").exists()
+
+
+def _pip_install(name: str) -> None:
+    _stocked()
+    where = environment(name)
+    run([sys.executable, "-m", "venv", "--clear", where])
+    run(
+        [
+            where / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            *PARTS[name].python,
+        ]
+    )
+    (where / "filled").touch()
+
+
+def _stocked() -> Path:
     where = larder()
     where.mkdir(parents=True, exist_ok=True)
     (where / ".gitignore").write_text("*\n")
+    return where
+
+
+def _apt_download(packages: Sequence[str]) -> None:
+    where = _stocked()
     # As root, apt would fetch as its own account, which may not write here.
     command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages]
     if subprocess.run(command, cwd=where, capture_output=True, check=False).returncode != 0:

@@ -187,3 +187,8 @@ def postgresql(lab: Lab) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def mariadb(lab: Lab) -> MariaDb:
     return MariaDb(lab.start("mariadb"))
+
+
+@pytest.fixture(scope="session")
+def modoboa(lab: Lab) -> ground.Server:
+    return lab.start("modoboa")
