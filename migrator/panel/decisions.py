@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from migrator.addresses import same_form, split
 from migrator.engine.contract import Fate, Outcome
 from migrator.panel.contract import Features
 from migrator.panel.model import (
@@ -32,8 +33,6 @@ from migrator.panel.model import (
     Mailbox,
     Thing,
     Way,
-    same_form,
-    split,
 )
 from migrator.panel.options import AccountsOptions
 

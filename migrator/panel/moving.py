@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from migrator.addresses import same_form
 from migrator.engine.contract import Account, Fate, Intended, Item, Loaded, Outcome, Reading, Side, Work
 from migrator.errors import NotFound, Refused
 from migrator.panel.borrowing import kept_hash
 from migrator.panel.contract import AnyThing, PanelReader, PanelWriter, ReadsHashes, VerifiesPasswords
 from migrator.panel.decisions import Decision, Do, differences, judged
-from migrator.panel.model import UNKNOWN_PASSWORD, Mailbox, Password, Thing, same_form
+from migrator.panel.model import UNKNOWN_PASSWORD, Mailbox, Password, Thing
 from migrator.panel.options import AccountsOptions
 from migrator.panel.passwords import Choice, Source, choose, make
 

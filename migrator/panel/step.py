@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import (
     Account,
     Action,
@@ -52,10 +53,6 @@ from migrator.panel.model import (
     ListName,
     Mailbox,
     Thing,
-    ascii_domain,
-    same_form,
-    shown_domain,
-    split,
 )
 from migrator.panel.moving import AT_ONCE, Passwords, ThingMove, listed
 from migrator.panel.options import AccountsOptions

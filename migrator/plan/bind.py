@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Account, Adapter, Login, Service, Side, temporary
 from migrator.engine.stage import Programme, Stage, Verification
-from migrator.errors import PlanError
+from migrator.errors import Misbehaved, NotFound, PlanError, Refused
 from migrator.handout import Handout
 from migrator.plan.load import residents_of
 from migrator.plan.model import Plan, ServiceEntry, StepEntry
@@ -216,6 +216,8 @@ def asking(plan: Plan, registry: Registry, secrets: Secrets) -> Residents:
         session = adapter.reader(reach.options(kind.service), reach.login(name))
         try:
             yield from tell(session, domains)
+        except (NotFound, Refused, Misbehaved) as error:  # without accounts there is nothing to begin with
+            raise PlanError(f"{name} does not tell who lives there: {error}", remedy=error.remedy) from error
         finally:
             session.close()
 

@@ -21,6 +21,7 @@ from typing import TextIO
 
 from pydantic import SecretStr
 
+from migrator.addresses import ascii_domain, split
 from migrator.engine.contract import Side
 from migrator.plan.problems import Path, Problems, did_you_mean, listed, plain
 from migrator.plan.written import AccountLine, AccountsFrom
@@ -116,7 +117,7 @@ def is_file(origin: str) -> bool:
 
 def _plain_domains(written: AccountsFrom) -> Sequence[str]:
     """The domains to ask for by name; none where a wildcard says that all have to be looked at."""
-    names = [domain.lower().removeprefix("@") for domain in written.domains]
+    names = [ascii_domain(domain.removeprefix("@")) for domain in written.domains]
     return [] if any(map(_WILD.search, names)) else names
 
 
@@ -388,12 +389,12 @@ def _matching(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 def _wanted(written: AccountsFrom) -> Callable[[str], bool]:
     """Whether an address is chosen by domains, select and except."""
-    in_domains = _matching([domain.lower().removeprefix("@") for domain in written.domains])
+    in_domains = _matching([ascii_domain(domain.removeprefix("@")) for domain in written.domains])
     selected = _matching([_address(pattern) for pattern in written.select])
     left_out = _matching([_address(pattern) for pattern in written.leave_out])
 
     def wanted(address: str) -> bool:
-        if written.domains and not in_domains(address.rpartition("@")[2] if "@" in address else ""):
+        if written.domains and not in_domains(split(address)[1]):
             return False
         return (not written.select or selected(address)) and not left_out(address)
 

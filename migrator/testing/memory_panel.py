@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
+from migrator.addresses import ascii_domain, split
 from migrator.engine.contract import Account, Adapter, Login, Service, Side, temporary
 from migrator.errors import Dropped, EndpointRefused, MigratorError, NotFound, Refused
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
@@ -31,8 +32,6 @@ from migrator.panel.model import (
     Probe,
     Thing,
     Way,
-    ascii_domain,
-    split,
 )
 from migrator.testing.memory_strongbox import MemoryStrongbox
 

@@ -188,3 +188,10 @@ def test_a_file_that_is_wrong_throughout_is_told_in_short(accounts, problems):
 def test_a_line_without_end_is_not_swallowed_whole(accounts, problems):
     accounts("source\n" + "x" * 3_000_000)
     assert told(problems)
+
+
+def test_domains_are_chosen_in_either_form_of_an_international_name(tmp_path):
+    (tmp_path / "accounts.csv").write_text("source\nana@xn--espaa-rta.example\nben@example.com\n")
+    written = AccountsFrom.model_validate({"from": "accounts.csv", "domains": ["España.example"]})
+    people = gather(written, tmp_path, Problems("plan.yaml", lambda *_: None))
+    assert [person.source.address for person in people] == ["ana@xn--espaa-rta.example"]

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, SecretStr, model_validator
 
+from migrator.addresses import ascii_domain, same_form, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
@@ -43,12 +44,9 @@ from migrator.panel.model import (
     Rule,
     Thing,
     Way,
-    ascii_domain,
     bare_hash,
     bytes_of_mb,
     lost,
-    same_form,
-    split,
     with_scheme,
 )
 from migrator.wire.http import MB, Reply, Site, WebOptions

@@ -29,6 +29,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field, SecretStr
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
@@ -46,13 +47,9 @@ from migrator.panel.model import (
     Probe,
     Thing,
     Way,
-    ascii_domain,
     bytes_of_mb,
     changed,
     lost,
-    same_form,
-    shown_domain,
-    split,
 )
 from migrator.wire.http import MB, Reply, Site, WebOptions
 

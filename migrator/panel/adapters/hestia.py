@@ -35,6 +35,7 @@ from typing import Any, cast
 
 from pydantic import Field, SecretStr
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
@@ -51,12 +52,8 @@ from migrator.panel.model import (
     Probe,
     Thing,
     Way,
-    ascii_domain,
     bytes_of_mb,
     lost,
-    same_form,
-    shown_domain,
-    split,
     with_scheme,
 )
 from migrator.wire.http import MB, Reply, Site, WebOptions

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import ByteSize, Field, SecretStr
 
+from migrator.addresses import ascii_domain, same_form, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
@@ -32,11 +33,8 @@ from migrator.panel.model import (
     Routing,
     Thing,
     Way,
-    ascii_domain,
     changed,
     lost,
-    same_form,
-    split,
 )
 from migrator.wire.http import Reply, Site, WebOptions
 

@@ -19,23 +19,12 @@ from typing import TypeVar, cast
 
 from pydantic import Field, SecretStr, model_validator
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
 from migrator.panel import files, hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
-from migrator.panel.model import (
-    Domain,
-    Hold,
-    Mailbox,
-    Password,
-    Probe,
-    Thing,
-    ascii_domain,
-    lost,
-    same_form,
-    shown_domain,
-    split,
-)
+from migrator.panel.model import Domain, Hold, Mailbox, Password, Probe, Thing, lost
 
 AnyThing = TypeVar("AnyThing", bound=Thing)
 

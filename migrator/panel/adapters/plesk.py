@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Self, cast
 
 from pydantic import Field, SecretStr, model_validator
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
@@ -39,13 +40,9 @@ from migrator.panel.model import (
     Probe,
     Thing,
     Way,
-    ascii_domain,
     bare_hash,
     changed,
     lost,
-    same_form,
-    shown_domain,
-    split,
 )
 from migrator.wire.http import Reply, Site, WebOptions
 

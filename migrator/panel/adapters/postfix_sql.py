@@ -18,20 +18,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from migrator.addresses import ascii_domain
 from migrator.engine.contract import Adapter, Login
 from migrator.panel import hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
-from migrator.panel.model import (
-    Autoresponder,
-    CatchAll,
-    Domain,
-    DomainForwarder,
-    Forwarder,
-    Mailbox,
-    ascii_domain,
-    changed,
-    lost,
-)
+from migrator.panel.model import Autoresponder, CatchAll, Domain, DomainForwarder, Forwarder, Mailbox, changed, lost
 from migrator.panel.sql.database import Database, DatabaseOptions
 from migrator.panel.sql.gotos import LOCAL_PART
 from migrator.panel.sql.postfixadmin import PostfixadminReader, PostfixadminWriter

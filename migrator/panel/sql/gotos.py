@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from migrator.addresses import same_form
 from migrator.errors import Refused
-from migrator.panel.model import Destination, Forwarder, Way, same_form
+from migrator.panel.model import Destination, Forwarder, Way
 
 # What a table looked up by Postfix and a folder named after it can hold: no blank, quote, comma, slash, and no dot in front.
 LOCAL_PART = r"(?!\.)[A-Za-z0-9._%+&'=~-]{1,64}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, insert, select, update
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.panel import hashes
 from migrator.panel.contract import Features
@@ -30,10 +31,6 @@ from migrator.panel.model import (
     Probe,
     Routing,
     Thing,
-    ascii_domain,
-    same_form,
-    shown_domain,
-    split,
 )
 from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from pydantic import SecretStr
 from sqlalchemy import Column, ColumnElement, Connection, func, or_
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.panel import hashes
 from migrator.panel.contract import Features
@@ -23,10 +24,6 @@ from migrator.panel.model import (
     Password,
     Probe,
     Thing,
-    ascii_domain,
-    same_form,
-    shown_domain,
-    split,
 )
 from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import LOCAL_PART, LOGIN_PART

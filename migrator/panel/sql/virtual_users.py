@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
 from migrator.panel import hashes
 from migrator.panel.contract import Features
@@ -27,11 +28,7 @@ from migrator.panel.model import (
     Probe,
     Routing,
     Thing,
-    ascii_domain,
     lost,
-    same_form,
-    shown_domain,
-    split,
 )
 from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos

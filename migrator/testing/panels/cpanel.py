@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from migrator.panel.model import ascii_domain, shown_domain
+from migrator.addresses import ascii_domain, shown_domain
 from migrator.testing.panels.server import Answer, Panel, Request
 
 MB = 1024 * 1024

@@ -15,7 +15,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from migrator.panel.model import ascii_domain, shown_domain
+from migrator.addresses import ascii_domain, shown_domain
 from migrator.testing.panels.server import Answer, Panel, Request
 
 OK, ARGS, INVALID, NOT_EXISTING, EXISTS, SUSPENDED, UNSUSPENDED = range(7)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from migrator.panel.model import ascii_domain
+from migrator.addresses import ascii_domain
 from migrator.testing.panels.server import Answer, Panel, Request
 
 KEY = "0A1B2C-3D4E5F-607182-93A4B5-C6D7E8"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from migrator.panel.model import ascii_domain, shown_domain
+from migrator.addresses import ascii_domain, shown_domain
 from migrator.testing.panels.server import Answer, Panel, Request
 
 KEY = "5c2a9d0e-7b41-4f6a-9f15-d2b6c1a80e37"
