@@ -25,10 +25,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import Field, SecretStr
 
+from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
 from migrator.panel import files, hashes
@@ -50,10 +51,6 @@ from migrator.panel.model import (
     Rule,
     Thing,
     Way,
-    ascii_domain,
-    same_form,
-    shown_domain,
-    split,
     with_scheme,
 )
 
@@ -105,22 +102,15 @@ class Sheet:
     delimiter: str = ","
 
 
-class _Form:
-    """How one kind of thing stands in its file."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one kind of thing stands in its file. Rows of one thing have one key."""
 
-    def __init__(
-        self,
-        file: str,
-        columns: str,
-        read: Callable[[Sequence[Cells]], Thing],
-        write: Callable[[Thing], Iterable[Cells]],
-        key: Callable[[Cells], str],
-    ) -> None:
-        self.file = file
-        self.columns = tuple(columns.split())
-        self.read = read
-        self.write = write
-        self.key = key  # rows of one thing have one key
+    file: str
+    columns: tuple[str, ...]
+    read: Callable[[Sequence[Cells]], Thing]
+    write: Callable[[Any], Iterable[Cells]]  # Any: the kind that the form stands under in the table
+    key: Callable[[Cells], str]
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -189,7 +179,7 @@ class CsvReader:
 
     def _things(self, noun: type[AnyThing]) -> Iterator[AnyThing]:
         """Everything in a kind's file. Raises Misbehaved naming file and line where a row cannot be read."""
-        form = _FORMS[noun]
+        form = _FORMS[cast("type[Thing]", noun)]
         sheet = self._sheet(form)
         groups: dict[str, list[tuple[int, Cells]]] = {}
         for line, cells in sheet.rows:
@@ -201,7 +191,7 @@ class CsvReader:
                 raise Misbehaved(f"{sheet.path}, line {rows[0][0]}: {error}.") from error
             yield cast("AnyThing", thing)
 
-    def _sheet(self, form: _Form) -> Sheet:
+    def _sheet(self, form: Form) -> Sheet:
         return _parse(self._folder / form.file, files.read_text(self._folder / form.file) or "", form)
 
 
@@ -232,13 +222,13 @@ class CsvWriter(CsvReader):
         form = _FORMS[Mailbox]
         self._replace(form, same_form(address).lower(), [_password_cells(address, password)], address)
 
-    def _form(self, thing: Thing) -> _Form:
+    def _form(self, thing: Thing) -> Form:
         form = _FORMS.get(type(thing))
         if form is None:
             raise Refused(f"{thing.key}: there is no file for a {thing.word}.")
         return form
 
-    def _replace(self, form: _Form, key: str, wanted: Sequence[Cells], about: str) -> None:
+    def _replace(self, form: Form, key: str, wanted: Sequence[Cells], about: str) -> None:
         with files.held(self._folder / form.file):
             sheet = self._sheet(form)
             old = [cells for _, cells in sheet.rows if form.key(cells) == key]
@@ -272,7 +262,7 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in FORMULA + "'" else cell
 
 
-def _parse(path: Path, text: str, form: _Form) -> Sheet:
+def _parse(path: Path, text: str, form: Form) -> Sheet:
     text = text.removeprefix("\ufeff")
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count) if head else ","
@@ -523,59 +513,28 @@ def _filter_key(cells: Cells) -> str:
     return f"{_address_key(cells) or 'account'}: {cells.get('name', '')}"
 
 
-def _form(noun: type[AnyThing], *form: object) -> tuple[type[Thing], _Form]:
-    """A form is for its own noun only, which the table below sees to."""
-    return cast("type[Thing]", noun), _Form(*form)  # type: ignore[arg-type]
-
-
-_FORMS: Mapping[type[Thing], _Form] = dict(
-    (
-        _form(
-            Domain, "domains.csv", "domain routing dkim_selector suspended", _read_domain, _write_domain, _domain_key
-        ),
-        _form(
-            Mailbox,
-            "mailboxes.csv",
-            "address quota suspended name password password_hash",
-            _read_mailbox,
-            _write_mailbox,
-            _address_key,
-        ),
-        _form(
-            Forwarder,
-            "forwarders.csv",
-            "address destination kind keeps_copy",
-            _read_forwarder,
-            _write_forwarder,
-            _address_key,
-        ),
-        _form(
-            DomainForwarder,
-            "domain_forwarders.csv",
-            "domain target",
-            _read_domain_forwarder,
-            _write_domain_forwarder,
-            _domain_key,
-        ),
-        _form(CatchAll, "catch_alls.csv", "domain destination kind", _read_catch_all, _write_catch_all, _domain_key),
-        _form(
-            Autoresponder,
-            "autoresponders.csv",
-            "address subject body from_name html interval_hours start stop",
-            _read_autoresponder,
-            _write_autoresponder,
-            _address_key,
-        ),
-        _form(
-            Filter,
-            "filters.csv",
-            "address domain name enabled line part match value join",
-            _read_filter,
-            _write_filter,
-            _filter_key,
-        ),
-    )
-)
+_MAILBOX_COLUMNS = ("address", "quota", "suspended", "name", "password", "password_hash")
+_ANSWER_COLUMNS = ("address", "subject", "body", "from_name", "html", "interval_hours", "start", "stop")
+_FILTER_COLUMNS = ("address", "domain", "name", "enabled", "line", "part", "match", "value", "join")
+_FORMS: Mapping[type[Thing], Form] = {
+    Domain: Form(
+        "domains.csv", ("domain", "routing", "dkim_selector", "suspended"), _read_domain, _write_domain, _domain_key
+    ),
+    Mailbox: Form("mailboxes.csv", _MAILBOX_COLUMNS, _read_mailbox, _write_mailbox, _address_key),
+    Forwarder: Form(
+        "forwarders.csv",
+        ("address", "destination", "kind", "keeps_copy"),
+        _read_forwarder,
+        _write_forwarder,
+        _address_key,
+    ),
+    DomainForwarder: Form(
+        "domain_forwarders.csv", ("domain", "target"), _read_domain_forwarder, _write_domain_forwarder, _domain_key
+    ),
+    CatchAll: Form("catch_alls.csv", ("domain", "destination", "kind"), _read_catch_all, _write_catch_all, _domain_key),
+    Autoresponder: Form("autoresponders.csv", _ANSWER_COLUMNS, _read_autoresponder, _write_autoresponder, _address_key),
+    Filter: Form("filters.csv", _FILTER_COLUMNS, _read_filter, _write_filter, _filter_key),
+}
 
 ADAPTER: Adapter[PanelReader, PanelWriter] = Adapter(
     word="csv",
