@@ -1,0 +1,1 @@
+"""Contacts: address books from one webmail, server or file to another."""

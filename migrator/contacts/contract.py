@@ -1,0 +1,54 @@
+"""What a product must be able to do to be a source or a target of contacts.
+
+Reading and writing are two protocols; a session that reads cannot write. Groups travel as cards of their own (Card.is_group, members by
+UID), whatever the product calls them; an adapter turns its groups into such cards and back. Errors are ours only: LoginRefused,
+EndpointRefused, Refused, NotFound, Unavailable, Dropped, Misbehaved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
+from migrator.engine.contract import Contract
+
+
+class BookReader(Protocol):
+    """The address books of one account, being read. Nothing this session does changes anything there."""
+
+    @property
+    def features(self) -> Features:
+        """What the product does with cards."""
+
+    def books(self) -> Sequence[Book]:
+        """Every address book of the account."""
+
+    def index(self, book: str) -> Iterator[Entry]:
+        """Every card of a book (groups too) by its ref, streamed, in a stable order. Raises NotFound."""
+
+    def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
+        """These cards, whole; one that is gone is not answered. A card that cannot be read at all comes with what could be read
+        and `dropped` saying so: one bad card never hides another.
+        """
+
+    def close(self) -> None:
+        """End the session; never raises."""
+
+
+class BookWriter(BookReader, Protocol):
+    """The address books of one account, being filled."""
+
+    def create_book(self, name: str) -> Book:
+        """Make a book. Raises Refused where the product has a fixed set of them."""
+
+    def add(self, book: str, cards: Sequence[Card]) -> Sequence[Put]:
+        """Put cards into a book, each under its UID (every card has one); an answer for each, in order. A card of that UID is never
+        overwritten: it is answered as refused. What the product drops in silence is found by the step, which reads the book again.
+        """
+
+    def update(self, book: str, entry: Entry, card: Card) -> Put:
+        """Put a card in place of the one that `entry` names, unless it has changed since (`entry.tag`); then refused."""
+
+
+CONTACTS: Contract[BookReader, BookWriter] = Contract("contacts", connects=False)

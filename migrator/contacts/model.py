@@ -1,0 +1,177 @@
+"""A card as data: every line of a vCard, whatever its version, in a form in which escaping, folding, charsets and encodings are gone.
+
+Nothing a card says is dropped here: properties nobody knows are kept as they are. What two cards mean the same is asked of
+meaning.py, how a card is spelt is the business of vcard.py and of the adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+Parts = tuple[tuple[str, ...], ...]
+
+# Properties whose value has components (RFC 6350, 6.2.2, 6.3.1, 6.6.4), and those that are lists; all others are one text.
+COMPONENTS = {"N": 5, "ADR": 7, "ORG": 0, "GENDER": 2, "CLIENTPIDMAP": 2}  # 0: any number
+LISTS = frozenset({"CATEGORIES", "NICKNAME"})
+BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One line of a card.
+
+    `name` is in capitals. `parts` are the components of its value, each a list: `N:Doe;Ann;;;` is (("Doe",), ("Ann",), ("",), ("",),
+    ("",)), `CATEGORIES:a,b` is (("a", "b"),), a plain text is ((text,),). `types` are the TYPE words in lower case without "pref";
+    `preferred` is PREF (1 is most; also for 2.1's and 3.0's word), None without one. `params` are all other parameters, names in
+    capitals. `data` is the value of an embedded photo, logo, sound or key, whose `parts` are then empty and whose media type
+    ("image/jpeg", "" if unknown) is `media`. `group` ties lines together ("item1").
+    """
+
+    name: str
+    parts: Parts = ()
+    types: frozenset[str] = frozenset()
+    preferred: int | None = None
+    params: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    group: str = ""
+    data: bytes | None = None
+    media: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value as one text: components by `;`, lists by `,`, nothing escaped."""
+        return ";".join(",".join(part) for part in self.parts)
+
+    def component(self, place: int) -> str:
+        """One component, its list joined by commas; "" where there is none."""
+        return ",".join(self.parts[place]) if place < len(self.parts) else ""
+
+    def param(self, name: str) -> str:
+        """The first value of a parameter; "" without it."""
+        return next((values[0] for known, values in self.params if known == name and values), "")
+
+
+def text_property(name: str, text: str, *types: str) -> Property:
+    """A property that is one text."""
+    return Property(name.upper(), ((text,),), frozenset(types))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A person, an organisation, or a group of contacts. `version` is the one it was written in, "" if it was no vCard."""
+
+    properties: tuple[Property, ...] = ()
+    version: str = ""
+
+    def all(self, name: str) -> Iterator[Property]:
+        """Every property of a name, in order."""
+        return (one for one in self.properties if one.name == name)
+
+    def first(self, name: str) -> Property | None:
+        """The preferred property of a name, else the first; None without one."""
+        found = list(self.all(name))
+        return min(found, key=lambda one: one.preferred or 101, default=None)
+
+    def text(self, name: str) -> str:
+        """The text of the first property of a name; "" without one."""
+        found = self.first(name)
+        return found.text if found else ""
+
+    @property
+    def uid(self) -> str:
+        """Its UID without `urn:uuid:`; "" without one."""
+        return self.text("UID").strip().removeprefix("urn:uuid:")
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group of contacts (KIND:group, Apple's X-ADDRESSBOOKSERVER-KIND)."""
+        return "group" in (self.text("KIND").lower(), self.text("X-ADDRESSBOOKSERVER-KIND").lower())
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The UIDs of a group's members."""
+        names = ("MEMBER", "X-ADDRESSBOOKSERVER-MEMBER")
+        return tuple(one.text.strip().removeprefix("urn:uuid:") for one in self.properties if one.name in names)
+
+    def with_property(self, *more: Property) -> Card:
+        """The card with these properties at its end."""
+        return replace(self, properties=(*self.properties, *more))
+
+    def without(self, *names: str) -> Card:
+        """The card without all properties of these names."""
+        return replace(self, properties=tuple(one for one in self.properties if one.name not in names))
+
+    @property
+    def label(self) -> str:
+        """What people call it: the formatted name, else what stands for one."""
+        name = self.first("N")
+        composed = " ".join(filter(None, (name.component(1), name.component(0)))) if name else ""
+        return next(
+            filter(
+                None,
+                (
+                    self.text("FN").strip(),
+                    composed.strip(),
+                    self.text("ORG"),
+                    self.text("EMAIL"),
+                    self.text("TEL"),
+                    self.uid,
+                ),
+            ),
+            "(without a name)",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """An address book. `id` is the product's own name for it, `cards` how many it holds, None where that is not told."""
+
+    id: str
+    name: str
+    cards: int | None = None
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A card as a listing shows it: `ref` names it at the product (a path, a row, a place in a file), `tag` changes with it."""
+
+    ref: str
+    size: int = 0
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A card as a book holds it. `dropped` tells in words what could not be read of it, `raw` is its text where there is one."""
+
+    entry: Entry
+    card: Card
+    dropped: tuple[str, ...] = ()
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What became of a card that was put into a book: where it is, or why not (the product's words)."""
+
+    ref: str = ""
+    tag: str = ""
+    refused: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a product does with cards. `versions` are those it takes, best first; `needs_name` that it refuses or drops a card without FN;
+    `rewrites` that it stores cards in its own words, so that they are compared by meaning alone; `largest_photo` in bytes, None without a
+    limit; `keeps_groups` that group cards come back.
+    """
+
+    title: str
+    versions: tuple[str, ...] = ("3.0",)
+    needs_name: bool = True
+    rewrites: bool = True
+    keeps_groups: bool = True
+    largest_photo: int | None = None
+    lost: frozenset[str] = frozenset()  # properties it has no place for
