@@ -111,7 +111,7 @@ class ReadsHashes(Protocol):
     """A panel that shows password hashes (`features.reads_hashes`)."""
 
     def password_of(self, address: str) -> Password:
-        """The mailbox's password as a hash; unknown where this login may not see it."""
+        """The mailbox's password as a hash, in plain where the product keeps it so; unknown where this login may not see it."""
 
 
 @runtime_checkable
@@ -119,7 +119,9 @@ class VerifiesPasswords(Protocol):
     """A panel that says whether a password is right (`features.verifies_passwords`)."""
 
     def verify_password(self, address: str, password: SecretStr) -> bool:
-        """Whether that is the mailbox's password. Counts as a failed login at some products: ask once."""
+        """Whether that is the mailbox's password. Counts as a failed login at some products: ask once. Raises Refused where it cannot be
+        told (a hash of a kind that cannot be checked from here).
+        """
 
 
 @runtime_checkable

@@ -66,11 +66,18 @@ class Passwords:
                 self._hashes[address] = self.source.password_of(address)
         return self._hashes[address]
 
-    def _verifier(self, address: str) -> Callable[[SecretStr], bool] | None:
+    def _verifier(self, address: str) -> Callable[[SecretStr], bool | None] | None:
         source = self.source
         if not (source.features.verifies_passwords and isinstance(source, VerifiesPasswords)):
             return None
-        return lambda password: source.verify_password(address, password)
+
+        def right(password: SecretStr) -> bool | None:
+            try:
+                return source.verify_password(address, password)
+            except Refused:
+                return None  # a table with a hash that only the mail server itself can check
+
+        return right
 
 
 @dataclass(frozen=True, slots=True)

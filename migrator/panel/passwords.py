@@ -49,25 +49,27 @@ def choose(
     source: Login,
     target: Login,
     hash_of: Callable[[], Password],
-    verify: Callable[[SecretStr], bool] | None,
+    verify: Callable[[SecretStr], bool | None] | None,
     schemes: frozenset[str],
     options: AccountsOptions,
 ) -> Choice:
-    """The choice for one mailbox. `hash_of` asks the source for the hash, `verify` whether a password is right there; neither is asked
-    unless needed. A password that is to be made is not made yet.
+    """The choice for one mailbox. `hash_of` asks the source for the hash (or the password, where it is kept in plain), `verify` whether a
+    password is right there, None where that cannot be told; neither is asked unless needed. A password that is to be made is not
+    made yet.
     """
     if target.password is not None:
         # One that was made is written down and was not used: the run ended in between.
         return Choice(Source.MADE if target.made else Source.PLAN, Password(plain=target.password))
     doubt = ""
     if source.password is not None and not source.made:  # one that is there for a while is nobody's
-        if verify is None:
-            return Choice(Source.KNOWN, Password(plain=source.password))
-        if verify(source.password):
-            return Choice(Source.VERIFIED, Password(plain=source.password))
+        right = verify(source.password) if verify else None
+        if right is not False:
+            return Choice(Source.VERIFIED if right else Source.KNOWN, Password(plain=source.password))
         doubt = "the source says that the password in the plan is wrong"
     if options.passwords == "keep-hash-or-generate":
         hashed = hash_of()
+        if hashed.plain is not None:
+            return Choice(Source.KNOWN, Password(plain=hashed.plain), doubt)
         if hashed.hash is not None and hashed.scheme in schemes:
             return Choice(Source.HASH, hashed, doubt)
         if hashed.hash is not None and schemes:

@@ -167,7 +167,8 @@ class _Reader:
 
     def password_of(self, address: str) -> Password:
         self._asked("hash")
-        return self._panel.passwords.get(address.lower(), UNKNOWN_PASSWORD)
+        # Like most panels it tells a hash and never a password in plain, though it knows them.
+        return Password(hash=self._panel.passwords.get(address.lower(), UNKNOWN_PASSWORD).hash)
 
     def verify_password(self, address: str, password: SecretStr) -> bool:
         self._asked("verify")
