@@ -270,7 +270,7 @@ class Work(Reading, Protocol):
         """
 
     def remember(self, facts: Mapping[str, str]) -> None:
-        """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor)."""
+        """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor), on disk with this action's next record."""
 
     def note(self, finding: Finding) -> None:
         """Record a finding for the report."""
