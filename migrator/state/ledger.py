@@ -138,7 +138,13 @@ _FATES = (
     .where(_OF_KEY, sums.c["items"] > 0)
 )
 _NOTED = (items.c.fate, items.c.note, items.c.cure)
-_NOTES = select(*_NOTED, func.count()).where(_OF_ACTION, items.c.note != "").group_by(*_NOTED).order_by(*_NOTED)
+_NOTES = (
+    select(*_NOTED, func.count())
+    .join(ledger, ledger.c.number == items.c.action)
+    .where(_OF_KEY, items.c.note != "")
+    .group_by(*_NOTED)
+    .order_by(*_NOTED)
+)
 
 # Both databases speak this dialect of INSERT, SQLAlchemy has a construct of its own for each.
 _ADD_SUM = text(
@@ -383,12 +389,9 @@ class SqlStore:
             return {fate: Size(count, size) for fate, count, size in connection.execute(_FATES, {"of_key": ledger_key})}
 
     def notes(self, ledger_key: str) -> Iterator[tuple[Fate, str, str, int]]:
-        action = self._number(ledger_key)
         with self._asking() as connection:
-            answers = [
-                (fate, note, cure, count)
-                for fate, note, cure, count in connection.execute(_NOTES, {"of_action": action})
-            ]
+            counted = connection.execute(_NOTES, {"of_key": ledger_key})
+            answers = [(fate, note, cure, count) for fate, note, cure, count in counted]
         yield from answers
 
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
@@ -740,8 +743,11 @@ def _replace_findings(connection: Connection, step: str, action: int, source: st
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def _tally(connection: Connection) -> Tally:
-    """Sums over the actions a subject's newest planning named; one that vanished from the source since is history."""
+@cache
+def _standing() -> tuple[AnySelect, AnySelect]:
+    """How to count, and how to sum by fate, the actions a subject's newest planning named; one that vanished from the source since
+    is history.
+    """
     newest = (
         select(actions.c.step, actions.c.subject, func.max(actions.c.run).label("run"))
         .group_by(actions.c.step, actions.c.subject)
@@ -761,17 +767,20 @@ def _tally(connection: Connection) -> Tally:
         .subquery()
     )
     ended = standing.c.status.in_([Status.DONE, Status.KEPT])
-    count, done = connection.execute(
-        select(func.count(), func.coalesce(func.sum(case((ended, 1), else_=0)), 0)).select_from(standing)
-    ).one()
     # A delta step continues the first pass under the same number: its items count once.
+    return (
+        select(func.count(), func.coalesce(func.sum(case((ended, 1), else_=0)), 0)).select_from(standing),
+        select(sums.c.fate, func.sum(sums.c["items"]), func.sum(sums.c.bytes))
+        .where(sums.c.action.in_(select(standing.c.action)))
+        .group_by(sums.c.fate),
+    )
+
+
+def _tally(connection: Connection) -> Tally:
+    counted, summed = _standing()
+    count, done = connection.execute(counted).one()
     by_fate: dict[Fate, Size] = {
-        fate: Size(int(held_items), int(held_bytes))
-        for fate, held_items, held_bytes in connection.execute(
-            select(sums.c.fate, func.sum(sums.c["items"]), func.sum(sums.c.bytes))
-            .where(sums.c.action.in_(select(standing.c.action)))
-            .group_by(sums.c.fate)
-        )
+        fate: Size(int(held_items), int(held_bytes)) for fate, held_items, held_bytes in connection.execute(summed)
     }
     return Tally(
         actions=count,
