@@ -80,6 +80,10 @@ class Registry:
         ours = {word for of, word in self._adapters if of == service}
         return tuple(sorted(ours | self._published().select(group=f"migrator.{service}.v1").names))
 
+    def serves(self, service: str) -> bool:
+        """Whether an endpoint may have this service; what others publish is only looked at when it is none of ours."""
+        return any(of == service for of, _ in self._adapters) or service in self.services()
+
     def services(self) -> tuple[str, ...]:
         """The services an endpoint may have; nothing is imported."""
         ours = {service for service, _ in self._adapters}

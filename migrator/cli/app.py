@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from contextlib import suppress
@@ -78,9 +77,6 @@ def migrator(
 
 def main() -> NoReturn:
     """Run the command of this process, and exit with its code."""
-    gc.set_threshold(
-        50_000, 20, 20
-    )  # imports and batches make many objects that live; looking through them again and again costs
     console = Console(Screen.of_this_process())
     _write_bugs_down(console)
     try:

@@ -310,7 +310,7 @@ class Work(Reading, Protocol):
         """
 
     def remember(self, facts: Mapping[str, str]) -> None:
-        """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor)."""
+        """Keep small facts for the next run's `remembered` (a folder's UIDVALIDITY, a cursor), on disk with this action's next record."""
 
     def keep_password(self, account: str, password: SecretStr) -> None:
         """Put a password made for an account at the target into the hand-out, on disk before this returns. From now on it is the

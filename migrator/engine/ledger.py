@@ -10,6 +10,7 @@ the step nor the run, so a delta step continues where the first pass of the same
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -131,6 +132,30 @@ class Tally:
     left_behind: int
 
 
+class Records(Protocol):
+    """What is recorded together: on disk when the block of `Store.recording` ends, and nothing of it if the block fails."""
+
+    def progressed(
+        self, step: str, ledger_key: str, status: Status, why: str = "", cure: str = "", total: Size | None = None
+    ) -> None:
+        """An action's new status; `why`, `cure` and `total` replace what planning said only where given."""
+
+    def open_batch(self, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
+        """Keep an intent; answers the batch's number."""
+
+    def close_batch(self, number: int, outcomes: Sequence[Outcome]) -> None:
+        """Keep the outcomes of a batch and strike its intent."""
+
+    def record(self, ledger_key: str, outcomes: Sequence[Outcome]) -> None:
+        """Keep outcomes that had no intent; an item's later outcome replaces its earlier one."""
+
+    def remember(self, ledger_key: str, facts: Mapping[str, str]) -> None:
+        """Keep small facts of an action."""
+
+    def found(self, step: str, ledger_key: str, source: str, findings: Sequence[Finding]) -> None:
+        """Replace the findings that `source` ("run" or "verify") holds about this action of this step."""
+
+
 class Store(Protocol):
     """The memory of a plan. Safe to call from any thread; every method that writes is one transaction, on disk when it returns.
 
@@ -166,6 +191,9 @@ class Store(Protocol):
         """An action's new status; `why` and `cure` replace what planning said only where given."""
 
     # -- items ---------------------------------------------------------------------------------------------------------
+
+    def recording(self, epoch: int) -> AbstractContextManager[Records]:
+        """What the block records is one transaction. The block waits for nothing: other threads wait for it."""
 
     def open_batch(self, epoch: int, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
         """Commit the intent; answers the batch's number."""

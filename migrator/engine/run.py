@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from migrator.engine.contract import Action, Restores, Subject, Verb
@@ -22,7 +22,7 @@ from migrator.engine.events import (
 )
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
-from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble
+from migrator.engine.ledger import ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.verify import verify_stages
@@ -64,9 +64,10 @@ def run(
     around.tell(RunBegan(claim, store.tally()))
     with lease_held(desk, now) as end:
         codes, differences = _run_stages(programme, desk, lanes, around)
-        result = _result(store, around, codes, differences)
+        tally = store.tally()
+        result = _result(tally, around, codes, differences)
         end(result.ending, exit_code(result), result.words)
-    around.tell(RunEnded(result.ending, exit_code(result), store.tally()))
+    around.tell(RunEnded(result.ending, exit_code(result), tally))
     return result
 
 
@@ -114,8 +115,8 @@ def _walk_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroun
     return differences
 
 
-def _result(store: Store, around: Surroundings, codes: set[str], differences: int) -> RunResult:
-    left_behind = store.tally().left_behind
+def _result(tally: Tally, around: Surroundings, codes: set[str], differences: int) -> RunResult:
+    left_behind = tally.left_behind
     if around.stop.asked:
         ending = Ending.INTERRUPTED
     elif codes:
@@ -184,19 +185,15 @@ class _StageRun:
         return job
 
     def _apply(self, job: Job, subject: Subject, action: Action, row: ActionRow) -> None:
-        store, epoch = self.desk.store, self.desk.epoch
-        store.progressed(epoch, row.step, row.ledger_key, Status.RUNNING)
         self.desk.tell(ActionBegan(row.step, subject.key, action, job.attempt))
         work = ActionWork(self.stage, subject, action, job, self.desk)
-        self.stage.step.apply(action, work)
+        try:
+            self.stage.step.apply(action, work)
+        except MigratorError as error:
+            if error.stops is not Stops.RUN:
+                work.break_off()
+            raise
         work.close()
-        if work.seen is not None and str(work.departed) != store.remembered(row.ledger_key).get(DEPARTED, "0"):
-            store.remember(epoch, row.ledger_key, {DEPARTED: str(work.departed)})
-        store.planned(epoch, [replace(row, status=Status.DONE, total=work.seen or row.total)])
-        if (
-            subject.key in self.walk.given_up
-        ):  # meanwhile, by another action; keeping this one struck the trouble from the store
-            self._subject_given_up(subject, self.walk.given_up[subject.key])
         self.desk.tell(ActionEnded(row.step, subject.key, action, Status.DONE))
 
     def _action_given_up(self, subject: Subject, action: Action, row: ActionRow, error: MigratorError) -> None:

@@ -38,7 +38,7 @@ from migrator.engine.contract import (
 )
 from migrator.engine.crew import Job
 from migrator.engine.events import BatchRecorded, Noted, Tell
-from migrator.engine.ledger import Store
+from migrator.engine.ledger import DEPARTED, Records, Status, Store
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Stage
 from migrator.engine.stop import Stop
@@ -114,6 +114,9 @@ class ActionWork(StageReading):
         self._desk = desk
         self._key = stage.ledger_key(action.key)
         self._findings: list[Finding] = []
+        self._recorded = threading.Lock()  # the reading thread records what it gives up
+        self._waiting = _Waiting(begun=True)
+        self._facts: Mapping[str, str] | None = None  # all that is remembered of this action, once asked for
         self._known = 0
         self.seen: Size | None = None  # what the source held, once `carry` has seen all of it
         self.departed = 0  # recorded earlier, not at the source any more
@@ -124,16 +127,27 @@ class ActionWork(StageReading):
     def source_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
         return self._sessions.writing(self._stage, Side.SOURCE, contract, account)
 
+    def remembered(self, action_key: str) -> Mapping[str, str]:
+        if action_key != self._action.key:
+            return super().remembered(action_key)
+        if self._facts is None:
+            self._facts = super().remembered(action_key)
+        return {**self._facts, **self._waiting.facts}
+
     def record(self, outcomes: Iterable[Outcome]) -> None:
         ended = list(outcomes)
         if ended:
-            self._desk.store.record(self._desk.epoch, self._key, ended)
+            with self._recording() as records:
+                records.record(self._key, ended)
             self._tell_of(ended)
 
     def remember(self, facts: Mapping[str, str]) -> None:
-        self._desk.store.remember(self._desk.epoch, self._key, facts)
+        with self._recorded:
+            self._waiting.facts.update(facts)
 
     def forget(self) -> None:
+        self._waiting.facts.clear()
+        self._facts = {}
         self._desk.store.forget_items(self._desk.epoch, self._key)
 
     def keep_password(self, account: str, password: SecretStr) -> None:
@@ -148,11 +162,36 @@ class ActionWork(StageReading):
             raise Interrupted(f"{self._action.label}: stopped between two batches ({self._desk.stop.words}).")
 
     def close(self) -> None:
-        """Keep the findings of this try in place of those of earlier ones."""
-        if not self._findings and self._key not in self._desk.noted:
-            return
-        self._desk.noted.add(self._key)
-        self._desk.store.found(self._desk.epoch, self._stage.name, self._key, "run", self._findings)
+        """Record that the action has ended, with the findings of this try in place of those of earlier ones."""
+        departed = str(self.departed)
+        if self.seen is not None and departed != self.remembered(self._action.key).get(DEPARTED, "0"):
+            self.remember({DEPARTED: departed})
+        self._waiting.begun = False
+        with self._recording() as records:
+            if self._findings or self._key in self._desk.noted:
+                records.found(self._stage.name, self._key, "run", self._findings)
+                self._desk.noted.add(self._key)
+            records.progressed(self._stage.name, self._key, Status.DONE, total=self.seen)
+
+    def break_off(self) -> None:
+        """Record what has waited: this try of the action has failed."""
+        with self._recording():
+            pass
+
+    @contextmanager
+    def _recording(self) -> Iterator[Records]:
+        """One transaction, which takes along what has waited for it."""
+        with self._recorded:
+            waiting = self._waiting
+            with self._desk.store.recording(self._desk.epoch) as records:
+                if waiting.begun:
+                    records.progressed(self._stage.name, self._key, Status.RUNNING)
+                if waiting.facts:
+                    records.remember(self._key, waiting.facts)
+                yield records
+            if self._facts is not None:
+                self._facts = {**self._facts, **waiting.facts}
+            self._waiting = _Waiting()
 
     # -- the road of the items -------------------------------------------------------------------------------------------
 
@@ -168,9 +207,7 @@ class ActionWork(StageReading):
 
     def resolve(self, carrier: Carrier[Any]) -> None:
         for batch in self._desk.store.open_batches(self._key):
-            landed = carrier.landed(batch.fence, batch.items)
-            self._desk.store.close_batch(self._desk.epoch, batch.number, landed)
-            self._tell_of(landed)
+            self._close_batch(batch.number, carrier.landed(batch.fence, batch.items))
 
     def _loads(
         self, carrier: Carrier[Any], limit: BatchLimit, recorded: int
@@ -221,18 +258,17 @@ class ActionWork(StageReading):
             self._write(carrier, loaded)
 
     def _write(self, carrier: Carrier[Any], part: Sequence[Loaded[Any]]) -> None:
-        store, epoch = self._desk.store, self._desk.epoch
         fence = carrier.fence()
         intended = [Intended(one.key, one.size, one.digest) for one in part]
-        number = store.open_batch(epoch, self._key, fence, intended)
+        with self._recording() as records:
+            number = records.open_batch(self._key, fence, intended)
         try:
             with self._striking(part):
                 outcomes = carrier.write(part)
         except Refused as refusal:
             self._split(carrier, part, refusal, number, fence)
             return
-        store.close_batch(epoch, number, outcomes)
-        self._tell_of(outcomes)
+        self._close_batch(number, outcomes)
 
     def _split(
         self, carrier: Carrier[Any], part: Sequence[Loaded[Any]], refusal: Refused, number: int, fence: str
@@ -242,8 +278,7 @@ class ActionWork(StageReading):
             outcomes = [_left_behind(part[0], refusal)]
         else:
             outcomes = list(carrier.landed(fence, [Intended(one.key, one.size, one.digest) for one in part]))
-        self._desk.store.close_batch(self._desk.epoch, number, outcomes)
-        self._tell_of(outcomes)
+        self._close_batch(number, outcomes)
         ended = {outcome.key for outcome in outcomes}
         rest = [one for one in part if one.key not in ended]
         half = (len(rest) + 1) // 2
@@ -251,6 +286,11 @@ class ActionWork(StageReading):
             if some:
                 self.edge()
                 self._write(carrier, some)
+
+    def _close_batch(self, number: int, outcomes: Sequence[Outcome]) -> None:
+        with self._recording() as records:
+            records.close_batch(number, outcomes)
+        self._tell_of(outcomes)
 
     @contextmanager
     def _striking(self, part: Sequence[Item] | Sequence[Loaded[Any]]) -> Iterator[None]:
@@ -275,6 +315,14 @@ class ActionWork(StageReading):
 
 def _left_behind(item: Item | Loaded[Any], error: MigratorError) -> Outcome:
     return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=str(error), cure=error.remedy)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What may wait for the next record of its action: to die before it is to have died a little earlier."""
+
+    begun: bool = False
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 class _ReadAhead:

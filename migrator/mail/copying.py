@@ -110,6 +110,7 @@ class FolderCopy:
         content = message.content
         if found.bare_lf:  # RFC 3501 wants CRLF in a literal, and some servers insist
             content = content_of(to_crlf(content.chunks()), content.size + found.bare_lf)
+        content.nul = bool(found.nul)
         parcel = Parcel(Message(header, content), seen, found)
         return Loaded(key, header.size or seen.size, digest_text(seen), parcel)
 

@@ -58,15 +58,18 @@ def format_internaldate(date: datetime) -> str:
     offset = date.utcoffset()
     if offset is None:
         raise ValueError(f"{date} has no zone, so it names no instant")
-    minutes, rest = divmod(offset, timedelta(minutes=1))
-    if rest:  # local mean time; the wire has no seconds in a zone
+    zone = _zone_words(offset)
+    if not zone:
         return format_internaldate(date.astimezone(UTC))
-    sign = "-" if minutes < 0 else "+"
-    hours, minutes = divmod(abs(minutes), 60)
-    return (
-        f"{date.day:02}-{_MONTHS[date.month - 1]}-{date.year:04} "
-        f"{date.hour:02}:{date.minute:02}:{date.second:02} {sign}{hours:02}{minutes:02}"
-    )
+    return f"{date.day:02}-{_MONTHS[date.month - 1]}-{date.year:04} {date.hour:02}:{date.minute:02}:{date.second:02} {zone}"
+
+
+@lru_cache(maxsize=256)
+def _zone_words(offset: timedelta) -> str:
+    """`+0100`; "" for local mean time, since the wire has no seconds in a zone."""
+    minutes, rest = divmod(offset, timedelta(minutes=1))
+    hours, beyond = divmod(abs(minutes), 60)
+    return "" if rest else f"{'-' if minutes < 0 else '+'}{hours:02}{beyond:02}"
 
 
 def clamp(date: datetime) -> tuple[datetime, bool]:

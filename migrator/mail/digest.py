@@ -21,6 +21,8 @@ ALTERED = "altered"
 
 _HEADER_END = re.compile(rb"\n\r?\n")
 _LINE_ENDS = 4096
+_HASHED_UNDER_LOCK = 2047  # the most bytes that hashlib hashes without letting go of the interpreter's lock
+_HASHED_ALONE = 32 * 1024  # bytes; hashing more takes longer than getting the lock back
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def examine(chunks: Iterable[bytes]) -> tuple[Digests, Traits]:
 def _examine_whole(message: bytes) -> tuple[Digests, Traits]:
     """The usual case, and the one a copy's time goes into: a tidy message is its own canonical form, so it is hashed once."""
     size = len(message)
-    raw = sha256(message).hexdigest()
+    raw = _sha256(message)
     text = message.decode("latin-1")  # one character for each byte
     eight_bit_header = not text.isascii() and _eight_bit_header(message)
     if (
@@ -93,6 +95,19 @@ def _examine_whole(message: bytes) -> tuple[Digests, Traits]:
         eight_bit_header,
     )
     return Digests(raw, _canonical(message), size), seen
+
+
+def _sha256(message: bytes) -> str:
+    """The digest of a whole message. Of a larger piece hashlib lets go of the interpreter's lock, which pays for a large message
+    alone: several thousand times a second all threads of a copy would wait for each other, longer than hashing takes.
+    """
+    if len(message) > _HASHED_ALONE:
+        return sha256(message).hexdigest()
+    digest = sha256()
+    view = memoryview(message)
+    for start in range(0, len(message), _HASHED_UNDER_LOCK):
+        digest.update(view[start : start + _HASHED_UNDER_LOCK])
+    return digest.hexdigest()
 
 
 def _only_crlf(text: str) -> bool:

@@ -78,12 +78,20 @@ class Header:
 class Content:
     """The bytes of one message, in memory or, when large, in an unlinked temporary file. Read it as often as you like."""
 
-    __slots__ = ("_bytes", "_file", "size")
+    __slots__ = ("_bytes", "_file", "nul", "size")
 
     def __init__(self, data: bytes = b"", file: IO[bytes] | None = None, size: int | None = None) -> None:
         self._bytes = data
         self._file = file
         self.size = len(data) if size is None else size
+        self.nul: bool | None = None  # whether a NUL is among them, for who has looked to say
+
+    @property
+    def holds_nul(self) -> bool:
+        """Whether a NUL is among the bytes; looked for unless somebody did."""
+        if self.nul is None:
+            self.nul = any(b"\0" in chunk for chunk in self.chunks())
+        return self.nul
 
     @property
     def in_memory(self) -> bool:

@@ -143,8 +143,8 @@ class Examination:
         return found
 
     def _service(self, at: Path, service: str, options: Mapping[str, Any]) -> ServiceEntry | None:
-        known = self.registry.services()
-        if service not in known:
+        if not self.registry.serves(service):
+            known = self.registry.services()
             hint = did_you_mean(service, known) or f" Known are {listed(known)}."
             self.problems.at(at, f"is no service.{hint}", of_key=True)
             return None

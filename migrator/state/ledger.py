@@ -14,16 +14,17 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     ColumnElement,
     Connection,
     Engine,
     Row,
     Select,
+    Update,
     and_,
     bindparam,
     case,
@@ -45,6 +46,7 @@ from migrator.engine.ledger import (
     Ending,
     Holder,
     OpenBatch,
+    Records,
     RunRow,
     Status,
     SubjectTrouble,
@@ -68,6 +70,7 @@ from migrator.state.tables import (
     sums,
     troubles,
 )
+from migrator.state.told import LEASE_LOST, NOT_OPEN, ToldRecords, newest_batch, tell
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -100,16 +103,6 @@ _OUTCOME = select(*_FIELDS)  # in the order of Outcome's fields
 _OF_ACTION = items.c.action == bindparam("of_action")
 _STRIKE_ITEMS = delete(items).where(_OF_ACTION, items.c.key == bindparam("of_key"))
 _KEEP_ITEMS = insert(items)
-# On SQLite all items of a batch travel as one text of JSON: a driver that steps through rows lets go of the interpreter's lock for
-# each of them, and every thread of a copy then waits in line for it.
-_TOLD_ITEM = func.json_each(bindparam("told")).table_valued("value").c.value
-_KEEP_TOLD_ITEMS = insert(items).from_select(
-    ["action", *(field.name for field in _FIELDS)],
-    select(
-        bindparam("of_action", type_=BigInteger),
-        *(func.json_extract(_TOLD_ITEM, f"$[{place}]") for place in range(len(_FIELDS))),
-    ),
-)
 
 
 def _by_keys(*columns: ColumnElement[Any]) -> Mapping[str, AnySelect]:
@@ -131,15 +124,39 @@ def _by_keys(*columns: ColumnElement[Any]) -> Mapping[str, AnySelect]:
 _SETTLED = _by_keys(*_FIELDS)
 _WEIGHED = _by_keys(items.c.key, items.c.fate, items.c.size)
 
-_ADD_SUM = (
-    update(sums)
-    .where(sums.c.action == bindparam("of_action"), sums.c.fate == bindparam("of_fate"))
-    .values(items=sums.c["items"] + bindparam("more_items"), bytes=sums.c.bytes + bindparam("more_bytes"))
+_OF_KEY = ledger.c.key == bindparam("of_key")
+_OPEN_BATCHES = (
+    select(intents.c.number, intents.c.fence, intents.c["items"])
+    .join(ledger, ledger.c.number == intents.c.action)
+    .where(_OF_KEY)
+    .order_by(intents.c.number)
 )
-_KEEP_SUM = insert(sums)
+_REMEMBERED = select(facts.c.name, facts.c.value).join(ledger, ledger.c.number == facts.c.action).where(_OF_KEY)
+_FATES = (
+    select(sums.c.fate, sums.c["items"], sums.c.bytes)
+    .join(ledger, ledger.c.number == sums.c.action)
+    .where(_OF_KEY, sums.c["items"] > 0)
+)
+_NOTED = (items.c.fate, items.c.note, items.c.cure)
+_NOTES = (
+    select(*_NOTED, func.count())
+    .join(ledger, ledger.c.number == items.c.action)
+    .where(_OF_KEY, items.c.note != "")
+    .group_by(*_NOTED)
+    .order_by(*_NOTED)
+)
+
+# Both databases speak this dialect of INSERT, SQLAlchemy has a construct of its own for each.
+_ADD_SUM = text(
+    "INSERT INTO sums (action, fate, items, bytes) VALUES (:of_action, :of_fate, :more_items, :more_bytes)"
+    " ON CONFLICT (action, fate) DO UPDATE SET items = sums.items + excluded.items, bytes = sums.bytes + excluded.bytes"
+).bindparams(bindparam("of_fate", type_=sums.c.fate.type))
+_KEEP_FACT = text(
+    "INSERT INTO facts (action, name, value) VALUES (:action, :name, :value)"
+    " ON CONFLICT (action, name) DO UPDATE SET value = excluded.value"
+).bindparams(bindparam("name", type_=AnyText), bindparam("value", type_=AnyText))
 _INTEND = insert(intents)
-_INTENDED = select(intents.c.action).where(intents.c.number == bindparam("of_number"))
-_STRIKE_INTENT = delete(intents).where(intents.c.number == bindparam("of_number"))
+_STRIKE_INTENT = delete(intents).where(intents.c.number == bindparam("of_number")).returning(intents.c.action)
 
 # Also asked of an older state before it is upgraded, so it names only columns of the first schema.
 _RUN = select(
@@ -186,6 +203,8 @@ class SqlStore:
         self._now = now
         self._lives = lives
         self._lock = threading.Lock()
+        self._filed: set[str] = set()  # ledger keys that have a number
+        self._newest_batch: int | None = None  # once a batch was opened under the lease
 
     # -- the lease ----------------------------------------------------------------------------------------------------
 
@@ -194,12 +213,14 @@ class SqlStore:
         self._refuse_held(self.current(), holder, now)
         with self._writing() as connection:
             _lock_lease(connection)
+            self._newest_batch = None  # others may have opened some meanwhile
             self._refuse_held(current_run(connection), holder, now)
             return _take(connection, holder, now, plan_digest, version, purpose)
 
     def seize(self, holder: Holder, now: datetime, plan_digest: str, version: str, purpose: str = "run") -> Claim:
         with self._writing() as connection:
             _lock_lease(connection)
+            self._newest_batch = None  # others may have opened some meanwhile
             return _take(connection, holder, now, plan_digest, version, purpose)
 
     def heartbeat(self, epoch: int, now: datetime) -> None:
@@ -235,45 +256,59 @@ class SqlStore:
             connection.execute(insert(troubles), row)
 
     def progressed(self, epoch: int, step: str, ledger_key: str, status: Status, why: str = "", cure: str = "") -> None:
-        with self._recording(epoch) as connection:
-            told = {word: said for word, said in (("why", why), ("cure", cure)) if said}
-            number = connection.scalar(_NUMBER, {"of_key": ledger_key})
-            run = select(lease.c.run).scalar_subquery()
-            this = (actions.c.step == step, actions.c.action == number)
-            connection.execute(update(actions).where(*this).values(status=status, run=run, **told))
+        with self.recording(epoch) as records:
+            records.progressed(step, ledger_key, status, why, cure)
 
     # -- items --------------------------------------------------------------------------------------------------------
 
-    def open_batch(self, epoch: int, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
-        told = json.dumps([(item.key, item.size, item.digest) for item in items], separators=(",", ":"))
+    @contextmanager
+    def recording(self, epoch: int) -> Iterator[Records]:
+        if self._writer is not None and self._writer.dialect.name == "sqlite":
+            told = ToldRecords(self._next_batch, self._filed)
+            yield told
+            self._tell(self._writer, epoch, told)
+            return
         with self._recording(epoch) as connection:
-            number = _file(connection, ledger_key)
-            kept = connection.execute(_INTEND, {"action": number, "fence": fence, "items": told})
-            return _made(kept.inserted_primary_key)
+            yield SqlRecords(self._name, connection)
+
+    def _tell(self, writer: Engine, epoch: int, told: ToldRecords) -> None:
+        try:
+            with translated(self._name), self._lock:
+                tell(writer, epoch, self._now(), told.rows)
+        except StateError as error:
+            words = str(error.__cause__)
+            if words == LEASE_LOST:
+                raise _lost(self.current()) from None
+            if words == NOT_OPEN:
+                raise _not_open(self._name, told.closed) from None
+            raise
+        self._filed |= told.keys
+
+    def _next_batch(self) -> int:
+        assert self._writer is not None
+        with translated(self._name), self._lock:
+            if self._newest_batch is None:
+                self._newest_batch = newest_batch(self._writer)
+            self._newest_batch += 1
+            return self._newest_batch
+
+    def open_batch(self, epoch: int, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
+        with self.recording(epoch) as records:
+            return records.open_batch(ledger_key, fence, items)
 
     def close_batch(self, epoch: int, number: int, outcomes: Sequence[Outcome]) -> None:
-        with self._recording(epoch) as connection:
-            action = connection.scalar(_INTENDED, {"of_number": number})
-            if action is None:
-                raise StateError(f"{self._name}: batch {number} is not open, so its outcomes cannot be recorded.")
-            _keep_outcomes(connection, action, outcomes)
-            connection.execute(_STRIKE_INTENT, {"of_number": number})
+        with self.recording(epoch) as records:
+            records.close_batch(number, outcomes)
 
     def record(self, epoch: int, ledger_key: str, outcomes: Sequence[Outcome]) -> None:
-        with self._recording(epoch) as connection:
-            _keep_outcomes(connection, _file(connection, ledger_key), outcomes)
+        with self.recording(epoch) as records:
+            records.record(ledger_key, outcomes)
 
     def open_batches(self, ledger_key: str) -> Sequence[OpenBatch]:
-        open_ones = (
-            select(intents.c.number, intents.c.fence, intents.c["items"])
-            .join(ledger, ledger.c.number == intents.c.action)
-            .where(ledger.c.key == ledger_key)
-            .order_by(intents.c.number)
-        )
         with self._asking() as connection:
             return [
                 OpenBatch(number, ledger_key, fence, tuple(Intended(*item) for item in json.loads(told)))
-                for number, fence, told in connection.execute(open_ones)
+                for number, fence, told in connection.execute(_OPEN_BATCHES, {"of_key": ledger_key})
             ]
 
     def settled(self, ledger_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
@@ -299,17 +334,12 @@ class SqlStore:
         )
 
     def remember(self, epoch: int, ledger_key: str, facts: Mapping[str, str]) -> None:
-        with self._recording(epoch) as connection:
-            _keep_facts(connection, _file(connection, ledger_key), facts)
+        with self.recording(epoch) as records:
+            records.remember(ledger_key, facts)
 
     def remembered(self, ledger_key: str) -> Mapping[str, str]:
-        kept = (
-            select(facts.c.name, facts.c.value)
-            .join(ledger, ledger.c.number == facts.c.action)
-            .where(ledger.c.key == ledger_key)
-        )
         with self._asking() as connection:
-            return {row.name: row.value for row in connection.execute(kept)}
+            return {row.name: row.value for row in connection.execute(_REMEMBERED, {"of_key": ledger_key})}
 
     def forget_items(self, epoch: int, ledger_key: str) -> None:
         with self._recording(epoch) as connection:
@@ -320,8 +350,8 @@ class SqlStore:
     # -- findings -----------------------------------------------------------------------------------------------------
 
     def found(self, epoch: int, step: str, ledger_key: str, source: str, findings: Sequence[Finding]) -> None:
-        with self._recording(epoch) as connection:
-            _replace_findings(connection, step, _file(connection, ledger_key), source, findings)
+        with self.recording(epoch) as records:
+            records.found(step, ledger_key, source, findings)
 
     # -- questions ----------------------------------------------------------------------------------------------------
 
@@ -355,25 +385,13 @@ class SqlStore:
             return [SubjectTrouble(*row) for row in connection.execute(listing)]
 
     def fates(self, ledger_key: str) -> Mapping[Fate, Size]:
-        counted = (
-            select(sums.c.fate, sums.c["items"], sums.c.bytes)
-            .join(ledger, ledger.c.number == sums.c.action)
-            .where(ledger.c.key == ledger_key, sums.c["items"] > 0)
-        )
         with self._asking() as connection:
-            return {fate: Size(count, size) for fate, count, size in connection.execute(counted)}
+            return {fate: Size(count, size) for fate, count, size in connection.execute(_FATES, {"of_key": ledger_key})}
 
     def notes(self, ledger_key: str) -> Iterator[tuple[Fate, str, str, int]]:
-        action = self._number(ledger_key)
-        shared = (items.c.fate, items.c.note, items.c.cure)
-        counted = (
-            select(*shared, func.count())
-            .where(items.c.action == action, items.c.note != "")
-            .group_by(*shared)
-            .order_by(*shared)
-        )
         with self._asking() as connection:
-            answers = [(fate, note, cure, count) for fate, note, cure, count in connection.execute(counted)]
+            counted = connection.execute(_NOTES, {"of_key": ledger_key})
+            answers = [(fate, note, cure, count) for fate, note, cure, count in counted]
         yield from answers
 
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
@@ -514,6 +532,11 @@ def _newest(connection: Connection) -> RunRow | None:
     return None if row is None else _run(row)
 
 
+def _not_open(name: str, numbers: Sequence[int]) -> StateError:
+    which = " or ".join(map(str, numbers))
+    return StateError(f"{name}: batch {which} is not open, so its outcomes cannot be recorded.")
+
+
 def _lost(run: RunRow | None) -> LeaseLost:
     if run is None:
         return LeaseLost("This run has ended and can record nothing more.")
@@ -527,11 +550,71 @@ def _lost(run: RunRow | None) -> LeaseLost:
 # -- records, within a transaction -------------------------------------------------------------------------------------
 
 
+class SqlRecords:
+    """The Records of the engine, statement by statement within one transaction."""
+
+    def __init__(self, name: str, connection: Connection) -> None:
+        self._name = name
+        self._connection = connection
+
+    def progressed(
+        self, step: str, ledger_key: str, status: Status, why: str = "", cure: str = "", total: Size | None = None
+    ) -> None:
+        told: dict[str, object] = {word: said for word, said in (("why", why), ("cure", cure)) if said}
+        if total is not None:
+            told |= {"total_items": total.items, "total_bytes": total.bytes}
+        values = {"of_step": step, "of_action": _number(self._connection, ledger_key), "now": status, **told}
+        self._connection.execute(_progress(*told), values)
+
+    def open_batch(self, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
+        told = json.dumps([(item.key, item.size, item.digest) for item in items], separators=(",", ":"))
+        kept = self._connection.execute(
+            _INTEND, {"action": _file(self._connection, ledger_key), "fence": fence, "items": told}
+        )
+        return _made(kept.inserted_primary_key)
+
+    def close_batch(self, number: int, outcomes: Sequence[Outcome]) -> None:
+        action = self._connection.scalar(_STRIKE_INTENT, {"of_number": number})
+        if action is None:
+            raise _not_open(self._name, [number])
+        _keep_outcomes(self._connection, action, outcomes)
+
+    def record(self, ledger_key: str, outcomes: Sequence[Outcome]) -> None:
+        _keep_outcomes(self._connection, _file(self._connection, ledger_key), outcomes)
+
+    def remember(self, ledger_key: str, facts: Mapping[str, str]) -> None:
+        action = _file(self._connection, ledger_key)
+        if facts:
+            kept = [{"action": action, "name": name, "value": value} for name, value in facts.items()]
+            self._connection.execute(_KEEP_FACT, kept)
+
+    def found(self, step: str, ledger_key: str, source: str, findings: Sequence[Finding]) -> None:
+        _replace_findings(self._connection, step, _file(self._connection, ledger_key), source, findings)
+
+
+@cache
+def _progress(*told: str) -> Update:
+    """How to keep an action's status and what else is told of it."""
+    this = (actions.c.step == bindparam("of_step"), actions.c.action == bindparam("of_action"))
+    run = select(lease.c.run).scalar_subquery()
+    return (
+        update(actions)
+        .where(*this)
+        .values(status=bindparam("now"), run=run, **{word: bindparam(word) for word in told})
+    )
+
+
+def _number(connection: Connection, ledger_key: str) -> int | None:
+    """The number under which the ledger files an action, None if it has none."""
+    number: int | None = connection.scalar(_NUMBER, {"of_key": ledger_key})
+    return number
+
+
 def _file(connection: Connection, ledger_key: str) -> int:
-    """The number under which the ledger files an action, given now if it has none."""
-    number = connection.scalar(_NUMBER, {"of_key": ledger_key})
+    """The same, given now if it has none."""
+    number = _number(connection, ledger_key)
     if number is not None:
-        return int(number)
+        return number
     return _made(connection.execute(insert(ledger), {"key": ledger_key}).inserted_primary_key)
 
 
@@ -604,29 +687,15 @@ def _keep_outcomes(connection: Connection, action: int, outcomes: Sequence[Outco
         connection.execute(_STRIKE_ITEMS, [{"of_action": action, "of_key": row.key} for row in replaced])
     if newest:
         _keep_items(connection, action, newest.values())
-    for fate, (count, size) in more.items():
-        change = {"of_action": action, "of_fate": fate, "more_items": count, "more_bytes": size}
-        if connection.execute(_ADD_SUM, change).rowcount == 0:
-            connection.execute(_KEEP_SUM, {"action": action, "fate": fate, "items": count, "bytes": size})
+    changes = [
+        {"of_action": action, "of_fate": fate, "more_items": count, "more_bytes": size}
+        for fate, (count, size) in more.items()
+    ]
+    if changes:
+        connection.execute(_ADD_SUM, changes)
 
 
 def _keep_items(connection: Connection, action: int, outcomes: Collection[Outcome]) -> None:
-    if connection.dialect.name == "sqlite":
-        rows = [
-            (
-                storable(outcome.key),
-                outcome.fate.value,
-                storable(outcome.ref),
-                outcome.size,
-                storable(outcome.digest),
-                storable(outcome.mark),
-                storable(outcome.note),
-                storable(outcome.cure),
-            )
-            for outcome in outcomes
-        ]
-        connection.execute(_KEEP_TOLD_ITEMS, {"of_action": action, "told": json.dumps(rows, separators=(",", ":"))})
-        return
     kept = [
         {
             "action": action,
@@ -648,14 +717,6 @@ def _keys_for(connection: Connection, action: int, keys: Sequence[str]) -> Mappi
     """What `_by_keys` is asked with: SQLite takes a list as one text of JSON, PostgreSQL as an array."""
     asked = json.dumps([storable(key) for key in keys]) if connection.dialect.name == "sqlite" else keys
     return {"of_action": action, "of_keys": asked}
-
-
-def _keep_facts(connection: Connection, action: int, told: Mapping[str, str]) -> None:
-    if not told:
-        return
-    connection.execute(delete(facts).where(facts.c.action == action, facts.c.name.in_(list(told))))
-    kept = [{"action": action, "name": name, "value": value} for name, value in told.items()]
-    connection.execute(insert(facts), kept)
 
 
 def _replace_findings(connection: Connection, step: str, action: int, source: str, told: Sequence[Finding]) -> None:
@@ -682,8 +743,11 @@ def _replace_findings(connection: Connection, step: str, action: int, source: st
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def _tally(connection: Connection) -> Tally:
-    """Sums over the actions a subject's newest planning named; one that vanished from the source since is history."""
+@cache
+def _standing() -> tuple[AnySelect, AnySelect]:
+    """How to count, and how to sum by fate, the actions a subject's newest planning named; one that vanished from the source since
+    is history.
+    """
     newest = (
         select(actions.c.step, actions.c.subject, func.max(actions.c.run).label("run"))
         .group_by(actions.c.step, actions.c.subject)
@@ -703,17 +767,20 @@ def _tally(connection: Connection) -> Tally:
         .subquery()
     )
     ended = standing.c.status.in_([Status.DONE, Status.KEPT])
-    count, done = connection.execute(
-        select(func.count(), func.coalesce(func.sum(case((ended, 1), else_=0)), 0)).select_from(standing)
-    ).one()
     # A delta step continues the first pass under the same number: its items count once.
+    return (
+        select(func.count(), func.coalesce(func.sum(case((ended, 1), else_=0)), 0)).select_from(standing),
+        select(sums.c.fate, func.sum(sums.c["items"]), func.sum(sums.c.bytes))
+        .where(sums.c.action.in_(select(standing.c.action)))
+        .group_by(sums.c.fate),
+    )
+
+
+def _tally(connection: Connection) -> Tally:
+    counted, summed = _standing()
+    count, done = connection.execute(counted).one()
     by_fate: dict[Fate, Size] = {
-        fate: Size(int(held_items), int(held_bytes))
-        for fate, held_items, held_bytes in connection.execute(
-            select(sums.c.fate, func.sum(sums.c["items"]), func.sum(sums.c.bytes))
-            .where(sums.c.action.in_(select(standing.c.action)))
-            .group_by(sums.c.fate)
-        )
+        fate: Size(int(held_items), int(held_bytes)) for fate, held_items, held_bytes in connection.execute(summed)
     }
     return Tally(
         actions=count,

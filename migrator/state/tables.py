@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     Dialect,
     Enum,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    event,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -194,10 +196,18 @@ items = Table(
         "action",
         "key",
         sqlite_where=text(NOT_AS_SENT),
-        postgresql_where=text(NOT_AS_SENT),
     ),
     sqlite_with_rowid=False,
 )
+
+
+@event.listens_for(items, "before_create")
+def _partial_on_postgresql_too(items: Table, connection: Connection, **_: object) -> None:
+    """To name an option of PostgreSQL is to import all that SQLAlchemy knows of it, which a state in a file has no use for."""
+    if connection.dialect.name == "postgresql":
+        for index in items.indexes:
+            index.dialect_options["postgresql"]["where"] = text(NOT_AS_SENT)
+
 
 sums = Table(
     "sums",

@@ -7,12 +7,13 @@ writes on, whichever thread it is. Died is no Exception: nothing that catches er
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
 from migrator.engine.contract import Finding, Intended, Outcome
-from migrator.engine.ledger import ActionRow, Ending, OpenBatch, Status, Store, SubjectTrouble
+from migrator.engine.ledger import ActionRow, Ending, OpenBatch, Records, Status, Store, SubjectTrouble
 
 T = TypeVar("T")
 
@@ -80,6 +81,13 @@ class MortalStore:
 
     def end_run(self, epoch: int, now: datetime, ending: Ending, exit_code: int, words: str) -> None:
         self._write("end", lambda: self._store.end_run(epoch, now, ending, exit_code, words))
+
+    @contextmanager
+    def recording(self, epoch: int) -> Iterator[Records]:
+        self._mortality.moment("before records")
+        with self._store.recording(epoch) as records:
+            yield records
+        self._mortality.moment("after records")
 
     def _write(self, what: str, effect: Callable[[], T]) -> T:
         self._mortality.moment(f"before {what}")

@@ -389,6 +389,52 @@ class StoreContract:
 
         assert [outcome.key for outcome in store.outcomes(INBOX)] == ["1"]
 
+    def test_what_is_recorded_together_is_kept_together(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        store.planned(epoch, [planned_row(INBOX)])
+        with store.recording(epoch) as records:
+            records.progressed("mail", INBOX, Status.RUNNING)
+            records.remember(INBOX, {"uidvalidity": "7"})
+            first = records.open_batch(INBOX, "7/1", [Intended("1", 10, "d")])
+        with store.recording(epoch) as records:
+            records.close_batch(first, copied("1"))
+            second = records.open_batch(INBOX, "7/2", [])
+
+        assert [(row.status, row.total) for row in store.actions()] == [(Status.RUNNING, Size(5, 700))]
+        assert store.remembered(INBOX) == {"uidvalidity": "7"}
+        assert [batch.number for batch in store.open_batches(INBOX)] == [second]
+        assert store.fates(INBOX) == {Fate.COPIED: Size(1, 10)}
+
+    def test_of_what_is_recorded_together_nothing_is_kept_when_one_fails(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        before = everything(store)
+
+        with pytest.raises(StateError, match="batch 4711 is not open"), store.recording(epoch) as records:  # noqa: PT012
+            records.record(SENT, copied("1"))
+            records.open_batch(SENT, "7/1", [])
+            records.close_batch(4711, copied("2"))
+
+        assert everything(store) == before
+        assert store.fates(SENT) == {}
+        assert store.open_batch(epoch, SENT, "7/1", []) > 0
+
+    def test_a_block_that_fails_records_nothing(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+
+        with pytest.raises(ZeroDivisionError), store.recording(epoch) as records:  # noqa: PT012
+            records.remember(SENT, {"uidvalidity": "7"})
+            raise ZeroDivisionError
+
+        assert store.remembered(SENT) == {}
+
+    def test_progress_replaces_the_total_where_it_is_told(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        store.planned(epoch, [planned_row(INBOX)])
+        with store.recording(epoch) as records:
+            records.progressed("mail", INBOX, Status.DONE, total=Size(9, None))
+
+        assert [(row.status, row.total) for row in store.actions()] == [(Status.DONE, Size(9, None))]
+
     def test_a_number_is_never_given_to_two_batches(self, store: Store) -> None:
         epoch = start(store).run.epoch
         numbers = []
@@ -454,8 +500,10 @@ class StoreContract:
         store.remember(epoch, INBOX, {"modseq": "2"})
         store.remember(epoch, INBOX, {})
         store.remember(epoch, SENT, {"uidvalidity": "8"})
+        store.remember(epoch, SENT, {f"name {odd}": odd for odd in ODD})
 
         assert store.remembered(INBOX) == {"uidvalidity": "7", "modseq": "2"}
+        assert store.remembered(SENT) == {"uidvalidity": "8"} | {f"name {odd}": odd for odd in ODD}
 
     def test_forgetting_strikes_one_actions_items_and_no_others(self, store: Store) -> None:
         epoch = start(store).run.epoch

@@ -3,18 +3,21 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
 
-from migrator.engine.contract import Account, Adapter, Fate, Login, Side
+from migrator.engine.contract import Account, Action, Adapter, Fate, Intended, Login, Side, Step, Work
 from migrator.engine.events import BatchRecorded, RunBegan, RunEnded, SubjectFailed, Waiting
 from migrator.engine.lease import utc_now
-from migrator.engine.ledger import Ending, Status
+from migrator.engine.ledger import Ending, Records, Status, Store
 from migrator.engine.stage import Stage
-from migrator.errors import EndpointRefused, LeaseLost, StateFull, Unavailable, Unreachable
+from migrator.errors import EndpointRefused, LeaseLost, Refused, StateFull, Unavailable, Unreachable
 from migrator.state.lease import this_process
 from migrator.testing.memory_strongbox import MemoryStrongbox
 from migrator.testing.toy_room import (
@@ -647,6 +650,44 @@ def test_the_run_that_took_over_neither_loses_nor_doubles_what_was_under_way() -
     assert moved_to(target, ALICE) == moved_to(target, BOB) == EVERYTHING
 
 
+def test_an_action_is_running_before_anything_of_it_is_written() -> None:
+    source, target = two_shelves(ALICE)
+    trial = Trial([stage_between(source, target, ALICE)], workers=1)
+    seen: list[Status] = []
+
+    def look(what: str) -> None:
+        if what.startswith("put"):
+            seen.extend(row.status for row in trial.store.actions() if f" {row.label} " in f"{what} ")
+
+    target.before_write = look
+    trial.run()
+    assert set(seen) == {Status.RUNNING}
+
+
+def test_what_an_action_remembers_outlives_the_failure_of_its_try() -> None:
+    source, target = two_shelves(ALICE)
+    stage = stage_between(source, target, ALICE)
+    trial = Trial([replace(stage, step=Remembering(stage.step))], workers=1)
+    trial.run()
+    assert trial.store.remembered(f"words/old>new/{ALICE}/nouns") == {"seen": "nouns"}
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """A step that remembers something of each box, and then cannot go on."""
+
+    step: Step
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.step, name)
+
+    def apply(self, action: Action, work: Work) -> None:
+        if "box" in action.data:
+            work.remember({"seen": action.label})
+            raise Refused("not today")
+        self.step.apply(action, work)
+
+
 def take_over(trial: Trial) -> None:
     trial.store.seize(this_process(), utc_now(), "digest", "0")
 
@@ -663,15 +704,34 @@ def test_a_state_without_room_stops_the_run_before_the_next_write() -> None:
 class FullAfter:
     """A store whose disk has room for so many intents."""
 
-    def __init__(self, store: object, intents: int) -> None:
+    def __init__(self, store: Store, intents: int) -> None:
         self._store = store
         self._intents = intents
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
-    def open_batch(self, *given: object) -> int:
+    @contextmanager
+    def recording(self, epoch: int) -> Iterator[Records]:
+        with self._store.recording(epoch) as records:
+            yield cast("Records", FullRecords(records, self))
+
+    def take_room(self) -> None:
         if not self._intents:
             raise StateFull("No room to record.")
         self._intents -= 1
-        return self._store.open_batch(*given)
+
+
+class FullRecords:
+    """Records on that disk."""
+
+    def __init__(self, records: Records, store: FullAfter) -> None:
+        self._records = records
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._records, name)
+
+    def open_batch(self, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
+        self._store.take_room()
+        return self._records.open_batch(ledger_key, fence, items)

@@ -504,6 +504,25 @@ def test_a_current_state_is_opened_without_loading_alembic(filled):
     assert told.stdout.strip() == "False"
 
 
+def test_a_state_in_a_file_is_made_without_loading_what_only_postgresql_needs(place):
+    program = (
+        f"import sys; from migrator.state.store import open_store; open_store({str(place)!r})\n"
+        "print([name for name in sys.modules if 'dialects.postgresql' in name or 'psycopg' in name])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "[]"
+
+
+def test_batches_that_another_process_opened_meanwhile_keep_their_numbers(place):
+    with contextlib.closing(open_store(place)) as first, contextlib.closing(open_store(place)) as second:
+        lost = first.open_batch(first.claim(this_process(), NOON, "d", "1").run.epoch, INBOX, "7/1", [])
+        taken = second.open_batch(second.seize(this_process(), NOON, "d", "1").run.epoch, INBOX, "7/1", [])
+        again = first.open_batch(first.seize(this_process(), NOON, "d", "1").run.epoch, INBOX, "7/1", [])
+
+        assert [batch.number for batch in first.open_batches(INBOX)] == [lost, taken, again]
+
+
 # -- questions while a run is going ------------------------------------------------------------------------------------
 
 

@@ -296,8 +296,8 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient ships no types
         return protocol
 
 
-def _dial(options: Options, limits: Limits, context: ssl.SSLContext) -> _Client:
-    """A connection that is as safe as the plan says, before the login."""
+def _dial(options: Options, limits: Limits, context: ssl.SSLContext | None) -> _Client:
+    """A connection that is as safe as the plan says, before the login. `context` is None where it says none."""
     host, port = options.where
     client = _Client(host, port, limits, context if options.security == "tls" else None)
     try:
@@ -309,12 +309,13 @@ def _dial(options: Options, limits: Limits, context: ssl.SSLContext) -> _Client:
     return client
 
 
-def _secure(client: _Client, options: Options, context: ssl.SSLContext) -> None:
+def _secure(client: _Client, options: Options, context: ssl.SSLContext | None) -> None:
     if client.protocol.state == "AUTH":
         raise _logged_in_already(options)
     if options.security == "starttls":
         if not client.has_capability("STARTTLS"):
             raise tls.starttls_missing(*options.where)
+        assert context is not None
         client.starttls(context)
 
 
@@ -335,7 +336,7 @@ def _connect(options: Options) -> _Client:
     """A safe connection, or the reason why there is none as a sentence."""
     host, port = options.where
     limits = _limits(options)
-    context = tls.context(options.ca_file, options.tls_fingerprint or "")
+    context = None if options.security == "none" else tls.context(options.ca_file, options.tls_fingerprint or "")
 
     def look(other: ssl.SSLContext) -> ssl.SSLSocket:
         sock = _dial(options, limits, other).protocol.sock

@@ -39,7 +39,7 @@ class Letter:
             yield b"(%s)" % " ".join(sorted(self.flags)).encode("latin-1")
         if self.date:
             yield b'"%s"' % format_internaldate(self.date).encode("ascii")
-        binary = literal8 and any(b"\0" in chunk for chunk in self.content.chunks())
+        binary = literal8 and self.content.holds_nul
         # a refusal of a large message should not cost its transfer
         yield Literal(self.content.size, self.content.chunks(), binary=binary, ask_first=not self.content.in_memory)
 
