@@ -205,18 +205,18 @@ def why_not(wanted: Thing, features: Features) -> tuple[str, str] | None:
                 several.why or f"{features.title} takes one condition a filter",
                 "Make the filter by hand at the target.",
             )
-    ways: Sequence[Destination] = ()
-    if isinstance(wanted, Forwarder):
-        ways = wanted.destinations
-    elif isinstance(wanted, CatchAll):
-        ways = (wanted.destination,)
-    for one in ways:
-        if one.way not in features.destinations:
-            return (
-                f"{features.title} cannot {_verb(one)}",
-                "Decide what is to become of that mail, and set it up by hand.",
-            )
+    if way := _way_it_has_not(wanted, features):
+        return way, "Decide what is to become of that mail, and set it up by hand."
     return None
+
+
+def _way_it_has_not(wanted: Thing, features: Features) -> str:
+    """Where a forwarder or catch-all sends mail that the target cannot send it; "" where it can."""
+    if isinstance(wanted, CatchAll):
+        keep = features.kept(f"catch-all.{wanted.destination.way.value}")
+        return keep.why if keep.how is How.LOST else ""
+    others = wanted.destinations if isinstance(wanted, Forwarder) else ()
+    return next((f"{features.title} cannot {_verb(one)}" for one in others if one.way not in features.destinations), "")
 
 
 def _verb(one: Destination) -> str:

@@ -14,9 +14,11 @@ product cannot is taken down with its reason, for the table of adapters and prom
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -47,6 +49,8 @@ _GB = 1024**3
 _SHA512 = "$6$migrator$lk5rzFzWZmSG9X0Ng5qL5Jt5a8k6Lz0oHk9bB7l3mMOrVt2cE8TQf1d0yqXJ6c7h4S9nV3uYw1eR5tA8pK2bL0"
 Cannot = Callable[[str], None]
 _NUMBERS = itertools.count(1)
+# A living panel keeps what a test made, and must not be asked to make it again by the next run.
+_RUN = f"-{token_hex(3)}" if any(name.startswith("MIGRATOR_LIVE_") for name in os.environ) else ""
 PASSWORD = Password(plain=SecretStr("Xq7-vLm.29tRz+Kd4w_Q"))
 
 
@@ -69,7 +73,7 @@ class PanelContract:
     @pytest.fixture
     def domain(self, writer: PanelWriter) -> str:
         """A domain of this test's own, empty."""
-        name = f"d{next(_NUMBERS)}.example.com"
+        name = f"d{next(_NUMBERS)}{_RUN}.example.com"
         if Domain in self.features.creates:
             writer.create(Domain(name))
         return name
