@@ -51,6 +51,18 @@ PARTS = {
         installed=("redis-server", "librrd-dev", "gcc", "libc6-dev"),
         python=("modoboa==2.12.0",),
     ),
+    "roundcube": Parts(
+        installed=(
+            "dovecot-imapd", "openssl", "php8.2-cli", "php8.2-intl", "php8.2-mbstring", "php8.2-xml", "php8.2-sqlite3",
+        ),
+        # All of it is PHP source; installed, it would bring a web server along.
+        fetched=(
+            "roundcube-core", "php-pear", "php-auth-sasl", "php-mail-mime", "php-net-socket", "php-net-smtp", "php-net-sieve",
+            "php-masterminds-html5", "php-guzzlehttp-guzzle", "php-guzzlehttp-promises", "php-guzzlehttp-psr7",
+            "php-psr-http-message", "php-psr-http-factory", "php-psr-http-client", "php-getallheaders",
+            "php-symfony-deprecation-contracts",
+        ),
+    ),
 }  # fmt: skip
 
 

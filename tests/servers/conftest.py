@@ -192,3 +192,8 @@ def mariadb(lab: Lab) -> MariaDb:
 @pytest.fixture(scope="session")
 def modoboa(lab: Lab) -> ground.Server:
     return lab.start("modoboa")
+
+
+@pytest.fixture(scope="session")
+def roundcube(lab: Lab) -> ground.Server:
+    return lab.start("roundcube")
