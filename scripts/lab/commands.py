@@ -8,10 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab import courier, cyrus, dovecot, ground, mariadb, modoboa, packages, postgresql, roundcube
+from lab import courier, cyrus, dav, dovecot, ground, mariadb, modoboa, packages, postgresql, roundcube
 from lab.ground import LabError, Server
 
-NAMES = (*dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "roundcube")
+NAMES = (*dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube")
 USERS = {f"{name}@example.com": f"pw-{name}" for name in ("alice", "bob", "carmen")}
 
 
@@ -38,6 +38,8 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: dovecot.Op
         return cyrus.start(name, folder, users)
     if name == "courier":
         return courier.start(name, folder, users)
+    if name in {"radicale", "xandikos"}:
+        return dav.start(name, folder, users)
     if name == "roundcube":
         return roundcube.start(name, folder, users)
     others = {"mariadb": mariadb.start, "modoboa": modoboa.start, "postgresql": postgresql.start}

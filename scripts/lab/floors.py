@@ -16,7 +16,7 @@ from lab.ground import LabError
 from lab.packages import CHECKOUT
 
 FLOORS = ("unit", "contract", "crash", "cli", "servers")
-SERVERS = ("dovecot", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "roundcube")
+SERVERS = ("dovecot", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube")
 LIMIT = 3600  # seconds for a floor; pytest's own timeout ends a single test much earlier
 
 

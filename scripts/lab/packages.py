@@ -51,6 +51,8 @@ PARTS = {
         installed=("redis-server", "librrd-dev", "gcc", "libc6-dev"),
         python=("modoboa==2.12.0",),
     ),
+    "radicale": Parts((), python=("radicale==3.9.0",)),
+    "xandikos": Parts(("openssl",), python=("xandikos==0.4.10",)),
     "roundcube": Parts(
         installed=(
             "dovecot-imapd", "openssl", "php8.2-cli", "php8.2-intl", "php8.2-mbstring", "php8.2-xml", "php8.2-sqlite3",

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from lab import courier as courier_lab
 from lab import cyrus as cyrus_lab
+from lab import dav as dav_lab
 from lab import dovecot as dovecot_lab
 from lab import ground, road
 from lab import mariadb as mariadb_lab
@@ -118,6 +119,28 @@ class MariaDb:
         return mariadb_lab.say(self.server, statements, database)
 
 
+@dataclass(frozen=True)
+class DavServer:
+    """A running CardDAV server."""
+
+    server: ground.Server
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def ca_file(self) -> Path | None:
+        return Path(self.server.ca_file) if self.server.ca_file else None
+
+    def fresh_user(self) -> tuple[str, str]:
+        """A login that nobody has used, and its password."""
+        user = f"book{next(self._numbers)}@example.com"
+        dav_lab.add_user(self.server, user, f"pw-{user}")
+        return user, f"pw-{user}"
+
+
 @dataclass
 class Lab:
     """Starts servers, each in a folder of its own below one temporary folder."""
@@ -192,6 +215,16 @@ def mariadb(lab: Lab) -> MariaDb:
 @pytest.fixture(scope="session")
 def modoboa(lab: Lab) -> ground.Server:
     return lab.start("modoboa")
+
+
+@pytest.fixture(scope="session")
+def radicale(lab: Lab) -> DavServer:
+    return DavServer(lab.start("radicale"))
+
+
+@pytest.fixture(scope="session")
+def xandikos(lab: Lab) -> DavServer:
+    return DavServer(lab.start("xandikos"))
 
 
 @pytest.fixture(scope="session")
