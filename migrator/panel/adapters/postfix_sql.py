@@ -19,19 +19,19 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from migrator.addresses import ascii_domain
-from migrator.engine.contract import Adapter, Login
+from migrator.engine.contract import Adapter, Login, Service
 from migrator.panel import hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
 from migrator.panel.model import Autoresponder, CatchAll, Domain, DomainForwarder, Forwarder, Mailbox, changed, lost
-from migrator.panel.sql.database import Database, DatabaseOptions
 from migrator.panel.sql.gotos import LOCAL_PART
 from migrator.panel.sql.postfixadmin import PostfixadminReader, PostfixadminWriter
 from migrator.panel.sql.virtual_users import VirtualUsersReader, VirtualUsersWriter
+from migrator.wire.sql import Database, DatabaseOptions
 
 # -- what a plan says -------------------------------------------------------------------------------------------------
 
 
-class Options(DatabaseOptions):
+class Options(DatabaseOptions, Service):
     """Accounts in the tables that Postfix and Dovecot look up."""
 
     tables: Literal["postfixadmin", "virtual_users"] = Field(

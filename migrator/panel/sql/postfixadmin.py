@@ -32,9 +32,9 @@ from migrator.panel.model import (
     Routing,
     Thing,
 )
-from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos
 from migrator.panel.sql.session import ALL_DOMAINS, SqlReader, fit_to_log_in, is_at, quota_of, well_formed, within
+from migrator.wire.sql import Database
 
 NEEDED = ("domain", "mailbox", "alias", "alias_domain")
 WELCOME = ("vacation", "quota2", "config")

@@ -25,8 +25,8 @@ from migrator.panel.model import (
     Probe,
     Thing,
 )
-from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import LOCAL_PART, LOGIN_PART
+from migrator.wire.sql import Database
 
 AnyThing = TypeVar("AnyThing", bound=Thing)
 ALL_DOMAINS = "ALL"  # postfixadmin's row for what concerns every domain

@@ -30,9 +30,9 @@ from migrator.panel.model import (
     Thing,
     lost,
 )
-from migrator.panel.sql.database import Database
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos
 from migrator.panel.sql.session import SqlReader, fit_to_log_in, is_at, quota_of, well_formed, within
+from migrator.wire.sql import Database
 
 COLUMNS = {
     "virtual_domains": ("id", "name"),

@@ -1,4 +1,4 @@
-"""A mail server's database: how it is reached, sessions that can only read, its errors as ours.
+"""A product's database: how it is reached, sessions that can only read, its errors as ours.
 
 What surprises: a session for reading is made read-only at the database itself, so that a preview cannot write whatever we get wrong.
 And MySQL without strict mode cuts what is too long and says OK, so every session asks for strict mode.
@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from migrator.engine.contract import Service
 from migrator.errors import (
     Dropped,
     EndpointRefused,
@@ -38,8 +37,10 @@ PORTS = {"mysql": 3306, "postgresql": 5432}
 LONGEST_WORDS = 200
 
 
-class DatabaseOptions(Service):
-    """How to reach a database; an adapter's Options add what is in it."""
+class DatabaseOptions(BaseModel):
+    """How to reach a database; an adapter's Options add what is in it (`class Options(DatabaseOptions, Service)`)."""
+
+    model_config = {"frozen": True, "extra": "forbid"}
 
     dialect: Literal["mysql", "postgresql", "sqlite"] = Field(
         "mysql", description="Kind of database; mysql is MariaDB too"
@@ -122,7 +123,7 @@ class Database:
         if missing := [name for name in needed if name not in there]:
             raise EndpointRefused(
                 f"{self.place}: there is no table {', '.join(missing)} that this login may see.",
-                remedy="Check `schema` and `database` in the plan, and what the user is granted.",
+                remedy="Check in the plan that database, schema and prefix are right, and what the user is granted.",
             )
         for name in [*needed, *(name for name in welcome if name in there)]:
             self._tables[name] = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
@@ -214,7 +215,7 @@ def _pooled(url: URL, arguments: dict[str, Any]) -> Engine:
         )
     except ModuleNotFoundError as error:
         raise PlanError(
-            "Accounts in PostgreSQL need psycopg, which is not installed.",
+            "A database in PostgreSQL needs psycopg, which is not installed.",
             remedy="Run pip install 'migrator[postgresql]'.",
         ) from error
 
