@@ -1,0 +1,304 @@
+"""What a card means, so that two spellings of it can be told from two cards.
+
+Servers reorder, refold, upcase, and leave out what goes without saying. Here a card becomes what is left when all of that is taken away: a
+set of facts, each a property with its value in one spelling. What surprises: a name is told by FN and N together, either of which products
+make up from the other.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from migrator.contacts import dates
+from migrator.contacts.model import BINARY, LISTS, Card, Property
+
+IGNORED = frozenset({"VERSION", "PRODID", "REV", "PROFILE", "BEGIN", "END", "X-ABLABEL"})
+_NAMES = {  # other names for the same
+    "X-ADDRESSBOOKSERVER-KIND": "KIND",
+    "X-ADDRESSBOOKSERVER-MEMBER": "MEMBER",
+    "X-ANNIVERSARY": "ANNIVERSARY",
+    "X-EVOLUTION-ANNIVERSARY": "ANNIVERSARY",
+    "X-KADDRESSBOOK-X-ANNIVERSARY": "ANNIVERSARY",
+    "X-GENDER": "GENDER",
+}
+_DAYS = frozenset({"BDAY", "ANNIVERSARY", "DEATHDATE", "X-ABDATE"})
+_UNSAID = {  # types that go without saying (RFC 2426, 3.2.1, 3.3.1, 3.3.2)
+    "TEL": frozenset({"voice"}),
+    "EMAIL": frozenset({"internet"}),
+    "ADR": frozenset({"intl", "postal", "parcel"}),
+}
+_SAME_TYPE = {"mobile": "cell"}
+_SPELLING = frozenset({"VALUE", "TYPE", "PREF", "CHARSET", "ENCODING", "MEDIATYPE", "X-APPLE-OMIT-YEAR"})
+_DIALLED = re.compile(r"\+?[\d*#]+", re.ASCII)
+_SEPARATORS = re.compile(r"[\s().\-/\u2010-\u2015]+")
+_GEO = re.compile(r"(?:geo:)?\s*(-?[\d.]+)\s*[;,]\s*(-?[\d.]+)\s*", re.IGNORECASE | re.ASCII)
+_LABEL_OF_APPLE = re.compile(r"_\$!<(.*)>!\$_", re.DOTALL)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_ODD = re.compile(r"[^A-Z0-9-]+")
+_SHOWN = 60
+
+
+def plain_name(name: str) -> str:
+    """The name of a property or parameter as every version allows it: letters, digits and hyphens."""
+    name = name.upper()
+    return name if name.isascii() and name.replace("-", "").isalnum() else _ODD.sub("-", name).strip("-") or "X-UNNAMED"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing a card says. `value` is its one spelling, `words` the types and labels, `extras` the parameters; `shown` is how it was
+    written, for people.
+    """
+
+    name: str
+    value: str
+    words: tuple[str, ...] = ()
+    preferred: bool = False
+    extras: tuple[str, ...] = ()
+    shown: str = ""
+
+    @property
+    def all_but_shown(self) -> tuple[str, str, tuple[str, ...], bool, tuple[str, ...]]:
+        """What makes two facts one."""
+        return self.name, self.value, self.words, self.preferred, self.extras
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing two cards do not agree on: the facts each side has, None where it has none."""
+
+    name: str
+    source: Fact | None
+    target: Fact | None
+
+    def __str__(self) -> str:
+        if self.target is None and self.source is not None:
+            return f"{self.name} is missing: {self.source.shown}"
+        if self.source is None and self.target is not None:
+            return f"{self.name} is new: {self.target.shown}"
+        assert self.source is not None
+        assert self.target is not None
+        if self.source.value != self.target.value:
+            return f"{self.name} was {self.source.shown} and is {self.target.shown}"
+        return f"{self.name} {self.source.shown}: was {_marks(self.source)}, is {_marks(self.target)}"
+
+
+def differences(source: Card, target: Card, ignoring: frozenset[str] = frozenset()) -> list[str]:
+    """In words, what the second card does not say as the first does; empty if they mean the same. Properties in `ignoring` are not asked."""
+    return [str(one) for one in compare(source, target, ignoring)]
+
+
+def same(source: Card, target: Card, ignoring: frozenset[str] = frozenset()) -> bool:
+    """Whether two cards mean the same."""
+    return not compare(source, target, ignoring)
+
+
+def digest(card: Card, ignoring: frozenset[str] = frozenset()) -> str:
+    """SHA-256 of what a card means. Cards that mean the same have the same; so have, rarely, two that differ only in which word of the
+    name is the family's: ask `same` where that matters.
+    """
+    said = sorted(repr(fact.all_but_shown) for fact in facts(card, ignoring))
+    name = [] if "FN" in ignoring else [repr(_words(card.label))]
+    structured = _name(card)
+    if "N" not in ignoring and structured and _words(" ".join(structured)) != _words(card.label):
+        name.append(repr(structured))
+    return sha256("\n".join([*name, *said]).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def compare(source: Card, target: Card, ignoring: frozenset[str] = frozenset()) -> list[Difference]:
+    """What two cards do not agree on, in a stable order."""
+    found = list(_differences_of_names(source, target, ignoring))
+    ours = {fact.all_but_shown: fact for fact in facts(source, ignoring)}
+    theirs = {fact.all_but_shown: fact for fact in facts(target, ignoring)}
+    missing = [fact for key, fact in sorted(ours.items()) if key not in theirs]
+    new = [fact for key, fact in sorted(theirs.items()) if key not in ours]
+    return [*found, *_paired(missing, new)]
+
+
+def _paired(missing: list[Fact], new: list[Fact]) -> Iterator[Difference]:
+    """What is missing beside what is new, where it is the same property: first with the same value, then what is left, one to one."""
+    for alike in (lambda fact: (fact.name, fact.value), lambda fact: (fact.name, "")):
+        for fact in list(missing):
+            partner = next((other for other in new if alike(other) == alike(fact)), None)
+            if partner is not None:
+                missing.remove(fact)
+                new.remove(partner)
+                yield Difference(fact.name, fact, partner)
+    yield from (Difference(fact.name, fact, None) for fact in missing)
+    yield from (Difference(fact.name, None, fact) for fact in new)
+
+
+# -- facts ----------------------------------------------------------------------------------------------------------------
+
+
+def facts(card: Card, ignoring: frozenset[str] = frozenset()) -> Iterator[Fact]:
+    """Everything a card says beside its name, each thing in one spelling."""
+    labels = _labels(card)
+    best = _best(card)
+    formatted = card.first("FN")
+    for one in card.properties:
+        name = _NAMES.get(one.name) or plain_name(one.name)
+        if name in IGNORED or name in ignoring or one.name in ignoring or name == "N" or one is formatted:
+            continue
+        words = _words_about(one, name, labels)
+        shared = {
+            "words": words,
+            "preferred": one.preferred is not None and one.preferred == best.get(name),
+            "extras": tuple(sorted(_extras(one))),
+        }
+        for value, shown in _values(one, name):
+            if value:
+                yield Fact(name, value, shown=shown, **shared)  # type: ignore[arg-type]  # one row of keywords for both
+
+
+def _labels(card: Card) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in card.properties:
+        if one.name == "X-ABLABEL" and one.group:
+            apple = _LABEL_OF_APPLE.fullmatch(one.text.strip())
+            found.setdefault(one.group.lower(), []).append(_plain(apple[1] if apple else one.text).lower())
+    return found
+
+
+def _best(card: Card) -> dict[str, int]:
+    """The best preference of each property of which there are several: of one alone it says nothing."""
+    numbers: dict[str, list[int | None]] = {}
+    for one in card.properties:
+        numbers.setdefault(_NAMES.get(one.name) or plain_name(one.name), []).append(one.preferred)
+    return {
+        name: min(number for number in all_of_it if number is not None)
+        for name, all_of_it in numbers.items()
+        if len(all_of_it) > 1 and any(number is not None for number in all_of_it)
+    }
+
+
+def _words_about(one: Property, name: str, labels: dict[str, list[str]]) -> tuple[str, ...]:
+    if name in BINARY:
+        return ()
+    types = {_SAME_TYPE.get(word, word) for word in map(str.lower, one.types)}
+    return tuple(sorted({*types, *labels.get(one.group.lower(), ())} - _UNSAID.get(name, frozenset())))
+
+
+def _extras(one: Property) -> Iterator[str]:
+    for name, values in one.params:
+        plain = plain_name(name)
+        if plain not in _SPELLING:
+            yield f"{plain}={','.join(map(_plain, values))}"
+
+
+def _values(one: Property, name: str) -> Iterator[tuple[str, str]]:
+    """Every value of a property in one spelling, and as it is shown."""
+    if one.data is not None:
+        yield f"sha256:{sha256(one.data).hexdigest()}" if one.data else "", f"{len(one.data):,} bytes"
+    elif name in LISTS:
+        for word in (word for part in one.parts for word in part):
+            yield _plain(word), _short(word)
+    else:
+        text = _text(one)
+        yield _canonical(name, text, one), _short(text)
+
+
+def _text(one: Property) -> str:
+    """Components by `;`, without the empty ones at the end."""
+    return ";".join(_plain(",".join(part)) for part in one.parts).rstrip(";") if len(one.parts) > 1 else one.text
+
+
+def _canonical(name: str, text: str, one: Property) -> str:
+    text = _plain(text)
+    if name in _DAYS:
+        return dates.day(text, one.param("X-APPLE-OMIT-YEAR")) or text
+    spell = _SPELL.get(name)
+    return spell(text) if spell else text
+
+
+def _telephone(text: str) -> str:
+    text = text[4:] if text[:4].lower() == "tel:" else text
+    dialled = _SEPARATORS.sub("", text)
+    return dialled if _DIALLED.match(dialled) else text
+
+
+def _coordinates(text: str) -> str:
+    found = _GEO.fullmatch(text)
+    return f"{found[1]};{found[2]}" if found else text
+
+
+def _kind(text: str) -> str:
+    return "" if text.lower() == "individual" else text.lower()
+
+
+def _without_urn(text: str) -> str:
+    return text.removeprefix("urn:uuid:")
+
+
+_SPELL: Mapping[str, Callable[[str], str]] = {
+    "EMAIL": lambda text: text.removeprefix("mailto:").casefold(),
+    "TEL": _telephone,
+    "UID": _without_urn,
+    "MEMBER": _without_urn,
+    "GEO": _coordinates,
+    "KIND": _kind,
+    "GENDER": lambda text: {"male": "M", "female": "F"}.get(text.lower(), text),
+}
+
+
+def _plain(text: str) -> str:
+    """The text in one form of Unicode, with one kind of line end, without white space at its ends or what no card can hold."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "\n".join(line.rstrip() for line in _CONTROLS.sub("", text).split("\n")).strip()
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return f"{line[: _SHOWN - 1]}…" if len(line) > _SHOWN else line
+
+
+def _marks(fact: Fact) -> str:
+    words = [*fact.words, *fact.extras, *["preferred"] * fact.preferred]
+    return ", ".join(words) if words else "plain"
+
+
+# -- names ----------------------------------------------------------------------------------------------------------------
+
+
+def _name(card: Card) -> tuple[str, ...]:
+    """The components of N without empty ones at the end; empty if there is none."""
+    found = card.first("N")
+    if found is None:
+        return ()
+    parts = [_plain(",".join(part)) for part in found.parts]
+    while parts and not parts[-1]:
+        parts.pop()
+    return tuple(parts)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(sorted(_plain(name).replace(",", " ").split()))
+
+
+def _differences_of_names(source: Card, target: Card, ignoring: frozenset[str]) -> Iterator[Difference]:
+    if "FN" not in ignoring and _plain(source.label) != _plain(target.label):
+        yield Difference("FN", _shown_name("FN", source.label), _shown_name("FN", target.label))
+    ours, theirs = _name(source), _name(target)
+    if "N" in ignoring or ours == theirs:
+        return
+    if not ours or not theirs:
+        known, label = (ours, source.label) if ours else (theirs, target.label)
+        if _words(" ".join(known)) == _words(label):
+            return
+    yield Difference("N", _shown_name("N", ";".join(ours)), _shown_name("N", ";".join(theirs)))
+
+
+def _shown_name(name: str, text: str) -> Fact | None:
+    return Fact(name, text, shown=_short(text)) if text else None
+
+
+def values_of(card: Card, names: Iterable[str]) -> frozenset[str]:
+    """The values of these properties in one spelling: what makes two cards alike."""
+    wanted = frozenset(names)
+    return frozenset(f"{fact.name} {fact.value}" for fact in facts(card) if fact.name in wanted)
