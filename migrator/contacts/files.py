@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,7 +59,8 @@ def book_file(name: str, suffix: str) -> str:
 
 def book_name(file: str, suffix: str) -> str:
     """The address book's name that a file's name spells."""
-    return unquote(file.removesuffix(suffix), errors="replace")
+    stem = file[: -len(suffix)] if file.lower().endswith(suffix) else file
+    return unquote(stem, errors="replace")
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -87,9 +87,10 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which takes the place of the one at `path` when all went well, on disk; else nothing has changed."""
+    """A file to write, which takes the place of the one at `path` when all went well, on disk; else nothing has changed. To be held."""
     whole = Path(os.path.realpath(path))  # a link stays a link
-    handle, draft = tempfile.mkstemp(prefix=f".{whole.name[:LONGEST_NAME]}.", dir=whole.parent)  # for its owner only
+    draft = whole.with_name(f".{whole.name}.new")  # the same each time: what a death leaves behind is written over
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -97,10 +98,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             with suppress(FileNotFoundError):
                 os.fchmod(file.fileno(), whole.stat().st_mode & 0o777)
             os.fsync(file.fileno())
-        Path(draft).replace(whole)
+        draft.replace(whole)
     except BaseException:
         with suppress(OSError):
-            Path(draft).unlink()
+            draft.unlink()
         raise
     sync_folder(whole.parent)
 
@@ -118,9 +119,14 @@ def append(path: Path, content: bytes) -> int:
         announced = {"at": at, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         with replacing(_announcement(path)) as journal:
             journal.write(json.dumps(announced).encode())
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), at)
+            raise
     _forget_announcement(path)
     return at
 

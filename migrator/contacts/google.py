@@ -1,0 +1,402 @@
+"""A contact as a row of the CSV that Google Contacts exports and imports: both layouts are read, the newer one is written.
+
+What surprises: Google has no column for much of a card (IM, gender, UID), but as many custom fields as one likes. They take it, so
+that a card comes back whole; only embedded photos do not. Labels are Google's groups; `* myContacts` is its word for everybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from migrator.contacts import columns, leftovers
+from migrator.contacts.columns import Said
+from migrator.contacts.model import Card, Property, text_property
+
+JOINT = " ::: "
+STAR = "* "
+EVERYBODY = "* myContacts"
+STARRED = "* starred"
+STARRED_PROPERTY = "X-GOOGLE-STARRED"
+SYSTEM = frozenset({"mycontacts", "my contacts", "other contacts", "starred"})
+LABELS = "Labels"
+OLD_LABELS = "Group Membership"
+CUSTOM = "X-CUSTOM"
+
+SINGLE: Final = (
+    "First Name", "Middle Name", "Last Name", "Phonetic First Name", "Phonetic Middle Name", "Phonetic Last Name", "Name Prefix",
+    "Name Suffix", "Nickname", "File As", "Organization Name", "Organization Title", "Organization Department", "Birthday", "Notes",
+    "Photo", LABELS,
+)  # fmt: skip
+ADDRESS: Final = (
+    "PO Box", "Extended Address", "Street", "City", "Region", "Postal Code", "Country",
+)  # fmt: skip  # in the order of ADR's components
+NUMBERED: Final[Mapping[str, tuple[str, ...]]] = {
+    "E-mail": ("Label", "Value"),
+    "Phone": ("Label", "Value"),
+    "Address": (
+        "Label", "Formatted", "Street", "City", "PO Box", "Region", "Postal Code", "Country", "Extended Address",
+    ),
+    "Website": ("Label", "Value"),
+    "Event": ("Label", "Value"),
+    "Relation": ("Label", "Value"),
+    "Custom Field": ("Label", "Value"),
+}  # fmt: skip
+FEWEST: Final = {"E-mail": 3, "Phone": 4, "Address": 2, "Website": 2, "Event": 1, "Relation": 1, "Custom Field": 2}
+_NAMES: Final = (
+    ("Last Name", "Family Name"), ("First Name", "Given Name"), ("Middle Name", "Additional Name"), ("Name Prefix",), ("Name Suffix",),
+)  # fmt: skip
+_PLAIN: Final = {
+    "X-PHONETIC-FIRST-NAME": ("Phonetic First Name", "Given Name Yomi"),
+    "X-PHONETIC-MIDDLE-NAME": ("Phonetic Middle Name", "Additional Name Yomi"),
+    "X-PHONETIC-LAST-NAME": ("Phonetic Last Name", "Family Name Yomi"),
+    "SORT-STRING": ("File As",),
+    "NOTE": ("Notes",),
+    "ROLE": ("Occupation",),
+    "X-MAIDENNAME": ("Maiden Name",),
+    "X-INITIALS": ("Initials",),
+    "X-LOCATION": ("Location",),
+}
+_OLD = {"Name", "Given Name", "Family Name"}
+_COLUMN = re.compile(r"(.+?) (\d{1,4}) - (.+)")
+MOST = 200  # of one kind; sheets end at 16,384 columns
+
+_PHONES: Final = {
+    "mobile": {"cell"}, "home": {"home"}, "work": {"work"}, "home fax": {"home", "fax"}, "work fax": {"work", "fax"},
+    "pager": {"pager"}, "main": {"main"}, "fax": {"fax"}, "other": set[str](), "work mobile": {"work", "cell"},
+    "home mobile": {"home", "cell"}, "work pager": {"work", "pager"}, "car": {"car"}, "video": {"video"}, "isdn": {"isdn"},
+}  # fmt: skip
+_PLACES: Final = {"home": {"home"}, "work": {"work"}, "other": set[str]()}
+_TYPED: Final[Mapping[str, tuple[str, Mapping[str, set[str]]]]] = {
+    "EMAIL": ("E-mail", _PLACES),
+    "TEL": ("Phone", _PHONES),
+    "URL": ("Website", _PLACES),
+}
+_RELATIVES: Final = {"Spouse": "X-SPOUSE", "Manager": "X-MANAGER", "Assistant": "X-ASSISTANT"}
+_KIN = frozenset(
+    {"child", "parent", "sibling", "friend", "kin", "neighbor", "colleague", "co-worker", "acquaintance", "contact"}
+)
+
+
+class GoogleColumns:
+    """Fulfils Columns. The names of columns are Google's own, which are English everywhere."""
+
+    def canonical(self, header: Sequence[str]) -> tuple[str, ...] | None:
+        """The columns as they are called, if they are Google's."""
+        names = tuple(name.strip() for name in header)
+        marks = [name for name in names if _COLUMN.fullmatch(name)]
+        known = set(names) & ({*SINGLE, OLD_LABELS} | _OLD)
+        return names if len(known) >= 2 and (marks or LABELS in names or OLD_LABELS in names) else None  # noqa: PLR2004
+
+    def is_old(self, header: Sequence[str]) -> bool:
+        """Whether these are the columns of the older layout, which is not written."""
+        return bool(_OLD & set(header)) or OLD_LABELS in header
+
+    def header(self, wanted: Iterable[Mapping[str, str]], there: Sequence[str]) -> tuple[str, ...]:
+        """The newer layout, with as many columns of each kind as these rows and those there need."""
+        counts = dict(FEWEST)
+        for name in (*there, *(name for cells in wanted for name in cells)):
+            found = _COLUMN.fullmatch(name)
+            if found and found[1] in counts:
+                counts[found[1]] = max(counts[found[1]], int(found[2]))
+        names = [*SINGLE]
+        for kind, fields in NUMBERED.items():
+            names += [f"{kind} {number} - {field}" for number in range(1, counts[kind] + 1) for field in fields]
+        return (*names, *(name for name in there if name not in names))
+
+    def titles(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """The same."""
+        return tuple(columns)
+
+    # -- writing
+
+    def cells(self, card: Card) -> dict[str, str]:
+        """A card's row; what has no column stands in custom fields."""
+        cells = _columns_of(card)
+        rest = columns.left_over(card, _said_in(cells))
+        for number, one in enumerate(columns.fields_of(rest), start=1):
+            label, value = leftovers.as_field(one)
+            cells[f"Custom Field {number} - Label"] = label
+            cells[f"Custom Field {number} - Value"] = value
+        return cells
+
+    # -- reading
+
+    def card(self, cells: Mapping[str, str]) -> Card:
+        """A row's card. Labels are groups and no part of it."""
+        rest: list[Said] = []
+        labels: dict[str, str] = {}
+        for label, value in _custom_fields(cells):
+            one = leftovers.as_property(label, value)
+            if one is None:
+                one = replace(text_property(CUSTOM, value), params=(("LABEL", (label,)),) if label else ())
+            if one.name == columns.LABEL and one.group:
+                labels[one.group] = one.text
+            else:
+                rest.append(Said(one))
+        labelled = [
+            Said(replace(one.what, group=""), labels[one.what.group]) if one.what.group in labels else one
+            for one in rest
+        ]
+        return Card(columns.grouped(columns.restored(_said_in(cells), labelled)))
+
+
+# -- labels -----------------------------------------------------------------------------------------------------------
+
+
+def labels_of(cells: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels of a row that are groups: not Google's word for everybody, and not those that the card has as categories."""
+    sorted_in = {
+        name
+        for label, value in _custom_fields(cells)
+        if label == "CATEGORIES"
+        for one in [leftovers.as_property(label, value)]
+        if one
+        for name in one.parts[0]
+    }
+    return tuple(name for name in _labels(cells) if name.lower() not in SYSTEM and name not in sorted_in)
+
+
+def labelled(cells: Mapping[str, str], label: str, *, on: bool) -> dict[str, str]:
+    """The row with this label or without it."""
+    there = [one for one in _raw_labels(cells) if one.removeprefix(STAR) != label]
+    return {**cells, LABELS: JOINT.join([*there, label] if on else there)}
+
+
+def can_be_label(name: str) -> bool:
+    """Whether Google can have a label of this name."""
+    return bool(name.strip()) and ":::" not in name and not name.startswith(STAR) and name.lower() not in SYSTEM
+
+
+def _labels(cells: Mapping[str, str]) -> list[str]:
+    return [label.removeprefix(STAR).strip() for label in _raw_labels(cells)]
+
+
+def _raw_labels(cells: Mapping[str, str]) -> list[str]:
+    text = cells.get(LABELS) or cells.get(OLD_LABELS) or ""
+    return [label for label in map(str.strip, text.split(JOINT.strip())) if label]
+
+
+# -- columns into properties ------------------------------------------------------------------------------------------
+
+
+def _said_in(cells: Mapping[str, str]) -> list[Said]:
+    """What the columns say, custom fields apart."""
+    found = [Said(one) for one in _person(cells)]
+    kinds = _by_kind(cells)
+    for name, (kind, words) in _TYPED.items():
+        found += [_typed(name, label, value, words) for label, value in _valued(kinds.get(kind, ()))]
+    found += [one for fields in kinds.get("Address", ()) for one in _addresses(fields)]
+    found += [_event(label, value) for label, value in _valued(kinds.get("Event", ()))]
+    found += [_relation(label, value) for label, value in _valued(kinds.get("Relation", ()))]
+    for fields in kinds.get("IM", ()):
+        service = fields.get("Service", "").strip().lower() or "im"
+        found += [Said(text_property("IMPP", f"{service}:{value}")) for value in _several(fields.get("Value", ""))]
+    found += [Said(one) for fields in kinds.get("Organization", ()) for one in _organisation(fields)]
+    return found
+
+
+def _person(cells: Mapping[str, str]) -> Iterator[Property]:
+    name = columns.name_of(*(_first(cells, *names) for names in _NAMES))
+    organisation = cells.get("Organization Name", "") or cells.get("Organization 1 - Name", "")
+    called = cells.get("Name", "") or (columns.called(name) if name else organisation)
+    if called:
+        yield text_property("FN", called)
+    if name:
+        yield name
+    nicknames = tuple(_several(cells.get("Nickname", "")))
+    if nicknames:
+        yield Property("NICKNAME", (nicknames,))
+    for known, names in _PLAIN.items():
+        if _first(cells, *names):
+            yield text_property(known, _first(cells, *names))
+    if cells.get("Gender"):
+        yield Property("GENDER", ((_gender(cells["Gender"]),),))
+    born = cells.get("Birthday", "").strip()
+    if born:
+        yield text_property("BDAY", born)
+    photo = cells.get("Photo", "").strip()
+    if photo:
+        yield replace(text_property("PHOTO", photo), params=(("VALUE", ("uri",)),))
+    yield from _organisation({name: cells.get(f"Organization {name}", "") for name in ("Name", "Title", "Department")})
+    if any(label == STARRED for label in _raw_labels(cells)):
+        yield text_property(STARRED_PROPERTY, "1")
+
+
+def _gender(word: str) -> str:
+    return {"male": "M", "female": "F", "other": "O"}.get(word.strip().lower(), word)
+
+
+def _organisation(fields: Mapping[str, str]) -> Iterator[Property]:
+    name, department = fields.get("Name", ""), fields.get("Department", "")
+    if name or department:
+        yield Property("ORG", ((name,), *((part,) for part in department.split(";") if department)))
+    if fields.get("Title"):
+        yield text_property("TITLE", fields["Title"])
+
+
+def _by_kind(cells: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
+    """The numbered columns of a row: of each kind those that say something, in order."""
+    found: dict[str, dict[int, dict[str, str]]] = {}
+    for column, value in cells.items():
+        parts = _COLUMN.fullmatch(column) if value else None
+        if parts:
+            field = "Label" if parts[3] == "Type" else parts[3]
+            found.setdefault(parts[1], {}).setdefault(int(parts[2]), {})[field] = value
+    return {kind: [numbered[number] for number in sorted(numbered)] for kind, numbered in found.items()}
+
+
+def _valued(many: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    for fields in many:
+        for value in _several(fields.get("Value", "")):
+            yield fields.get("Label", ""), value
+
+
+def _custom_fields(cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for fields in _by_kind(cells).get("Custom Field", ()):
+        yield fields.get("Label", ""), fields.get("Value", "")
+
+
+def _several(text: str) -> list[str]:
+    return [part for part in text.split(JOINT) if part]
+
+
+def _first(cells: Mapping[str, str], *names: str) -> str:
+    return next((cells[name] for name in names if cells.get(name)), "")
+
+
+def _typed(name: str, label: str, value: str, words: Mapping[str, set[str]]) -> Said:
+    """A property with the types that a label means; a label of the person's own stays one."""
+    preferred = 1 if label.startswith(STAR) or label == STAR.strip() else None
+    word = label.removeprefix(STAR.strip()).strip() if preferred else label.strip()
+    types = words.get(word.lower())
+    one = replace(text_property(name, value), preferred=preferred)
+    if types is not None or not word:
+        return Said(replace(one, types=frozenset(types or ())))
+    return Said(one, word)
+
+
+def _addresses(fields: Mapping[str, str]) -> Iterator[Said]:
+    many = {name: fields.get(name, "").split(JOINT) for name in (*ADDRESS, "Formatted")}
+    for number in range(max(map(len, many.values()))):
+        parts = [many[name][number] if number < len(many[name]) else "" for name in ADDRESS]
+        formatted = many["Formatted"][number] if number < len(many["Formatted"]) else ""
+        if not any(parts):
+            if not formatted:
+                continue
+            parts[2] = formatted
+        words = _typed("ADR", fields.get("Label", ""), "", _PLACES)
+        yield replace(words, what=replace(words.what, parts=tuple((part,) for part in parts)))
+
+
+def _event(label: str, value: str) -> Said:
+    if label.removeprefix(STAR).strip().lower() == "anniversary":
+        return Said(text_property("ANNIVERSARY", value.strip()))
+    return Said(text_property("X-ABDATE", value.strip()), label.strip())
+
+
+def _relation(label: str, value: str) -> Said:
+    word = label.strip()
+    if word in _RELATIVES:
+        return Said(text_property(_RELATIVES[word], value))
+    if word.lower() in _KIN:
+        return Said(replace(text_property("RELATED", value, word.lower()), params=(("VALUE", ("text",)),)))
+    return Said(text_property("X-ABRELATEDNAMES", value), word)
+
+
+# -- properties into columns ------------------------------------------------------------------------------------------
+
+
+def _columns_of(card: Card) -> dict[str, str]:
+    """What Google's columns can say of a card, as near as they come."""
+    cells: dict[str, str] = {}
+    _put_name(card, cells)
+    _put_person(card, cells)
+    counts: Counter[str] = Counter()
+    for one in columns.said(card):
+        kind, fields = _numbered(one)
+        if kind and counts[kind] < MOST and one.what.text.strip() and JOINT not in one.what.text:
+            counts[kind] += 1
+            cells |= {f"{kind} {counts[kind]} - {field}": value for field, value in fields.items()}
+    return cells
+
+
+def _numbered(one: Said) -> tuple[str, dict[str, str]]:
+    """The kind of columns a property stands in, and what it says there; no kind if it has none."""
+    what, text = one.what, one.what.text
+    if what.name in _TYPED:
+        kind, words = _TYPED[what.name]
+        return kind, {"Label": _label(one, words), "Value": text}
+    if what.name == "ADR":
+        parts = {name: what.component(place) for place, name in enumerate(ADDRESS)}
+        return "Address", {"Label": _label(one, _PLACES), "Formatted": _formatted(what), **parts}
+    if what.name == "ANNIVERSARY":
+        return "Event", {"Label": "Anniversary", "Value": text}
+    if what.name == "X-ABDATE" and one.label:
+        return "Event", {"Label": columns.plain_label(one.label), "Value": text}
+    kin = _kin(one)
+    return ("Relation", {"Label": kin, "Value": text}) if kin else ("", {})
+
+
+def _kin(one: Said) -> str:
+    """Google's word for what somebody is to this person; "" if that is not what the property says."""
+    if one.what.name in _RELATIVES.values():
+        return next(word for word, name in _RELATIVES.items() if name == one.what.name)
+    if one.what.name == "RELATED" and one.what.param("VALUE") == "text" and len(one.what.types & _KIN) == 1:
+        return next(iter(one.what.types & _KIN)).capitalize()
+    return columns.plain_label(one.label) if one.what.name == "X-ABRELATEDNAMES" else ""
+
+
+def _put_name(card: Card, cells: dict[str, str]) -> None:
+    name = card.first("N")
+    if name and any(map(any, name.parts)):
+        for place, names in enumerate(_NAMES):
+            cells[names[0]] = name.component(place)
+    elif card.text("FN") and card.text("FN") != _organisation_of(card).component(0):
+        cells["First Name"] = card.text("FN")
+    nicknames = card.first("NICKNAME")
+    if nicknames:
+        cells["Nickname"] = JOINT.join(name for part in nicknames.parts for name in part)
+
+
+def _put_person(card: Card, cells: dict[str, str]) -> None:
+    for known, names in _PLAIN.items():
+        if names[0] in SINGLE:
+            cells[names[0]] = card.text(known)
+    organisation = _organisation_of(card)
+    cells["Organization Name"] = organisation.component(0)
+    cells["Organization Department"] = ";".join(organisation.component(n) for n in range(1, len(organisation.parts)))
+    cells["Organization Title"] = card.text("TITLE")
+    born = card.first("BDAY")
+    date = columns.date_of(born) if born else None
+    shown = columns.dated("BDAY", *date) if date else None
+    cells["Birthday"] = shown.text if shown else ""
+    photos = (one.text for one in card.all("PHOTO") if one.data is None and one.text.startswith("http"))
+    cells["Photo"] = next(photos, "")
+    categories = dict.fromkeys(name for one in card.all("CATEGORIES") for part in one.parts for name in part)
+    starred = [STARRED] if card.text(STARRED_PROPERTY) else []
+    cells[LABELS] = JOINT.join([EVERYBODY, *starred, *filter(can_be_label, categories)])
+
+
+def _organisation_of(card: Card) -> Property:
+    return card.first("ORG") or Property("ORG")
+
+
+def _label(one: Said, words: Mapping[str, set[str]]) -> str:
+    """Google's word for the types of a property, the star for the preferred one before it."""
+    word = columns.plain_label(one.label).removeprefix(STAR)
+    if not word:
+        exact = next((label for label, types in words.items() if types and types == one.what.types), "")
+        near = next((label for label, types in words.items() if types and types <= one.what.types), "")
+        word = (exact or near).title()
+    return f"{STAR}{word}".rstrip() if one.what.preferred == 1 else word
+
+
+def _formatted(address: Property) -> str:
+    """An address as one writes it on a letter."""
+    box, extended, street, city, region, code, country = (address.component(place) for place in range(7))
+    town = " ".join(filter(None, (", ".join(filter(None, (city, region))), code)))
+    return "\n".join(filter(None, (street, extended, box, town, country)))

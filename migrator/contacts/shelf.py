@@ -1,0 +1,415 @@
+"""Address books that are files: one for each book in a folder for each account, or one single file. What stands in them is a layout's.
+
+    <path>/ann@example.com/Friends.vcf      the book Friends of this account
+    <path>/ann@example.com.vcf              the only book of this account, where somebody put it there
+    <path>                                  one file: one book
+
+What surprises: a card's ref is a hash of its UID (of its bytes where it has none) and so outlives changes to others; its place is
+looked up in an index of 32 bytes a card, built by one pass over the file. No more than one card, and what is put at once, is in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
+
+from migrator.contacts import files
+from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
+from migrator.engine.contract import Login
+from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+
+FLAT = "./"  # before the id of a book that lies beside the accounts' folders
+FLAT_NAME = "Contacts"
+GROUP = "group-"
+
+_REF = re.compile(r"([0-9a-f]{16})(?:-([1-9]\d{0,6}))?")
+
+
+# -- layouts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a card stands in a file, and its UID ("" without one). `tag` changes with its content."""
+
+    offset: int
+    size: int
+    uid: str
+    tag: int
+
+    @property
+    def key(self) -> int:
+        """The number that its ref is."""
+        return key_of(self.uid) if self.uid else tag_of(b"tag:" + self.tag.to_bytes(8, "big"))
+
+
+class Opened(Protocol):
+    """A file that is being read."""
+
+    def places(self, start: int = 0) -> Iterator[Place]:
+        """Every card from a place on (0, or one where a card begins), in the order of the file."""
+
+    def card(self, raw: bytes) -> tuple[Card, tuple[str, ...]]:
+        """The card of these bytes, and what could not be read of it."""
+
+    def groups(self) -> Iterator[Card]:
+        """Groups that are no cards in the file, as cards; each has a UID."""
+
+
+class Layout(Protocol):
+    """How cards stand in a file."""
+
+    @property
+    def features(self) -> Features:
+        """What it keeps."""
+
+    @property
+    def suffix(self) -> str:
+        """How its files' names end."""
+
+    @property
+    def groups_are_cards(self) -> bool:
+        """Whether a group stands in the file as any other card does."""
+
+    def opened(self, file: BinaryIO, name: str) -> Opened:
+        """A file of this layout. Raises Misbehaved, naming it, if it is another."""
+
+    def beginning(self) -> bytes:
+        """What a file without cards holds."""
+
+    def prepared(self, path: Path, cards: Sequence[Card]) -> Sequence[bytes]:
+        """Each card's bytes, to be put at the end of the file, which may have been made fit for them before."""
+
+    def put_group(self, path: Path, group: Card) -> str:
+        """Put a group into the file, or in place of the one of its UID; why not, in words, or ""."""
+
+
+# -- where cards stand ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Index:
+    """The cards of one file by their keys, column by column in the order of the file; `order` sorts them by key."""
+
+    stamp: tuple[int, ...]
+    keys: array[int] = field(default_factory=lambda: array("Q"))
+    offsets: array[int] = field(default_factory=lambda: array("Q"))
+    sizes: array[int] = field(default_factory=lambda: array("I"))
+    tags: array[int] = field(default_factory=lambda: array("Q"))
+    order: array[int] = field(default_factory=lambda: array("I"))
+
+    @classmethod
+    def of(cls, opened: Opened, stamp: tuple[int, ...]) -> _Index:
+        """The index of a file."""
+        index = cls(stamp)
+        for place in opened.places():
+            index._append(place)
+        index.order = array("I", sorted(range(len(index.keys)), key=index.keys.__getitem__))
+        return index
+
+    def add(self, place: Place) -> None:
+        """One card more, at the end."""
+        self.order.insert(self._first(place.key + 1), len(self.keys))
+        self._append(place)
+
+    def holds(self, uid: str) -> bool:
+        """Whether a card of this UID is there."""
+        return self.place(f"{key_of(uid):016x}") is not None
+
+    def place(self, ref: str) -> int | None:
+        """The place of a card in this index; None if it is not there."""
+        found = _REF.fullmatch(ref)
+        if found is None:
+            return None
+        key = int(found[1], 16)
+        at = self._first(key) + int(found[2] or 1) - 1
+        return self.order[at] if at < len(self.order) and self.keys[self.order[at]] == key else None
+
+    def entries(self) -> Iterator[Entry]:
+        """Every card as a listing shows it. Of several with one key all but the first have a number."""
+        twins: dict[int, int] = {}
+        for before, place in zip(self.order, self.order[1:], strict=False):
+            if self.keys[before] == self.keys[place]:
+                twins[place] = twins.get(before, 1) + 1
+        return (self.entry(place, twins.get(place, 1)) for place in range(len(self.keys)))
+
+    def entry(self, place: int, twin: int = 1) -> Entry:
+        """A card as a listing shows it."""
+        ref = f"{self.keys[place]:016x}" + (f"-{twin}" if twin > 1 else "")
+        return Entry(ref, self.sizes[place], f"{self.tags[place]:016x}")
+
+    def _append(self, place: Place) -> None:
+        self.keys.append(place.key)
+        self.offsets.append(place.offset)
+        self.sizes.append(place.size)
+        self.tags.append(place.tag)
+
+    def _first(self, key: int) -> int:
+        return bisect_left(self.order, key, key=self.keys.__getitem__)
+
+
+def tag_of(raw: bytes) -> int:
+    """A number that changes with these bytes."""
+    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "big")
+
+
+def key_of(uid: str) -> int:
+    """The number that a UID's ref is."""
+    return tag_of(b"uid:" + uid.encode("utf-8", "surrogatepass"))
+
+
+def _group_entry(group: Card) -> Entry:
+    said = "\0".join((group.label, *group.members)).encode("utf-8", "surrogatepass")
+    return Entry(f"{GROUP}{key_of(group.uid):016x}", len(said), f"{tag_of(said):016x}")
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+class ShelfReader:
+    """The books of one account, being read."""
+
+    def __init__(self, layout: Layout, path: Path, login: Login) -> None:
+        self._layout = layout
+        self._base = path
+        self._account = login.account
+        self._single = path.is_file() or (not path.exists() and path.suffix.lower() == layout.suffix)
+        self._indexes: dict[Path, _Index] = {}
+        if not path.exists() and not path.parent.is_dir():
+            raise EndpointRefused(
+                f"{path}: neither this nor the folder around it is there.", remedy="Check the path in the plan."
+            )
+
+    @property
+    def features(self) -> Features:
+        """What the layout keeps."""
+        return self._layout.features
+
+    def books(self) -> Sequence[Book]:
+        """The files of the account."""
+        with files.in_our_words(f"listing the address books of {self._account}"):
+            return [Book(book, self._name(book)) for book in self._paths()]
+
+    def index(self, book: str) -> Iterator[Entry]:
+        """Every card of a file by its ref, in the order of the file; groups that are none of its rows come last."""
+        path = self._path(book)
+        with files.in_our_words(self._about(path)), path.open("rb") as file:
+            yield from self._index(path, file).entries()
+            yield from map(_group_entry, self._layout.opened(file, path.name).groups())
+
+    def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
+        """These cards, in the order asked for."""
+        path = self._path(book)
+        with files.in_our_words(self._about(path)), path.open("rb") as file:
+            index = self._index(path, file)
+            opened = self._layout.opened(file, path.name)
+            groups: dict[str, Card] | None = None
+            for ref in refs:
+                place = index.place(ref)
+                if place is not None:
+                    raw = os.pread(file.fileno(), index.sizes[place], index.offsets[place])
+                    card, dropped = opened.card(raw)
+                    yield Held(Entry(ref, len(raw), index.entry(place).tag), card, dropped, raw)
+                elif ref.startswith(GROUP):
+                    if groups is None:
+                        groups = {_group_entry(group).ref: group for group in opened.groups()}
+                    if ref in groups:
+                        yield Held(_group_entry(groups[ref]), groups[ref])
+
+    def close(self) -> None:
+        """Nothing is open between two questions."""
+        self._indexes.clear()
+
+    def _paths(self) -> dict[str, Path]:
+        """The files by their books' ids."""
+        if self._single:
+            return {self._base.name: self._base} if self._base.exists() else {}
+        found: dict[str, Path] = {}
+        for folder in self._folders():
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    if path.suffix.lower() == self._layout.suffix and not path.name.startswith(".") and path.is_file():
+                        found.setdefault(path.name, self._inside(path))
+        for name in self._account_names():
+            flat = self._base / f"{name}{self._layout.suffix}"
+            if flat.is_file():
+                found[f"{FLAT}{flat.name}"] = self._inside(flat)
+        return found
+
+    def _folders(self) -> list[Path]:
+        return [self._base / name for name in self._account_names()]
+
+    def _account_names(self) -> list[str]:
+        """How the account's folder may be called: as we name it, and as a person may have written the address."""
+        ours = files.account_folder(self._account)
+        plain = {"/", "\0"}.isdisjoint(self._account) and not self._account.startswith(".")
+        return list(dict.fromkeys([ours, self._account] if plain else [ours]))
+
+    def _inside(self, path: Path) -> Path:
+        if path.resolve().is_relative_to(self._base.resolve()):
+            return path
+        raise Misbehaved(
+            f"{path} is a link that leads out of {self._base}; it was not followed.",
+            remedy="Put the file itself in its place.",
+        )
+
+    def _path(self, book: str) -> Path:
+        with files.in_our_words(f"listing the address books of {self._account}"):
+            path = self._paths().get(book)
+        if path is None:
+            raise NotFound(f"{self._account}: there is no file {book} in {self._base}.")
+        return path
+
+    def _name(self, book: str) -> str:
+        if book.startswith(FLAT):
+            return FLAT_NAME
+        return files.book_name(book, self._layout.suffix)
+
+    def _about(self, path: Path, what: str = "reading") -> str:
+        return f"{what} {path.name} of {self._account}"
+
+    def _index(self, path: Path, file: BinaryIO) -> _Index:
+        stamp = _stamp(file)
+        known = self._indexes.get(path)
+        if known is None or known.stamp != stamp:
+            known = _Index.of(self._layout.opened(file, path.name), stamp)
+            self._indexes[path] = known
+        return known
+
+
+class ShelfWriter(ShelfReader):
+    """The books of one account, being filled."""
+
+    def create_book(self, name: str) -> Book:
+        """Make a file. Raises Refused where the path is one single file that is there, or no file can have this name."""
+        if self._single:
+            if self._base.exists():
+                raise Refused(
+                    f"{self._base}: this one file is one address book, {self._name(self._base.name)}.",
+                    remedy="Give a folder as the path to have a file for each.",
+                )
+            path = self._base
+        else:
+            path = self._folders()[0] / files.book_file(name, self._layout.suffix)
+        with files.in_our_words(self._about(path, "making")):
+            if not self._single:
+                files.make_folder(path.parent)
+            with files.held(path.parent):
+                if path.exists():
+                    raise Refused(f"{name}: there is an address book of this name already, {path}.")
+                with files.replacing(path) as file:
+                    file.write(self._layout.beginning())
+        return Book(path.name, self._name(path.name), 0)
+
+    def add(self, book: str, cards: Sequence[Card]) -> Sequence[Put]:
+        """Put cards at the end of the file, all of them or none; groups that are no cards of the layout after them."""
+        path = self._path(book)
+        answers: dict[int, Put] = {}
+        with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
+            files.take_back_half(path)
+            apart = [card for card in cards if self._stands_apart(card)]
+            with path.open("rb") as file:
+                index = self._index(path, file)
+                groups = {group.uid for group in self._layout.opened(file, path.name).groups()} if apart else set()
+            fresh: dict[str, int] = {}
+            for place, card in enumerate(cards):
+                if index.holds(card.uid) or card.uid in fresh or card.uid in groups:
+                    answers[place] = Put(refused=f"{path.name} has a card of this UID already")
+                else:
+                    fresh[card.uid] = place
+            rows = [place for place in fresh.values() if cards[place] not in apart]
+            for place, entry in zip(rows, self._append(path, [cards[one] for one in rows]), strict=True):
+                answers[place] = Put(entry.ref, entry.tag)
+            for place in fresh.values():
+                if place not in answers:
+                    answers[place] = self._put_group(path, cards[place])
+        return [answers[place] for place in range(len(cards))]
+
+    def update(self, book: str, entry: Entry, card: Card) -> Put:
+        """Write the file again with this card in the other's place."""
+        path = self._path(book)
+        with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
+            files.take_back_half(path)
+            if self._stands_apart(card):
+                return self._update_group(path, entry, card)
+            with path.open("rb") as file:
+                index = self._index(path, file)
+                place = index.place(entry.ref)
+                if place is None or index.entry(place).tag != entry.tag:
+                    return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
+            (raw,) = self._layout.prepared(path, [card])
+            with path.open("rb") as file:
+                index = self._index(path, file)
+                offset, size = index.offsets[place], index.sizes[place]
+                with files.replacing(path) as fresh:
+                    _copy(file, fresh, 0, offset)
+                    fresh.write(raw)
+                    _copy(file, fresh, offset + size, index.stamp[1])
+            with path.open("rb") as file:
+                index = self._index(path, file)
+                written = index.place(f"{key_of(card.uid):016x}")
+                return Put(index.entry(written).ref, index.entry(written).tag) if written is not None else Put()
+
+    def _append(self, path: Path, cards: Sequence[Card]) -> list[Entry]:
+        """Put cards at the end of a file, and into the index of it."""
+        if not cards:
+            return []
+        pieces = self._layout.prepared(path, cards)
+        with path.open("rb") as file:
+            index = self._index(path, file)
+            ends = _ends_with_a_line(file, index.stamp[1])
+        before = len(index.keys)
+        start = files.append(path, b"".join([b"" if ends else b"\r\n", *pieces]))
+        with path.open("rb") as file:
+            for place in self._layout.opened(file, path.name).places(start):
+                index.add(place)
+            index.stamp = _stamp(file)
+        return [index.entry(place) for place in range(before, len(index.keys))]
+
+    def _stands_apart(self, card: Card) -> bool:
+        return card.is_group and not self._layout.groups_are_cards
+
+    def _put_group(self, path: Path, card: Card) -> Put:
+        refused = self._layout.put_group(path, card)
+        if refused:
+            return Put(refused=refused)
+        with path.open("rb") as file:
+            for group in self._layout.opened(file, path.name).groups():
+                if group.label == card.label:
+                    entry = _group_entry(group)
+                    return Put(entry.ref, entry.tag)
+        return Put(refused=f"{path.name} has none of its members", remedy="Make the group by hand.")
+
+    def _update_group(self, path: Path, entry: Entry, card: Card) -> Put:
+        with path.open("rb") as file:
+            there = {one.ref: one for one in map(_group_entry, self._layout.opened(file, path.name).groups())}
+        if entry.ref not in there or there[entry.ref].tag != entry.tag:
+            return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
+        return self._put_group(path, card)
+
+
+def _stamp(file: BinaryIO) -> tuple[int, ...]:
+    there = os.fstat(file.fileno())
+    return there.st_ino, there.st_size, there.st_mtime_ns
+
+
+def _ends_with_a_line(file: BinaryIO, size: int) -> bool:
+    end = os.pread(file.fileno(), 2, max(size - 2, 0))
+    return not size or end.endswith(b"\n") or end in {b"\n\0", b"\0\n"}
+
+
+def _copy(file: BinaryIO, fresh: IO[bytes], start: int, stop: int) -> None:
+    file.seek(start)
+    while start < stop:
+        piece = file.read(min(files.CHUNK, stop - start))
+        if not piece:
+            return
+        fresh.write(piece)
+        start += len(piece)
