@@ -123,13 +123,13 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
 
     from migrator import __version__
     from migrator.cli import figures
-    from migrator.cli.report_words import LANGUAGES
+    from migrator.cli.report_words import words_of
     from migrator.cli.screen import plain
     from migrator.cli.summary import differed, reasons_of
     from migrator.engine.contract import Fate, Weight
     from migrator.engine.ledger import Ending
 
-    words = LANGUAGES[language]
+    words = words_of(language, {part.kind for part in seen.parts})
 
     def counted(number: int, word: str) -> str:
         """1 folder, 1,204 folders, in the page's language."""
@@ -154,6 +154,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
         differed=lambda run: differed(seen, run),
         counted=counted,
+        joined=figures.joined,
         told=lambda finding: figures.sentence("", finding.text, finding.remedy).removeprefix(": "),
         label=lambda number, word: words.get(f"{word}_one", words[word]) if number == 1 else words[word],
         DIFFERENCE=Weight.DIFFERENCE,

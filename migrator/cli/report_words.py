@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 _EN = {
@@ -166,3 +166,56 @@ _ES = {
 }
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _EN, "es": _ES})
+
+
+def _en(subject: str, subjects: str, action: str, actions: str, item: str, items: str) -> Mapping[str, str]:
+    return {
+        "subject": subject,
+        "subjects": subjects,
+        "subjects_one": subject,
+        "action": action,
+        "actions": actions.lower(),
+        "actions_one": action.lower(),
+        "items": items,
+        "items_one": item,
+        "nothing": f"Nothing. Every {item.lower()} is on the target.",
+        "reasons": f"Why {items.lower()} were left behind or altered",
+        "unseen": f"{subjects.lower()} could not be looked at; what is in there is not counted.",
+        "unseen_one": f"{subject.lower()} could not be looked at; what is in there is not counted.",
+        "legend": f"Every {item.lower()} of the source is in exactly one column; the columns must add up to the source's own count.",
+    }
+
+
+def _es(subject: str, subjects: str, action: str, actions: str, item: str, items: str) -> Mapping[str, str]:
+    return {
+        "subject": subject,
+        "subjects": subjects,
+        "subjects_one": subject,
+        "action": action,
+        "actions": actions.lower(),
+        "actions_one": action.lower(),
+        "items": items,
+        "items_one": item,
+        "nothing": "Nada. Todo está en el destino.",
+        "reasons": "Por qué hay cosas no trasladadas o alteradas",
+        "unseen": f"{subjects.lower()} no se pudieron mirar; su contenido no está contado.",
+        "unseen_one": f"{subject.lower()} no se pudo mirar; su contenido no está contado.",
+        "legend": f"Cada {item.lower()} del origen está en una sola columna; la suma debe coincidir con el recuento del propio origen.",
+    }
+
+
+# The nouns of rooms other than mail, whose words stand above; "" for a report about several rooms.
+_NOUNS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("en", "accounts"): _en("Domain", "Domains", "Kind", "kinds", "Entry", "Entries"),
+    ("es", "accounts"): _es("Dominio", "Dominios", "Clase", "clases", "Entrada", "Entradas"),
+    ("en", "contacts"): _en("Account", "Accounts", "Address book", "address books", "Card", "Cards"),
+    ("es", "contacts"): _es("Cuenta", "Cuentas", "Libreta", "libretas", "Tarjeta", "Tarjetas"),
+    ("en", ""): _en("Part", "Parts", "Piece", "pieces", "Item", "Items"),
+    ("es", ""): _es("Parte", "Partes", "Pieza", "piezas", "Elemento", "Elementos"),
+}
+
+
+def words_of(language: str, kinds: Collection[str]) -> Mapping[str, str]:
+    """The words of a report in a language, with the nouns of the one room it is about, or such as fit several."""
+    kind = next(iter(kinds)) if len(kinds) == 1 else "" if kinds else "mail"
+    return {**LANGUAGES[language], **_NOUNS.get((language, kind), {})}

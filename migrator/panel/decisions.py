@@ -241,6 +241,7 @@ class Difference:
     field: str
     text: str
     unforeseen: bool = False
+    why: str = ""
 
 
 def differences(  # noqa: PLR0911 - one case for each noun
@@ -325,7 +326,7 @@ def _field(features: Features, name: str, text: str) -> Difference:
     keep = features.kept(name)
     if keep.how is How.KEPT:
         return Difference(name, text, unforeseen=True)
-    return Difference(name, f"{text} ({keep.why})" if keep.why else text)
+    return Difference(name, text, why=keep.why)
 
 
 def _folded(destinations: Sequence[Destination]) -> list[tuple[str, str]]:
@@ -349,7 +350,7 @@ def judged(wanted: Thing, source: Thing, there: Thing, target: Features, origin:
     """What became of a thing that was made, with what was changed or lost on the way in words."""
     found = differences(wanted, there, target)
     unforeseen = [one.text for one in found if one.unforeseen]
-    foreseen = [one.text for one in found if not one.unforeseen]
+    foreseen = _by_reason([one for one in found if not one.unforeseen])
     untold = [f"{name} is not told by {origin.title}" for name in untold_fields(source, origin)]
     if unforeseen:
         return Fate.ALTERED, "; ".join([*unforeseen, *foreseen])
@@ -358,6 +359,14 @@ def judged(wanted: Thing, source: Thing, there: Thing, target: Features, origin:
     if lost:
         return Fate.ALTERED, notes
     return (Fate.NORMALISED, notes) if foreseen else (Fate.COPIED, notes)
+
+
+def _by_reason(several: Sequence[Difference]) -> list[str]:
+    """What differs as announced, those with one reason in one breath: `subject and HTML differ (the panel has a message and no more)`."""
+    reasons: dict[str, list[str]] = {}
+    for one in several:
+        reasons.setdefault(one.why, []).append(one.text)
+    return [f"{', '.join(texts)} ({why})" if why else ", ".join(texts) for why, texts in reasons.items()]
 
 
 def untold_fields(source: Thing, origin: Features) -> list[str]:
