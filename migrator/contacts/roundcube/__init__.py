@@ -1,0 +1,1 @@
+"""Roundcube's own way with cards, for the adapters that reach it: over its web pages and in its database."""
