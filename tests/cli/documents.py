@@ -31,7 +31,7 @@ def command_lines(text: str) -> list[list[str]]:
     what is more than a verb's name.
     """
     lines = [line.strip().removeprefix("$ ") for _, block in blocks(text) for line in block.splitlines()]
-    sentences = re.findall(r"`(migrator \S+ [^`\n]+)`", BLOCK.sub("", text))
+    sentences = re.findall(r"`(migrator [^\s`]+ [^`\n]+)`", BLOCK.sub("", text))
     return [_words(line) for line in (*lines, *sentences) if line.startswith("migrator ")]
 
 
@@ -85,12 +85,18 @@ def check_plan(text: str, folder: Path) -> None:
 
 
 def check_part(text: str, folder: Path) -> None:
-    """Raises PlanMistakes unless the part fits into a plan between two IMAP servers with a master user. Secrets it names are those of the guides."""
+    """Raises PlanMistakes unless the part fits into a plan between two hosts with a panel and a master user. Secrets it names are those of
+    the guides.
+    """
     mail = {"type": "imap", "host": "mail.example.net", "master_user": "admin", "master_password": "admin"}
+    panel = {"type": "cpanel", "url": "https://old.example.net:2083", "user": "acme", "token": "admin"}
     secrets = {name: {"env": "SECRET"} for name in ("admin", "carmen-old", "carmen-new")}
     plan = {
         "version": 1,
-        "endpoints": {"old": {"mail": mail}, "new": {"mail": {**mail, "port": 1993}}},
+        "endpoints": {
+            "old": {"mail": mail, "panel": panel},
+            "new": {"mail": {**mail, "port": 1993}, "panel": {**panel, "url": "https://new.example.net:2083"}},
+        },
         "accounts": ["alice@example.com"],
         "steps": ["mail"],
     }
