@@ -8,9 +8,9 @@ EndpointRefused, Refused, NotFound, Unavailable, Dropped, Misbehaved.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
+from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Put
 from migrator.engine.contract import Contract
 
 
@@ -49,6 +49,16 @@ class BookWriter(BookReader, Protocol):
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:
         """Put a card in place of the one that `entry` names, unless it has changed since (`entry.tag`); then refused."""
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """A product that remembers what has changed in a book, so that a later pass costs what changed."""
+
+    def changes(self, book: str, since: str) -> Changes | None:
+        """What has changed since `since` (a token it gave; "" for everything there is). None where it cannot tell, or no longer:
+        then the book is listed. Raises NotFound.
+        """
 
 
 CONTACTS: Contract[BookReader, BookWriter] = Contract("contacts", connects=False)

@@ -162,6 +162,15 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed in a book since it was last asked, and the `token` to ask with next time."""
+
+    token: str
+    changed: tuple[Entry, ...] = ()
+    gone: tuple[str, ...] = ()  # refs
+
+
+@dataclass(frozen=True, slots=True)
 class Features:
     """What a product does with cards. `versions` are those it takes, best first; `needs_name` that it refuses or drops a card without FN;
     `rewrites` that it stores cards in its own words, so that they are compared by meaning alone; `largest_photo` in bytes, None without a

@@ -1,0 +1,666 @@
+"""Any server of address books that speaks CardDAV (RFC 6352): Radicale, Xandikos, Nextcloud, SOGo, Baikal, cPanel's, Horde's.
+
+A plan's `url` may be the host alone, the server's DAV folder or a book: what the server tells of the account's books is asked for there,
+then at /.well-known/carddav and at the root (RFC 6764). SRV and TXT records are not looked up: write what they name as `url`. Where a
+server tells nothing, `home` says where the books are. A redirect is followed on the same host, scheme and port alone, so that the
+password goes to no other place.
+
+Cards are written as vCard 3.0, those that came as 4.0 as 4.0 where the book names that version. What this cannot: logins other than
+Basic, books on another host than the account's home (iCloud), a second card in one resource, SOGo's own lists (VLIST).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+from urllib.parse import quote, urljoin, urlsplit
+
+from pydantic import Field, field_validator
+
+from migrator.contacts import dav, vcard
+from migrator.contacts.contract import BookReader, BookWriter
+from migrator.contacts.dav import CARD, DAV, Multistatus, NotMultistatus, Resource
+from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Property, Put
+from migrator.engine.contract import Adapter, Login, Service
+from migrator.errors import EndpointRefused, LoginRefused, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.wire.http import Reply, Site, WebOptions
+
+WELL_KNOWN = "/.well-known/carddav"
+PORTION = 100  # cards in one REPORT
+MOST_REDIRECTS = 5
+LONGEST_QUOTE = 200  # characters of the server's own words in a sentence of ours
+BEFORE_A_NUMBER = 40  # characters of a book's name in its address
+
+MULTISTATUS = 207
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED = 401, 403, 404, 405
+CONFLICT, GONE, PRECONDITION, TOO_LARGE = 409, 410, 412, 413
+SERVER_ERROR, NO_STORAGE = 500, 507
+
+RESOURCE_TYPE = f"{DAV}resourcetype"
+PRINCIPAL = f"{DAV}current-user-principal"
+HOME = f"{CARD}addressbook-home-set"
+ADDRESS_DATA = f"{CARD}address-data"
+VERSIONS = f"{CARD}supported-address-data"
+ETAG = f"{DAV}getetag"
+ONLY_UID = '<C:address-data><C:prop name="VERSION"/><C:prop name="UID"/><C:prop name="FN"/></C:address-data>'
+
+# A name that every server takes as it is: no slash, which Radicale and Xandikos refuse even when escaped, and not too long for a disk.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,119}")
+_MAY_WRITE = (f"{DAV}all", f"{DAV}write", f"{DAV}write-content", f"{DAV}bind")
+
+
+# -- what a plan says -------------------------------------------------------------------------------------------------
+
+
+class Options(WebOptions, Service):
+    """How to reach a CardDAV server; each account logs in with its own password."""
+
+    home: str | None = Field(
+        None,
+        description="Path of an account's address books where the server does not tell it, such as /addressbooks/{user}/; "
+        "{user} is the login, {account} the address",
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _is_a_path(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith("/") or re.search(r"[{}]", re.sub(r"\{(user|account)\}", "", value)):
+            raise ValueError("write a path that starts with / and holds no braces but {user} and {account}")
+        return value if value.endswith("/") else f"{value}/"
+
+
+# -- what it can ------------------------------------------------------------------------------------------------------
+
+FEATURES = Features(title="CardDAV", versions=("3.0",), needs_name=True, rewrites=True, keeps_groups=True)
+
+_NOT_VALID = frozenset({"valid-address-data", "supported-address-data", "no-uid-conflict", "max-resource-size"})
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+class CardDavReader:
+    """The address books of one account, being read. Refs and book ids are paths, as the server spells them."""
+
+    features = FEATURES
+    _writes: ClassVar[bool] = False
+
+    def __init__(self, options: Options, login: Login) -> None:
+        """Asks nothing yet: the login is proven by the first question. Raises LoginRefused where there is no password."""
+        if login.password is None:
+            raise LoginRefused(
+                f"{login.account}: there is no password for this account.",
+                remedy="Name it in the plan's accounts: address books open with their owner's password.",
+            )
+        self._options = options
+        self._login = login
+        split = urlsplit(options.url)
+        self._start = dav.encoded(split.path or "/")
+        self._origin = f"{split.scheme}://{split.netloc}"
+        self._site = Site(
+            options.model_copy(update={"url": self._origin}),
+            writes=self._writes,
+            auth=(login.user, login.password.get_secret_value()),
+        )
+        self._refused: LoginRefused | None = None
+        self._homes: Sequence[str] | None = None
+        self._uids: dict[str, dict[str, str]] = {}  # by book: the UID at each ref, as far as it was read
+
+    def books(self) -> Sequence[Book]:
+        """Every address book in the account's homes; the one book where the plan's url is a book itself."""
+        found: dict[str, Book] = {}
+        for home in self._found_homes():
+            for resource in self._listed(
+                home, "resourcetype", "displayname", "current-user-privilege-set", about=f"the folder {home}"
+            ):
+                if resource.is_book:
+                    found.setdefault(resource.path, _book(resource))
+        return sorted(found.values(), key=lambda book: book.id)
+
+    def index(self, book: str) -> Iterator[Entry]:
+        """Every card of a book by its path, in the order of paths. Raises NotFound."""
+        listed = self._listed(book, "getetag", "getcontentlength", "resourcetype", about=f"the address book {book}")
+        yield from sorted(_entries(listed, book), key=lambda entry: entry.ref)
+
+    def changes(self, book: str, since: str) -> Changes | None:
+        """What has changed in a book since `since` was told (RFC 6578); everything for an empty one. None where the server cannot
+        tell, or has forgotten what it told. Raises NotFound.
+        """
+        changed: dict[str, Entry] = {}
+        gone: dict[str, None] = {}
+        token = since
+        while True:
+            reply = self._ask("REPORT", book, dav.sync_collection(token), depth="0")
+            if reply.status in {NOT_FOUND, GONE}:
+                raise _no_book(self._login.account, book)
+            if (
+                reply.status != MULTISTATUS
+            ):  # RFC 6578, 3.2: an old token is 403 or 409; no such report is 403, 405, 415 or 501
+                return None
+            told = self._multistatus(reply, book)
+            for resource in told.resources:
+                if resource.status == NOT_FOUND:
+                    changed.pop(resource.path, None)
+                    gone[resource.path] = None
+            for entry in _entries(told.resources, book):
+                gone.pop(entry.ref, None)
+                changed[entry.ref] = entry
+            # 3.6: a part of the answer is marked by 507 for the book itself, and goes on from the token that came with it.
+            more = any(resource.status == NO_STORAGE for resource in told.resources)
+            if not more or not told.token or told.token == token:
+                return Changes(told.token, tuple(changed.values()), tuple(gone)) if told.token and not more else None
+            token = told.token
+
+    def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
+        """These cards, in the order asked. One that the server cannot give comes empty, with its words."""
+        own = dav.folder(book)  # a server that is asked for the book itself answers every card of it once more
+        wanted = [ref for ref in refs if dav.folder(ref) != own]
+        for start in range(0, len(wanted), PORTION):
+            portion = wanted[start : start + PORTION]
+            answered = self._cards(book, portion)
+            for ref in portion:
+                got = answered.get(ref)
+                if got is None:
+                    continue
+                held = _held(ref, got)
+                self._uids.setdefault(book, {})[ref] = held.card.uid
+                yield held
+
+    def close(self) -> None:
+        """End the session; never raises."""
+        self._site.close()
+
+    # -- finding the books
+
+    def _found_homes(self) -> Sequence[str]:
+        if self._homes is None:
+            self._homes = self._stated_home() or self._told_homes()
+        return self._homes
+
+    def _stated_home(self) -> Sequence[str]:
+        if self._options.home is None:
+            return ()
+        path = self._options.home
+        for word, value in (("{user}", self._login.user), ("{account}", self._login.account)):
+            path = path.replace(word, quote(value, safe="@"))
+        return (dav.encoded(path),)
+
+    def _told_homes(self) -> Sequence[str]:
+        starts = dict.fromkeys([*([self._start] if self._start != "/" else []), WELL_KNOWN, "/"])
+        for start in starts:
+            told = self._looked_at(start)
+            if told is None:
+                continue
+            if told.is_book:
+                return (told.path,)
+            principals = [self._here(href, told.path) for href in told.hrefs(PRINCIPAL)[:1]]
+            homes = told.hrefs(HOME)
+            for principal in principals:
+                if not homes and (there := self._looked_at(principal)) is not None:
+                    homes, told = there.hrefs(HOME), there
+            if homes:
+                return [dav.folder(self._here(href, told.path)) for href in homes]
+        raise EndpointRefused(
+            f"{self._site.name}: the server names no address books for {self._login.account}, neither at "
+            f"{' nor at '.join(starts)}.",
+            remedy="Check the url in the plan. Where the server has books but does not tell where, name their path as `home`.",
+        )
+
+    def _looked_at(self, path: str) -> Resource | None:
+        """Who we are there and where our books are; None where nothing speaks WebDAV."""
+        asked = dav.propfind("current-user-principal", "resourcetype", "C:addressbook-home-set")
+        reply = self._ask("PROPFIND", path, asked, depth="0")
+        if reply.status != MULTISTATUS:
+            return None
+        try:
+            resources = dav.multistatus(reply.content, path).resources
+        except NotMultistatus:
+            return None
+        return next((one for one in resources if one.found), None)
+
+    def _here(self, href: str, asked: str) -> str:
+        """The path of an href that has to be on this host."""
+        host = urlsplit(urljoin(self._origin, href)).hostname
+        if host != urlsplit(self._origin).hostname:
+            raise EndpointRefused(
+                f"{self._site.name}: the server says that the books of {self._login.account} are on {host}, and a password goes to no "
+                "other host than the plan says.",
+                remedy="If you trust that host, write it as the url.",
+            )
+        return dav.path_of(href, asked)
+
+    # -- cards
+
+    def _cards(self, book: str, refs: Sequence[str]) -> dict[str, _Got]:
+        """These cards by what their paths have in common. An answer that cannot be read is asked for in halves, then card by card: a
+        control character in one card spoils the XML of all (Radicale and Xandikos send it as it is).
+        """
+        try:
+            got = self._portion(book, refs)
+        except Misbehaved:
+            if len(refs) == 1:
+                return self._single(refs[0])
+            half = len(refs) // 2
+            return {**self._cards(book, refs[:half]), **self._cards(book, refs[half:])}
+        for ref in refs:
+            if ref not in got:
+                got.update(self._single(ref))
+        return {key: one for key, one in got.items() if one.status not in {NOT_FOUND, GONE}}
+
+    def _portion(self, book: str, refs: Sequence[str], what: str = "<C:address-data/>") -> dict[str, _Got]:
+        reply = self._ask("REPORT", book, dav.multiget(refs, what), depth="1")
+        if reply.status != MULTISTATUS:
+            raise _unexpected(reply)
+        got = {}
+        for resource in self._multistatus(reply, book).resources:
+            if ADDRESS_DATA in resource.found:
+                text = resource.text(ADDRESS_DATA)
+                got[resource.path] = _Got(resource.text(ETAG).strip(), text.encode("utf-8"))
+            elif resource.status != dav.OK:
+                got[resource.path] = _Got(status=resource.status)
+        return got
+
+    def _single(self, ref: str) -> dict[str, _Got]:
+        reply = self._ask("GET", ref)
+        if reply.status in {NOT_FOUND, GONE}:
+            return {}
+        if not reply.ok:
+            return {ref: _Got(status=reply.status)}
+        return {ref: _Got(_tag(reply), reply.content)}
+
+    # -- asking
+
+    def _listed(self, path: str, *names: str, about: str) -> Sequence[Resource]:
+        """What a collection holds, and itself. Raises NotFound with `about`."""
+        reply = self._ask("PROPFIND", path, dav.propfind(*names), depth="1")
+        resources = self._multistatus(reply, path).resources if reply.status == MULTISTATUS else []
+        listed = any(resource.found for resource in resources)
+        # Xandikos answers 207 for what is not there, with a 404 inside.
+        if reply.status in {NOT_FOUND, GONE} or (
+            not listed and any(one.status in {NOT_FOUND, GONE} for one in resources)
+        ):
+            raise NotFound(
+                f"{self._login.account}: {about} is not there.", remedy="Look whether it was deleted or renamed."
+            )
+        if reply.status == FORBIDDEN:
+            raise Refused(
+                f"{self._login.account}: the server does not let this account look into {about}.",
+                remedy="Check its rights there.",
+            )
+        if not listed:
+            raise _unexpected(reply)
+        if any(resource.status == NO_STORAGE for resource in resources):
+            raise Misbehaved(
+                f"{reply.place}: the server lists only a part of {about}.",
+                remedy="Raise its limit of answers, then run again.",
+            )
+        return resources
+
+    def _multistatus(self, reply: Reply, asked: str) -> Multistatus:
+        try:
+            return dav.multistatus(reply.content, asked)
+        except NotMultistatus as error:
+            raise Misbehaved(f"{reply.place}: the answer cannot be read: {error}.") from error
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, *, depth: str = "") -> Reply:
+        """A question, redirected where the server says so on this very site. Raises LoginRefused."""
+        headers = {"Content-Type": "application/xml; charset=utf-8"} if body is not None else {}
+        if depth:
+            headers["Depth"] = depth
+        for _ in range(MOST_REDIRECTS):
+            self._not_refused()
+            reply = self._site.read(method, path, content=body, headers=headers)
+            self._take_login(reply)
+            location = reply.headers.get("location", "")
+            if reply.status not in REDIRECTS or not location:
+                return reply
+            path = self._same_site(reply, urljoin(f"{self._origin}{path}", location))
+        raise Misbehaved(f"{self._site.name} {method} {path}: the server redirects in a circle.")
+
+    def _same_site(self, reply: Reply, url: str) -> str:
+        target = urlsplit(url)
+        if _origin_of(target.geturl()) != _origin_of(self._origin):
+            raise EndpointRefused(
+                f"{reply.place}: the server redirects to {target.scheme}://{target.netloc.rpartition('@')[2]}, and a password goes to no "
+                "other place than the plan says.",
+                remedy="If you trust that server, write it as the url.",
+            )
+        return dav.encoded(target.path or "/") + (f"?{target.query}" if target.query else "")
+
+    def _not_refused(self) -> None:
+        if self._refused is not None:
+            raise self._refused
+
+    def _take_login(self, reply: Reply) -> None:
+        if reply.status != UNAUTHORIZED:
+            return
+        offered = reply.headers.get("www-authenticate", "")
+        if offered and "basic" not in offered.lower():
+            kind = offered.split()[0][:20]
+            raise EndpointRefused(
+                f"{self._site.name}: the server takes only logins of the kind {kind}, which migrator does not speak.",
+                remedy="Let it take Basic logins too; over TLS they are safe.",
+            )
+        self._refused = LoginRefused(
+            f"{self._login.account}: the server of address books refused the login {self._login.user}.",
+            remedy="Correct the user or the password in the plan's accounts; it was tried once and is not tried again.",
+        )
+        raise self._refused
+
+
+class CardDavWriter(CardDavReader):
+    """The address books of one account, being filled. Every card is one request."""
+
+    _writes = True
+
+    def __init__(self, options: Options, login: Login) -> None:
+        """As the reader."""
+        super().__init__(options, login)
+        self._versions_of: dict[str, frozenset[str]] = {}
+
+    def create_book(self, name: str) -> Book:
+        """Make a book in the first home. Its address comes from the name; one that is taken gets a number."""
+        home = self._found_homes()[0]
+        for attempt in range(1, PORTION):
+            path = f"{home}{_book_address(name)}{f'-{attempt}' if attempt > 1 else ''}/"
+            reply = self._tell("MKCOL", path, dav.make_book(name), {"Content-Type": "application/xml; charset=utf-8"})
+            if reply.ok:
+                return self._made(path, name)
+            if reply.status != NOT_ALLOWED:  # RFC 4918, 9.3.1: something is there already
+                break
+        raise Refused(
+            f"{self._login.account}: the server did not make the address book {name} ({_words(reply)}).",
+            remedy="Make it by hand, as its owner, then run again.",
+        )
+
+    def add(self, book: str, cards: Sequence[Card]) -> Sequence[Put]:
+        """Put cards into a book, one by one, each under a name made from its UID."""
+        if not cards:
+            return []
+        there = self._known_uids(book)
+        versions = self._versions(book)
+        return [self._add(book, vcard.with_uid(card), there, versions) for card in cards]
+
+    def update(self, book: str, entry: Entry, card: Card) -> Put:
+        """Put a card in place of another. A tag that cannot be compared by the server (weak, or none) is compared here, before."""
+        tag = entry.tag
+        if not tag or tag.startswith("W/"):
+            if self._current_tag(entry.ref) != tag:
+                return _changed_since()
+            tag = "*"
+        reply = self._put(entry.ref, card, self._versions(book), {"If-Match": tag})
+        if reply.status in {PRECONDITION, NOT_FOUND, GONE} and not dav.conditions(reply.content) & _NOT_VALID:
+            return _changed_since()
+        return self._outcome(reply, book, entry.ref)
+
+    # -- cards
+
+    def _add(self, book: str, card: Card, there: dict[str, str], versions: frozenset[str]) -> Put:
+        if card.uid in there:
+            return _there_already()
+        for name in _names(card.uid):
+            ref = f"{dav.folder(book)}{name}"
+            reply = self._put(ref, card, versions, {"If-None-Match": "*"})
+            if reply.status == PRECONDITION and not dav.conditions(reply.content) & _NOT_VALID:
+                # The name is taken: by this very card, which another session has put there, or by a stranger.
+                if any(_held(ref, got).card.uid == card.uid for got in self._single(ref).values()):
+                    break
+                continue
+            put = self._outcome(reply, book, ref)
+            if not put.refused:
+                there[card.uid] = ref
+            return put
+        return _there_already()
+
+    def _put(self, ref: str, card: Card, versions: frozenset[str], condition: Mapping[str, str]) -> Reply:
+        newer = "4.0" in versions and (card.version == "4.0" or "3.0" not in versions)
+        text = vcard.write(_one_nickname_a_line(card), "4.0" if newer else "3.0")
+        return self._tell("PUT", ref, text.encode("utf-8"), {"Content-Type": "text/vcard; charset=utf-8", **condition})
+
+    def _outcome(self, reply: Reply, book: str, ref: str) -> Put:
+        """What the answer to a PUT says of the card. Raises what concerns more than this card."""
+        if reply.ok:
+            return Put(ref, _tag(reply))
+        named = dav.conditions(reply.content)
+        if reply.status == NO_STORAGE or "quota-not-exceeded" in named:
+            raise NoSpace(
+                f"{self._login.account}: there is no room left for more cards.",
+                remedy="Raise the quota, then run again.",
+            )
+        if reply.status >= SERVER_ERROR or (reply.status in {NOT_FOUND, GONE, CONFLICT} and not named):
+            self._book_is_well(book, reply)
+        for condition, put in _REFUSALS.items():
+            if condition in named:
+                return put
+        if reply.status == TOO_LARGE:
+            return _REFUSALS["max-resource-size"]
+        if reply.status in REDIRECTS:
+            raise _unexpected(reply)
+        return Put(
+            refused=f"the server refused the card ({_words(reply)})",
+            remedy="Look at the card at its source; correct it there or add it by hand.",
+        )
+
+    def _book_is_well(self, book: str, reply: Reply) -> None:
+        """Whether it is the card and not the book or the server that a failure is about; raises where it is not."""
+        looked = self._ask("PROPFIND", book, dav.propfind("resourcetype"), depth="0")
+        if looked.status in {NOT_FOUND, GONE}:
+            raise _no_book(self._login.account, book)
+        if looked.status != MULTISTATUS:
+            raise Unavailable(f"{reply.place}: the server fails at everything now (status {reply.status}).")
+
+    def _known_uids(self, book: str) -> dict[str, str]:
+        """Where each UID of the book is. Some servers take a second card of a UID under another name (Xandikos), so the UIDs
+        have to be known; the listing is asked for every time, the cards themselves only once.
+        """
+        known = self._uids.setdefault(book, {})
+        refs = [entry.ref for entry in self.index(book)]
+        unknown = [ref for ref in refs if ref not in known]
+        for start in range(0, len(unknown), PORTION):
+            portion = unknown[start : start + PORTION]
+            for ref, got in self._only_uids(book, portion).items():
+                known[ref] = _held(ref, got).card.uid
+        return {known[ref]: ref for ref in refs if known.get(ref)}
+
+    def _only_uids(self, book: str, refs: Sequence[str]) -> dict[str, _Got]:
+        try:
+            got = self._portion(book, refs, ONLY_UID)
+        except Misbehaved:
+            got = {}
+        if any(ref not in got for ref in refs):
+            got = self._cards(book, refs)
+        return {ref: got[ref] for ref in refs if ref in got}
+
+    def _current_tag(self, ref: str) -> str:
+        reply = self._ask("PROPFIND", ref, dav.propfind("getetag"), depth="0")
+        if reply.status != MULTISTATUS:
+            return "(gone)"
+        return next((one.text(ETAG).strip() for one in self._multistatus(reply, ref).resources), "")
+
+    # -- books
+
+    def _made(self, path: str, name: str) -> Book:
+        (book,) = self._look_at_book(path)
+        if book.name != name:
+            self._tell("PROPPATCH", path, dav.rename(name), {"Content-Type": "application/xml; charset=utf-8"})
+            (book,) = self._look_at_book(path)
+        return book
+
+    def _look_at_book(self, path: str) -> Sequence[Book]:
+        asked = dav.propfind("resourcetype", "displayname", "current-user-privilege-set")
+        reply = self._ask("PROPFIND", path, asked, depth="0")
+        found = self._multistatus(reply, path).resources if reply.status == MULTISTATUS else []
+        books = [_book(one) for one in found if one.is_book]
+        if not books:
+            raise Misbehaved(
+                f"{reply.place}: the server said it had made an address book, and none is there.",
+                remedy="Make it by hand, as its owner, then run again.",
+            )
+        return books[:1]
+
+    def _versions(self, book: str) -> frozenset[str]:
+        """The versions of vCard a book names; none where it does not say."""
+        if book not in self._versions_of:
+            reply = self._ask("PROPFIND", book, dav.propfind("C:supported-address-data"), depth="0")
+            told = self._multistatus(reply, book).resources if reply.status == MULTISTATUS else []
+            self._versions_of[book] = frozenset(
+                version
+                for one in told
+                if VERSIONS in one.found
+                for kind in one.found[VERSIONS].iter()
+                if (version := kind.get("version", ""))
+            )
+        return self._versions_of[book]
+
+    # -- telling
+
+    def _tell(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        self._not_refused()
+        reply = self._site.write(method, path, content=body, headers=headers)
+        self._take_login(reply)
+        return reply
+
+
+# -- our nouns and the server's ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """A card as it was answered: its text, or the status that came instead."""
+
+    tag: str = ""
+    raw: bytes = b""
+    status: int = dav.OK
+
+
+def _held(ref: str, got: _Got) -> Held:
+    if got.status != dav.OK:
+        return Held(Entry(ref), Card(), (f"the server did not give this card (status {got.status})",))
+    read = vcard.parse(got.raw)
+    return Held(Entry(ref, len(got.raw), got.tag), read.card, read.dropped, got.raw)
+
+
+def _entries(resources: Sequence[Resource], book: str) -> Iterator[Entry]:
+    """The cards among what a book lists: neither itself nor folders in it."""
+    own = dav.folder(book)
+    for resource in resources:
+        if not resource.found or resource.is_collection or dav.folder(resource.path) == own:
+            continue
+        size = resource.text(f"{DAV}getcontentlength").strip()
+        yield Entry(resource.path, int(size) if size.isascii() and size.isdigit() else 0, resource.text(ETAG).strip())
+
+
+def _book(resource: Resource) -> Book:
+    told = f"{DAV}current-user-privilege-set"
+    writable = told not in resource.found or any(resource.has(told, right) for right in _MAY_WRITE)
+    name = resource.text(f"{DAV}displayname").strip() or dav.last_name(resource.path)
+    return Book(dav.folder(resource.path), name, writable=writable)
+
+
+def _tag(reply: Reply) -> str:
+    return reply.headers.get("etag", "").strip()
+
+
+def _one_nickname_a_line(card: Card) -> Card:
+    """The same card, of whose nicknames Radicale's vobject does not cut off all but the first."""
+    lines: list[Property] = []
+    for line in card.properties:
+        if line.name == "NICKNAME" and len(line.parts) == 1:
+            lines += [replace(line, parts=((word,),)) for word in line.parts[0]]
+        else:
+            lines.append(line)
+    return replace(card, properties=tuple(lines))
+
+
+def _names(uid: str) -> Iterator[str]:
+    """The names a card of this UID may get, best first; always the same ones."""
+    if _PLAIN_NAME.fullmatch(uid):
+        yield f"{dav.encoded(uid)}.vcf"
+    yield f"{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.vcf"
+
+
+def _book_address(name: str) -> str:
+    """A folder name that people recognise, in letters every server takes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:BEFORE_A_NUMBER].rstrip("-") or "contacts"
+
+
+def _origin_of(url: str) -> tuple[str, str | None, int | None]:
+    split = urlsplit(url)
+    return split.scheme, split.hostname, split.port or {"https": 443, "http": 80}.get(split.scheme)
+
+
+# -- what the server says when it will not -------------------------------------------------------------------------------
+
+_REFUSALS = {
+    "no-uid-conflict": Put(
+        refused="the book holds a card of this UID under another name",
+        remedy="Look at both; delete the one that is not wanted, or keep what is there.",
+    ),
+    "valid-address-data": Put(
+        refused="the server says that this is no valid card",
+        remedy="Look at the card at its source; often it has no name. Correct it there or add it by hand.",
+    ),
+    "supported-address-data": Put(
+        refused="the book takes no cards of this version", remedy="Add the card by hand, or choose another book."
+    ),
+    "max-resource-size": Put(
+        refused="the card is larger than the server takes",
+        remedy="Make its photo smaller, or leave the photo out.",
+    ),
+    "need-privileges": Put(
+        refused="this account may not write to the book", remedy="Give it the right, or choose another book."
+    ),
+}
+
+
+def _there_already() -> Put:
+    return Put(
+        refused="the book holds a card of this UID already", remedy="Compare both; what is there was not touched."
+    )
+
+
+def _changed_since() -> Put:
+    return Put(refused="the card has changed since it was read, or is gone", remedy="Run again; it is compared anew.")
+
+
+def _no_book(account: str, book: str) -> NotFound:
+    return NotFound(
+        f"{account}: the address book {book} is not there.", remedy="Look whether it was deleted or renamed."
+    )
+
+
+def _unexpected(reply: Reply) -> Misbehaved:
+    kind = reply.headers.get("content-type", "no type").partition(";")[0]
+    return Misbehaved(
+        f"{reply.place}: the server answered with status {reply.status} ({kind}), not as CardDAV does.",
+        remedy="Check the url in the plan, and that nothing stands in between that answers for the server.",
+    )
+
+
+def _words(reply: Reply) -> str:
+    """The server's own words, short, with the status."""
+    named = sorted(dav.conditions(reply.content))
+    said = dav.described(reply.content) or ", ".join(named)
+    kind = reply.headers.get("content-type", "")
+    if not said and kind.startswith("text/plain"):
+        said = reply.text
+    said = " ".join(said.split())[:LONGEST_QUOTE].rstrip(".")
+    return f"status {reply.status}: {said}" if said else f"status {reply.status}"
+
+
+ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
+    word="carddav",
+    title="A CardDAV server",
+    options=Options,
+    reader=CardDavReader,
+    writer=CardDavWriter,
+    connections=lambda options: (options.connections, options.connections),
+)
