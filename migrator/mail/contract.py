@@ -39,6 +39,9 @@ class MailReader(Protocol):
         features.tells_changes) only those whose flags changed after it.
         """
 
+    def sizes(self, folder: str) -> Iterator[tuple[int, int]]:
+        """Uid and size of every message, by ascending uid, streamed: what planning a copy needs, for less than an index costs."""
+
     def fetch(self, folder: str, uids: Sequence[int]) -> Iterator[Message]:
         """Messages with every byte as stored, in any order. A uid that is gone is not answered. A message the server lists but
         does not deliver (NIL, an empty answer for a size above 0) comes with `content.size` 0 and header.size as listed.

@@ -74,8 +74,8 @@ class FolderCopy:
     # -- reading ---------------------------------------------------------------------------------------------------------
 
     def items(self) -> Iterator[Item]:
-        for header in self.source.index(self.source_folder):
-            yield Item(item_key(self.uidvalidity, header.uid), header.size)
+        for uid, size in self.source.sizes(self.source_folder):
+            yield Item(item_key(self.uidvalidity, uid), size)
 
     def read(self, part: Sequence[Item]) -> Sequence[Loaded[Parcel] | Outcome]:
         answers: list[Loaded[Parcel] | Outcome] = [outcome for item in part if (outcome := self._unwanted(item))]

@@ -334,6 +334,10 @@ class _Reader:
             if first <= message.uid and (last is None or message.uid <= last) and message.modseq > changed_since:
                 yield message.header if self._server.manners.tells_changes else replace(message.header, modseq=0)
 
+    def sizes(self, folder: str) -> Iterator[tuple[int, int]]:
+        """See MailReader."""
+        return ((header.uid, header.size) for header in self.index(folder))
+
     def fetch(self, folder: str, uids: Sequence[int]) -> Iterator[Message]:
         self._asked("fetch")
         for uid in uids:

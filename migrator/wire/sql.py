@@ -79,7 +79,7 @@ class DatabaseOptions(BaseModel):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.dialect == "sqlite":
-            if self.path is None:
+            if self.path is None and not self.names_its_file:
                 raise ValueError("path: an sqlite database is a file; say where it is")
         elif not (self.database and self.user and self.password):
             raise ValueError("database, user and password: all three are needed to log in")
@@ -88,6 +88,11 @@ class DatabaseOptions(BaseModel):
         if self.tls_fingerprint and self.dialect != "mysql":
             raise ValueError("tls_fingerprint: only mysql can be pinned; give ca_file instead")
         return self
+
+    @property
+    def names_its_file(self) -> bool:
+        """Whether an adapter's own options say which file of sqlite is meant."""
+        return False
 
     @property
     def place(self) -> str:

@@ -293,6 +293,10 @@ class MaildirReader:
             if header := self._header(path, look, place):
                 yield header
 
+    def sizes(self, folder: str) -> Iterator[tuple[int, int]]:
+        """See MailReader."""
+        return ((header.uid, header.size) for header in self.index(folder))
+
     def fetch(self, folder: str, uids: Sequence[int]) -> Iterator[Message]:
         """See MailReader. A large message is its open file: it stays readable although it is deleted meanwhile."""
         look = self._looked_at(folder)

@@ -447,6 +447,10 @@ class MboxReader:
                     return
                 yield _header(file, contents, place)
 
+    def sizes(self, folder: str) -> Iterator[tuple[int, int]]:
+        """See MailReader."""
+        return ((header.uid, header.size) for header in self.index(folder))
+
     def fetch(self, folder: str, uids: Sequence[int]) -> Iterator[Message]:
         """See MailReader."""
         contents = self._read(folder)

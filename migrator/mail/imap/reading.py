@@ -34,6 +34,7 @@ UIDS_A_FETCH = 500
 FETCHES_AT_ONCE = 2
 COMMANDS_AT_ONCE = 200  # short ones, each about one folder
 
+ROW_OF_SIZES = b"(UID RFC822.SIZE)"
 ROW = b"(UID FLAGS INTERNALDATE RFC822.SIZE)"
 ROW_WITH_MODSEQ = b"(UID FLAGS INTERNALDATE RFC822.SIZE MODSEQ)"
 WHOLE = b"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])"
@@ -179,9 +180,19 @@ class ImapReader:
 
     def index(self, folder: str, first: int = 1, last: int | None = None, changed_since: int = 0) -> Iterator[Header]:
         """See MailReader. A window is read whole before its first header is answered, so the session is free in between."""
-        opened = self._look_into(folder)
         changed_since = changed_since if self.features.tells_changes else 0
         items = ROW_WITH_MODSEQ if self.features.tells_changes else ROW
+        return map(self._header, self._listing(folder, items, first, last, changed_since))
+
+    def sizes(self, folder: str) -> Iterator[tuple[int, int]]:
+        """See MailReader."""
+        return ((row.uid or 0, row.size or 0) for row in self._listing(folder, ROW_OF_SIZES))
+
+    def _listing(
+        self, folder: str, items: bytes, first: int = 1, last: int | None = None, changed_since: int = 0
+    ) -> Iterator[Fetched]:
+        """The rows of a folder's messages by ascending uid, window by window."""
+        opened = self._look_into(folder)
         changed = (b"(CHANGEDSINCE %d)" % changed_since,) if changed_since else ()
         end = LARGEST_UID if last is None else last
         width = ROWS
@@ -205,7 +216,7 @@ class ImapReader:
                 width *= 4
             for uid in sorted(uid for uid in rows if uid <= upto):
                 if rows[uid].size is not None:
-                    yield self._header(rows[uid])
+                    yield rows[uid]
             first = upto + 1
 
     def _window(self, arguments: Sequence[bytes], first: int, last: int) -> tuple[dict[int, Fetched], int | None]:
