@@ -9,6 +9,7 @@ from migrator.contacts.model import Property
 from migrator.contacts.roundcube.dialect import Sent
 
 LONGEST = 128  # characters of the columns name, firstname, surname
+LARGEST_INDEX = 60_000  # bytes: MySQL's type TEXT holds 65,535
 SHORTEST_WORD = 3
 _SEARCHED = frozenset({
     "FN", "N", "NICKNAME", "TITLE", "ORG", "X-DEPARTMENT", "X-MAIDENNAME", "EMAIL", "TEL", "ADR", "URL", "NOTE",
@@ -28,7 +29,7 @@ def columns(card: Sent) -> dict[str, str]:
         "firstname": (name.component(1) if name else "")[:LONGEST],
         "surname": (name.component(0) if name else "")[:LONGEST],
         "email": ",".join(one.text for one in card.shown if one.name == "EMAIL"),
-        "words": " ".join(dict.fromkeys(_words(card))),
+        "words": _cut(" ".join(dict.fromkeys(_words(card)))),
     }
 
 
@@ -49,6 +50,10 @@ def normal(text: str) -> str:
     # As PHP's strtr: the longest key first, nothing twice.
     key = re.compile("|".join(sorted(map(re.escape, table), key=len, reverse=True)))
     return " ".join(key.sub(lambda one: table[one[0]], word) for word in found)
+
+
+def _cut(words: str) -> str:
+    return words.encode()[:LARGEST_INDEX].decode("utf-8", "ignore")
 
 
 def _fits(text: str, charset: str) -> bool:

@@ -49,6 +49,7 @@ _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
 _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_")
 _SAFE_NAME = re.compile(r"[A-Z0-9-]+")
 _SAFE_VALUE = re.compile(r"[\w.+/-]+")
+_UID = re.compile(r"^UID(?:;[^:\r\n]*)?:(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
 _LONGEST_EMAIL = 254
 Unit = tuple[Property, ...]  # one property, or those that a group ties to a label
 
@@ -108,6 +109,12 @@ def from_roundcube(raw: bytes) -> vcard.Read:
         if _take(there, seen):
             found += unit
     return replace(read, card=replace(read.card, properties=(*_read_as(there), *found)), dropped=tuple(dropped))
+
+
+def uid_in(text: str) -> str:
+    """The UID in a text of Roundcube's; "" without one. Much faster than reading the card."""
+    found = _UID.search(text)
+    return vcard.unescaped(found[1]).strip().removeprefix("urn:uuid:") if found else ""
 
 
 def takes_email(address: str) -> bool:
