@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from inspect import cleandoc
 from typing import Annotated, Any, NoReturn, cast
 
@@ -12,7 +14,6 @@ import typer
 from typer.main import get_command
 
 from migrator import __version__
-from migrator.cli import check, handout, init, preview, report, run, schema, status, verify
 from migrator.cli.console import Console
 from migrator.cli.screen import Screen
 from migrator.errors import MigratorError
@@ -23,30 +24,9 @@ Exit codes: 0 all done. 1 a mistake of migrator itself. 2 the plan or the comman
 pending (--exit-code). 9 another run holds this plan. 130 or 143 interrupted: run again.
 """.strip().replace("\n", " ")
 
-VERBS = (
-    init.init,
-    check.check,
-    preview.preview,
-    run.run,
-    status.status,
-    verify.verify,
-    report.report,
-    handout.handout,
-    schema.schema,
-)
+VERBS = ("init", "check", "preview", "run", "status", "verify", "report", "handout", "schema")
 
 USAGE = 2  # as exits.py has it, which is not imported to show a help text
-
-app = typer.Typer(
-    name="migrator",
-    epilog=EPILOGUE,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for _verb in VERBS:
-    _what, _title, _codes = cleandoc(_verb.__doc__ or "").partition("Exit codes:")
-    app.command(help=_what, epilog=_title + _codes)(_verb)
 
 
 def _tell_version(asked: bool) -> None:
@@ -55,7 +35,6 @@ def _tell_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def migrator(
     context: typer.Context,
     _version: Annotated[
@@ -75,12 +54,36 @@ def migrator(
         raise typer.Exit(USAGE)
 
 
+def application(verbs: Sequence[str] = VERBS) -> typer.Typer:
+    """The command with these verbs. Each is a module of its own, imported here."""
+    app = typer.Typer(
+        name="migrator",
+        epilog=EPILOGUE,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(migrator)
+    for verb in verbs:
+        do = getattr(import_module(f"migrator.cli.{verb}"), verb)
+        what, title, codes = cleandoc(do.__doc__ or "").partition("Exit codes:")
+        app.command(help=what, epilog=title + codes)(do)
+    return app
+
+
+def _asked(words: Sequence[str]) -> Sequence[str]:
+    """The verb that is asked for, where the first word is one; else all, for help and for mistakes to be told."""
+    return words[:1] if words and words[0] in VERBS else VERBS
+
+
 def main() -> NoReturn:
     """Run the command of this process, and exit with its code."""
     console = Console(Screen.of_this_process())
     _write_bugs_down(console)
     try:
-        exit_code = get_command(app).main(prog_name="migrator", standalone_mode=False, obj=console)
+        exit_code = get_command(application(_asked(sys.argv[1:]))).main(
+            prog_name="migrator", standalone_mode=False, obj=console
+        )
     except typer.TyperException as error:
         exit_code = _usage(console, error)
     except MigratorError as error:

@@ -12,7 +12,7 @@ import typer
 from ruamel.yaml import YAML
 from typer.main import get_command
 
-from migrator.cli.app import app
+from migrator.cli.app import application
 from migrator.plan.load import check
 from migrator.registry import REGISTRY
 
@@ -43,7 +43,7 @@ def _words(line: str) -> list[str]:
 
 def misunderstood(words: list[str]) -> str:
     """Why the command line cannot be read, or nothing."""
-    program = get_command(app)
+    program = get_command(application())
     if words[0] in {"--version", "--help"}:
         return ""
     verb = program.commands.get(words[0])

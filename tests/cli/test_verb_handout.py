@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from typer.main import get_command
 
-from migrator.cli.app import app
+from migrator.cli.app import application
 from migrator.cli.console import Console
 from migrator.cli.screen import Screen
 from migrator.handout import Handout, handout_of
@@ -36,7 +36,7 @@ def plan(tmp_path):
 
 def said(capsys, *words):
     console = Console(Screen.of_this_process())
-    get_command(app).main(["handout", *map(str, words)], obj=console, standalone_mode=False)
+    get_command(application()).main(["handout", *map(str, words)], obj=console, standalone_mode=False)
     return capsys.readouterr().out
 
 
