@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 NO_YEAR = "1604"  # what Apple writes for a day without a year, beside X-APPLE-OMIT-YEAR
 _NO_YEARS = frozenset({"0000", "----"})
@@ -50,6 +51,15 @@ def basic(text: str) -> str:
 def extended(text: str) -> str:
     """A day or instant as vCard 3.0 spells it: 1980-04-12, --04-12, 1980-04-12T08:30:00Z. What is no day stays as it is."""
     return day(text) or text
+
+
+def instant(text: str) -> datetime | None:
+    """A moment as a REV tells it, without a zone taken as UTC; None where it is none."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _time(found: dict[str, str | None]) -> str:

@@ -137,22 +137,43 @@ def _paired(missing: list[Fact], new: list[Fact]) -> Iterator[Difference]:
 
 def facts(card: Card, ignoring: frozenset[str] = frozenset()) -> Iterator[Fact]:
     """Everything a card says beside its name, each thing in one spelling."""
-    labels = _labels(card)
-    best = _best(card)
+    labels, best = _labels(card), _best(card)
     formatted = card.first("FN")
     for one in card.properties:
-        name = _NAMES.get(one.name) or plain_name(one.name)
+        name = common_name(one.name)
         if name in IGNORED or name in ignoring or one.name in ignoring or name == "N" or one is formatted:
             continue
-        words = _words_about(one, name, labels)
-        shared = {
-            "words": words,
-            "preferred": one.preferred is not None and one.preferred == best.get(name),
-            "extras": tuple(sorted(_extras(one))),
-        }
-        for value, shown in _values(one, name):
-            if value:
-                yield Fact(name, value, shown=shown, **shared)  # type: ignore[arg-type]  # one row of keywords for both
+        yield from _facts(one, name, labels, best)
+
+
+def facts_of(one: Property, card: Card) -> Iterator[Fact]:
+    """What one property of a card says, its label with it."""
+    return _facts(one, common_name(one.name), _labels(card), {})
+
+
+def common_name(name: str) -> str:
+    """The name of a property under which others look for it."""
+    return _NAMES.get(name) or plain_name(name)
+
+
+def values_agree(ours: Property, theirs: Property) -> bool:
+    """Whether two properties of one name have the same value, whatever their types."""
+    name = common_name(ours.name)
+    return [value for value, _ in _values(ours, name)] == [value for value, _ in _values(theirs, name)]
+
+
+def shown(one: Property) -> str:
+    """The value as a message shows it."""
+    return ", ".join(text for _, text in _values(one, common_name(one.name)))
+
+
+def _facts(one: Property, name: str, labels: Mapping[str, list[str]], best: Mapping[str, int]) -> Iterator[Fact]:
+    words = _words_about(one, name, labels)
+    preferred = one.preferred is not None and one.preferred == best.get(name)
+    extras = tuple(sorted(_extras(one)))
+    for value, text in _values(one, name):
+        if value:
+            yield Fact(name, value, words, preferred, extras, text)
 
 
 def _labels(card: Card) -> dict[str, list[str]]:
@@ -160,7 +181,7 @@ def _labels(card: Card) -> dict[str, list[str]]:
     for one in card.properties:
         if one.name == "X-ABLABEL" and one.group:
             apple = _LABEL_OF_APPLE.fullmatch(one.text.strip())
-            found.setdefault(one.group.lower(), []).append(_plain(apple[1] if apple else one.text).lower())
+            found.setdefault(one.group.lower(), []).append(plain(apple[1] if apple else one.text).lower())
     return found
 
 
@@ -168,7 +189,7 @@ def _best(card: Card) -> dict[str, int]:
     """The best preference of each property of which there are several: of one alone it says nothing."""
     numbers: dict[str, list[int | None]] = {}
     for one in card.properties:
-        numbers.setdefault(_NAMES.get(one.name) or plain_name(one.name), []).append(one.preferred)
+        numbers.setdefault(common_name(one.name), []).append(one.preferred)
     return {
         name: min(number for number in all_of_it if number is not None)
         for name, all_of_it in numbers.items()
@@ -176,7 +197,7 @@ def _best(card: Card) -> dict[str, int]:
     }
 
 
-def _words_about(one: Property, name: str, labels: dict[str, list[str]]) -> tuple[str, ...]:
+def _words_about(one: Property, name: str, labels: Mapping[str, list[str]]) -> tuple[str, ...]:
     if name in BINARY:
         return ()
     types = {_SAME_TYPE.get(word, word) for word in map(str.lower, one.types)}
@@ -185,9 +206,9 @@ def _words_about(one: Property, name: str, labels: dict[str, list[str]]) -> tupl
 
 def _extras(one: Property) -> Iterator[str]:
     for name, values in one.params:
-        plain = plain_name(name)
-        if plain not in _SPELLING:
-            yield f"{plain}={','.join(map(_plain, values))}"
+        param = plain_name(name)
+        if param not in _SPELLING:
+            yield f"{param}={','.join(map(plain, values))}"
 
 
 def _values(one: Property, name: str) -> Iterator[tuple[str, str]]:
@@ -196,7 +217,7 @@ def _values(one: Property, name: str) -> Iterator[tuple[str, str]]:
         yield f"sha256:{sha256(one.data).hexdigest()}" if one.data else "", f"{len(one.data):,} bytes"
     elif name in LISTS:
         for word in (word for part in one.parts for word in part):
-            yield _plain(word), _short(word)
+            yield plain(word), _short(word)
     else:
         text = _text(one)
         yield _canonical(name, text, one), _short(text)
@@ -204,11 +225,11 @@ def _values(one: Property, name: str) -> Iterator[tuple[str, str]]:
 
 def _text(one: Property) -> str:
     """Components by `;`, without the empty ones at the end."""
-    return ";".join(_plain(",".join(part)) for part in one.parts).rstrip(";") if len(one.parts) > 1 else one.text
+    return ";".join(plain(",".join(part)) for part in one.parts).rstrip(";") if len(one.parts) > 1 else one.text
 
 
 def _canonical(name: str, text: str, one: Property) -> str:
-    text = _plain(text)
+    text = plain(text)
     if name in _DAYS:
         return dates.day(text, one.param("X-APPLE-OMIT-YEAR")) or text
     spell = _SPELL.get(name)
@@ -245,8 +266,8 @@ _SPELL: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def _plain(text: str) -> str:
-    """The text in one form of Unicode, with one kind of line end, without white space at its ends or what no card can hold."""
+def plain(text: str) -> str:
+    """A text as it is compared: in one form of Unicode, with one kind of line end, without white space at its ends or what no card can hold."""
     if text.isascii() and text.isprintable():
         return text.strip()
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -271,18 +292,18 @@ def _name(card: Card) -> tuple[str, ...]:
     found = card.first("N")
     if found is None:
         return ()
-    parts = [_plain(",".join(part)) for part in found.parts]
+    parts = [plain(",".join(part)) for part in found.parts]
     while parts and not parts[-1]:
         parts.pop()
     return tuple(parts)
 
 
 def _words(name: str) -> tuple[str, ...]:
-    return tuple(sorted(_plain(name).replace(",", " ").split()))
+    return tuple(sorted(plain(name).replace(",", " ").split()))
 
 
 def _differences_of_names(source: Card, target: Card, ignoring: frozenset[str]) -> Iterator[Difference]:
-    if "FN" not in ignoring and _plain(source.label) != _plain(target.label):
+    if "FN" not in ignoring and plain(source.label) != plain(target.label):
         yield Difference("FN", _shown_name("FN", source.label), _shown_name("FN", target.label))
     ours, theirs = _name(source), _name(target)
     if "N" in ignoring or ours == theirs:

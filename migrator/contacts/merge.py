@@ -1,0 +1,306 @@
+"""What a target book should hold once a source book has come to it. No reading, no writing: two lists of cards, one decision for each card
+of the source.
+
+The rules, the first that fits decides. A card whose UID is there: if both mean the same it stays; the one with the newer REV counts; else
+both become one. A card that is there under another UID and means the same stays. A card without a UID whose name and one e-mail or
+telephone are there becomes one with it, a group without one with the group of its name. Any other is added: what is only alike stays two.
+Where two cards become one nothing is lost but what a card can have only once; that is the target's, and the decision names it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from migrator.contacts import dates, meaning
+from migrator.contacts.model import Card, Property
+from migrator.contacts.vcard import with_uid
+
+_ONCE = frozenset(
+    {"FN", "N", "BDAY", "ANNIVERSARY", "GENDER", "KIND", "SORT-STRING", "CLASS", "MAILER", "DEATHDATE", "X-ABSHOWAS"}
+)
+_TOLD_ELSEWHERE = frozenset({"UID", "REV", "PRODID", "VERSION", "X-ABLABEL", "NOTE"})
+_REACHES = ("EMAIL", "TEL")
+_WITHOUT_UID = frozenset({"UID"})
+
+
+class Verdict(Enum):
+    """What is to be done about a card of the source."""
+
+    ADD = "add"
+    KEEP = "keep"  # the target has it already, or has a newer one
+    REPLACE = "replace"  # the source's counts
+    UNITE = "unite"  # both become one
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one card of the source. `card` is what the target is to hold in the end, under its UID; `place` says which card of the
+    target it takes the place of (its index in what was given), None for one that is not there yet. `joins` is the index of another card of
+    the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `why` is
+    told to people, `conflicts` names in words what the target says otherwise and keeps saying.
+    """
+
+    verdict: Verdict
+    card: Card
+    place: int | None = None
+    joins: int | None = None
+    why: str = ""
+    conflicts: tuple[str, ...] = ()
+
+
+def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
+    """One decision for each card of the source, in its order. The same lists always give the same; merging once more into the result adds,
+    replaces and unites nothing.
+    """
+    book = _Book(target)
+    decided: dict[int, tuple[Decision, _Shelf]] = {}
+    # Groups come last: their members follow the UIDs that the contacts have got by then.
+    for groups in (False, True):
+        part = [(place, card) for place, card in enumerate(source) if card.is_group == groups]
+        known = {place: book.by_uid(card) for place, card in part}
+        for known_ones in (True, False):  # who is known by UID is not taken by another that is merely alike
+            for place, card in part:
+                if (known[place] is not None) == known_ones:
+                    decided[place] = book.decide(place, card)
+    return [replace(decision, card=shelf.card) for _, (decision, shelf) in sorted(decided.items())]
+
+
+# -- a book being merged into -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """A card of the result. `place` is the target's, None for one that the source brought; `written_by` is the source's card by whose
+    decision it is written, None while it is as the target has it.
+    """
+
+    card: Card
+    place: int | None
+    taken: bool = False
+    written_by: int | None = None
+
+    def decision(self, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
+        """A decision about this card that changes nothing, or nothing more than another does already."""
+        return Decision(verdict, self.card, self.place, self.written_by, why, conflicts)
+
+    def change(self, by: int, card: Card, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
+        """The decision that puts another card here."""
+        self.card, self.taken = card, True
+        if self.written_by is not None:
+            return self.decision(Verdict.KEEP, why, conflicts)
+        self.written_by = by
+        return Decision(verdict, card, self.place, None, why, conflicts)
+
+
+class _Book:
+    """What the target would hold, decision by decision."""
+
+    def __init__(self, target: Sequence[Card]) -> None:
+        self._by_uid: dict[str, _Shelf] = {}
+        self._by_meaning: defaultdict[str, list[_Shelf]] = defaultdict(list)
+        self._by_name: defaultdict[tuple[str, bool], list[_Shelf]] = defaultdict(list)
+        self._moved: dict[str, str] = {}  # UIDs of the source, and under which the target has them
+        for place, card in enumerate(target):
+            shelf = _Shelf(card, place)
+            self._by_uid.setdefault(with_uid(card).uid, shelf)
+            self._by_meaning[meaning.digest(card, _WITHOUT_UID)].append(shelf)
+            self._by_name[_name(card)].append(shelf)
+
+    def by_uid(self, card: Card) -> _Shelf | None:
+        """Where the target has a card of this UID, be it one made from its meaning."""
+        return self._by_uid.get(with_uid(card).uid)
+
+    def decide(self, place: int, card: Card) -> tuple[Decision, _Shelf]:
+        """What becomes of the source's card of this index, and where it is then."""
+        uid = with_uid(card).uid
+        ours = _under(replace(card, properties=tuple(map(self._following, card.properties))), uid)
+        shelf = self._by_uid.get(uid)
+        if shelf is not None:
+            whose = "the target" if shelf.place is not None else "another card of the source"
+            return self._meet(place, ours, shelf, f"{whose} has its UID"), shelf
+        shelf = self._free(self._by_meaning[meaning.digest(ours, _WITHOUT_UID)], ours)
+        if shelf is not None:
+            self._moved[uid] = with_uid(shelf.card).uid
+            shelf.taken = True
+            return shelf.decision(Verdict.KEEP, "the target has the same under another UID"), shelf
+        shelf = self._alike(card, ours)
+        if shelf is not None:
+            self._moved[uid] = with_uid(shelf.card).uid
+            shared = "a group of its name" if card.is_group else "its name and an address or number of it"
+            return self._meet(place, ours, shelf, f"one of both has no UID; the target has {shared}"), shelf
+        shelf = self._by_uid[uid] = _Shelf(ours, None)
+        why = "" if card.uid else "its UID was made from what it says"
+        return shelf.change(place, ours, Verdict.ADD, why), shelf
+
+    def _following(self, one: Property) -> Property:
+        """A member under the UID it has at the target."""
+        if one.name not in {"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"}:
+            return one
+        member = one.text.strip().removeprefix("urn:uuid:")
+        return replace(one, parts=((f"urn:uuid:{self._moved[member]}",),)) if member in self._moved else one
+
+    @staticmethod
+    def _free(shelves: Iterable[_Shelf], card: Card) -> _Shelf | None:
+        """The first card nobody has taken that means the same: of twins, each has one of its own."""
+        return next((one for one in shelves if not one.taken and meaning.same(card, one.card, _WITHOUT_UID)), None)
+
+    def _alike(self, card: Card, ours: Card) -> _Shelf | None:
+        """The card of the target that a card without a UID is, beyond doubt: the one with most addresses and numbers in common."""
+        name = _name(card)
+        candidates = [one for one in self._by_name[name] if one.place is not None and not (card.uid and one.card.uid)]
+        if not name[0]:
+            return None
+        if card.is_group:
+            return candidates[0] if candidates else None
+        wanted = meaning.values_of(ours, _REACHES)
+        scored = [(len(wanted & meaning.values_of(one.card, _REACHES)), one) for one in candidates]
+        best = max((score for score, _ in scored), default=0)
+        return next(one for score, one in scored if score == best) if best else None
+
+    def _meet(self, place: int, ours: Card, shelf: _Shelf, why: str) -> Decision:
+        theirs = shelf.card
+        shelf.taken = True
+        if meaning.same(theirs, ours, _WITHOUT_UID):
+            return shelf.decision(Verdict.KEEP, why)
+        newer = _newer(ours, theirs) if ours.uid == theirs.uid else 0
+        if newer < 0:
+            return shelf.decision(Verdict.KEEP, f"{why}; that one is newer")
+        if newer > 0:
+            return shelf.change(place, ours, Verdict.REPLACE, f"{why}; the source's is newer")
+        united, conflicts = unite(theirs, ours)
+        if meaning.same(theirs, united):
+            return shelf.decision(Verdict.KEEP, f"{why}; it says all the source's says", conflicts)
+        return shelf.change(place, united, Verdict.UNITE, why, conflicts)
+
+
+def _under(card: Card, uid: str) -> Card:
+    """The card under the UID it had before its members were followed, which is the one it will be known by."""
+    if card.uid == uid:
+        return card
+    return Card((Property("UID", ((uid,),)), *card.without("UID").properties), card.version)
+
+
+def _name(card: Card) -> tuple[str, bool]:
+    """The name as it is compared, "" for a card that has none; and whether it is a group's."""
+    named = card.text("FN").strip() or any(word.strip() for one in card.all("N") for part in one.parts for word in part)
+    return " ".join(card.label.casefold().split()) if named else "", card.is_group
+
+
+def _newer(ours: Card, theirs: Card) -> int:
+    """1 if the first is newer, -1 if the second is, 0 if that is not known."""
+    mine, other = (dates.instant(card.text("REV")) for card in (ours, theirs))
+    if mine is None or other is None or mine == other:
+        return 0
+    return 1 if mine > other else -1
+
+
+# -- two cards into one -------------------------------------------------------------------------------------------------------
+
+
+def unite(target: Card, source: Card) -> tuple[Card, tuple[str, ...]]:
+    """The target's card with everything the source's says beside it, and in words what the source says that a card can say only once."""
+    kept = list(target.properties)
+    conflicts: list[str] = []
+    groups = _groups_renamed(source, target)
+    preferred = {one.name for one in target.properties if one.preferred is not None}
+    for one in _news(target, source):
+        name = meaning.common_name(one.name)
+        if name in _ONCE:
+            conflict = _add_once(kept, one, name)
+            conflicts += [conflict] if conflict else []
+            continue
+        if one.name in preferred:
+            one = replace(one, preferred=None)  # noqa: PLW2901 - what the target prefers stays so
+        if one.group:
+            one = replace(one, group=groups[one.group])  # noqa: PLW2901 - its label comes under the same
+        _add(kept, one)
+        if one.group:
+            kept += [
+                replace(label, group=one.group)
+                for label in source.all("X-ABLABEL")
+                if label.group and groups[label.group] == one.group and not _has_label(kept, one.group)
+            ]
+    _add_notes(kept, target, source)
+    if not target.uid and source.uid:
+        kept.insert(0, Property("UID", ((source.uid,),)))
+    return Card(tuple(kept), target.version), tuple(conflicts)
+
+
+def _news(target: Card, source: Card) -> Iterator[Property]:
+    """The properties of the source with something in them that the target does not say."""
+    said = {(fact.name, fact.value, fact.words, fact.extras) for fact in meaning.facts(target)}
+    for one in source.properties:
+        if one.name in _TOLD_ELSEWHERE:
+            continue
+        if one.name in {"FN", "N"}:
+            yield one
+            continue
+        told = list(meaning.facts_of(one, source))
+        if any((fact.name, fact.value, fact.words, fact.extras) not in said for fact in told):
+            yield one
+
+
+def _add_once(kept: list[Property], one: Property, name: str) -> str:
+    """Add what a card has only once, if it has none; else the conflict in words."""
+    if not one.text.strip(";, "):
+        return ""
+    theirs = next(
+        (other for other in kept if meaning.common_name(other.name) == name and other.text.strip(";, ")), None
+    )
+    if theirs is None:
+        kept[:] = [other for other in kept if meaning.common_name(other.name) != name]
+        kept.append(replace(one, group=""))
+        return ""
+    if meaning.values_agree(one, theirs):
+        return ""
+    return f"{name}: the source has {meaning.shown(one)}, the target keeps {meaning.shown(theirs)}"
+
+
+def _add(kept: list[Property], one: Property) -> None:
+    """Add a property, or its types to the one that has its value already."""
+    for place, other in enumerate(kept):
+        if other.name == one.name and other.data is None and one.data is None and meaning.values_agree(one, other):
+            params = tuple(param for param in one.params if param[0] not in {name for name, _ in other.params})
+            grown = replace(other, types=other.types | one.types, params=other.params + params)
+            kept[place] = grown if other.group or not one.group else replace(grown, group=one.group)
+            return
+    kept.append(one)
+
+
+def _has_label(kept: Iterable[Property], group: str) -> bool:
+    return any(one.name == "X-ABLABEL" and one.group == group for one in kept)
+
+
+def _add_notes(kept: list[Property], target: Card, source: Card) -> None:
+    """Add what the source's notes say: to the target's note, because most products show one."""
+    said = "\n".join(meaning.plain(one.text) for one in target.all("NOTE"))
+    more = []
+    for one in source.all("NOTE"):
+        text = meaning.plain(one.text)
+        if text and text not in said:
+            more.append(text)
+            said += f"\n{text}"
+    if not more:
+        return
+    place = next((place for place, one in enumerate(kept) if one.name == "NOTE"), None)
+    if place is None:
+        kept.append(Property("NOTE", (("\n\n".join(more),),)))
+    else:
+        kept[place] = replace(kept[place], parts=(("\n\n".join([kept[place].text.rstrip(), *more]),),))
+
+
+def _groups_renamed(source: Card, target: Card) -> Mapping[str, str]:
+    """A name for each of the source's property groups that the target does not use."""
+    used = {one.group.lower() for one in target.properties}
+    names: dict[str, str] = {}
+    number = 1
+    for one in source.properties:
+        if one.group and one.group not in names:
+            while f"item{number}" in used:
+                number += 1
+            names[one.group] = f"item{number}"
+            used.add(f"item{number}")
+    return names

@@ -1,0 +1,258 @@
+"""Two address books into one: nothing lost, nothing twice, and the same every time."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.contacts import meaning
+from migrator.contacts.merge import Decision, Verdict, merge, unite
+from migrator.contacts.model import Card, Property, text_property
+from migrator.contacts.vcard import uid_for, with_uid
+
+
+def card(name: str, *more: Property, uid: str = "", rev: str = "") -> Card:
+    marks = [text_property(word, value) for word, value in (("UID", uid), ("REV", rev)) if value]
+    return Card((*marks, text_property("FN", name), *more))
+
+
+def email(address: str, *types: str) -> Property:
+    return text_property("EMAIL", address, *types)
+
+
+def tel(number: str, *types: str) -> Property:
+    return text_property("TEL", number, *types)
+
+
+def group(name: str, *members: str, uid: str = "") -> Card:
+    return card(name, text_property("KIND", "group"), *(text_property("MEMBER", one) for one in members), uid=uid)
+
+
+def applied(decisions: Sequence[Decision], target: Sequence[Card]) -> list[Card]:
+    book = list(target)
+    for one in decisions:
+        if one.verdict is Verdict.ADD:
+            book.append(one.card)
+        elif one.verdict is not Verdict.KEEP:
+            assert one.place is not None
+            book[one.place] = one.card
+    return book
+
+
+def verdicts(decisions: Sequence[Decision]) -> list[Verdict]:
+    return [one.verdict for one in decisions]
+
+
+def test_into_an_empty_book_everything_is_added_and_nothing_is_made_one() -> None:
+    source = [card("Ann", email("ann@example.com")), card("Ann", email("ann@example.com"), tel("1")), card("Ann")]
+    decisions = merge(source, [])
+    assert verdicts(decisions) == [Verdict.ADD] * 3
+    assert [one.card.uid for one in decisions] == [uid_for(one) for one in source]
+
+
+def test_a_card_without_a_uid_has_the_same_one_at_every_reading_and_another_when_it_says_otherwise() -> None:
+    ours = card("Ann", tel("+49 30 1", "home"))
+    assert uid_for(ours) == uid_for(card("Ann", tel("+49-30-1", "voice", "home")))
+    assert uid_for(ours) != uid_for(card("Ann", tel("+49 30 2", "home")))
+
+
+def test_the_same_card_under_the_same_uid_stays() -> None:
+    target = [card("Ann", email("ANN@example.com"), uid="a")]
+    (decision,) = merge([card("Ann", email("ann@example.com"), uid="urn:uuid:a")], target)
+    assert decision.verdict is Verdict.KEEP
+    assert decision.place == 0
+
+
+def test_the_newer_of_two_with_one_uid_counts() -> None:
+    old = card("Ann", email("old@example.com"), uid="a", rev="2020-01-01T00:00:00Z")
+    new = card("Ann", email("new@example.com"), uid="a", rev="20210101T000000Z")
+    assert merge([new], [old])[0].verdict is Verdict.REPLACE
+    assert merge([new], [old])[0].card.text("EMAIL") == "new@example.com"
+    kept = merge([old], [new])[0]
+    assert kept.verdict is Verdict.KEEP
+    assert "newer" in kept.why
+
+
+def test_of_two_with_one_uid_and_no_known_age_both_stay_in_one() -> None:
+    source = card("Ann", email("a@example.com"), tel("1", "home"), text_property("NOTE", "from the source"), uid="a")
+    target = card("Ann", email("b@example.com"), tel("1", "work"), text_property("NOTE", "from the target"), uid="a")
+    (decision,) = merge([source], [target])
+    assert decision.verdict is Verdict.UNITE
+    assert not decision.conflicts
+    assert {one.text for one in decision.card.all("EMAIL")} == {"a@example.com", "b@example.com"}
+    assert [one.types for one in decision.card.all("TEL")] == [frozenset({"home", "work"})]
+    assert decision.card.text("NOTE") == "from the target\n\nfrom the source"
+
+
+def test_what_a_card_can_say_only_once_stays_the_targets_and_is_named() -> None:
+    source = card("Ann Doe", text_property("BDAY", "1980-04-12"), uid="a")
+    target = card("Ann M. Doe", text_property("BDAY", "1981-04-12"), uid="a")
+    (decision,) = merge([source], [target])
+    assert decision.verdict is Verdict.KEEP
+    assert decision.card == target
+    assert decision.conflicts == (
+        "FN: the source has Ann Doe, the target keeps Ann M. Doe",
+        "BDAY: the source has 1980-04-12, the target keeps 1981-04-12",
+    )
+
+
+def test_a_card_without_a_uid_becomes_one_with_its_namesake_if_an_address_is_the_same() -> None:
+    target = [card("Ann Doe", email("ann@example.com"), uid="t"), card("Ann Doe", tel("7"), uid="u")]
+    decisions = merge(
+        [
+            card("ann  doe", email("Ann@Example.com"), tel("5")),
+            card("Ann Doe", tel("+49 7")),
+            card("Bob", email("ann@example.com")),
+        ],
+        target,
+    )
+    assert verdicts(decisions) == [Verdict.UNITE, Verdict.ADD, Verdict.ADD]
+    assert decisions[0].place == 0
+    assert decisions[0].card.uid == "t"
+
+
+def test_a_likeness_of_two_cards_that_both_have_uids_is_none() -> None:
+    decisions = merge(
+        [card("Ann", email("ann@example.com"), tel("1"), uid="s")], [card("Ann", email("ann@example.com"), uid="t")]
+    )
+    assert verdicts(decisions) == [Verdict.ADD]
+
+
+def test_a_target_that_gives_uids_of_its_own_gets_nothing_twice() -> None:
+    source = [card("Ann", tel("1"), uid="s1"), card("Ann", tel("1"), uid="s2"), card("Bob", uid="s3")]
+    target = [card("Ann", tel("1"), uid="t1"), card("Bob", uid="t2"), card("Ann", tel("1"), uid="t3")]
+    decisions = merge(source, target)
+    assert verdicts(decisions) == [Verdict.KEEP] * 3
+    assert sorted(one.place for one in decisions if one.place is not None) == [0, 1, 2]
+
+
+def test_members_follow_the_cards_they_mean() -> None:
+    ann = card("Ann", email("ann@example.com"))
+    source = [
+        group("Friends, old and new", f"urn:uuid:{uid_for(ann)}", "bob", uid="g"),
+        ann,
+        card("Bob", uid="bob"),
+    ]
+    target = [card("Ann", email("ann@example.com"), tel("5"), uid="t")]
+    decisions = merge(source, target)
+    assert verdicts(decisions) == [Verdict.ADD, Verdict.KEEP, Verdict.ADD]
+    assert decisions[0].card.members == ("t", "bob")
+    assert decisions[0].card.text("FN") == "Friends, old and new"
+
+
+def test_a_group_without_a_uid_goes_into_the_group_of_its_name() -> None:
+    source = [group("Choir", "a", "b"), card("A", uid="a"), card("B", uid="b")]
+    target = [group("Choir", "x", uid="g"), card("X", uid="x")]
+    decisions = merge(source, target)
+    assert decisions[0].verdict is Verdict.UNITE
+    assert decisions[0].card.members == ("x", "a", "b")
+
+
+def test_two_cards_of_the_source_with_one_uid_are_written_once() -> None:
+    decisions = merge([card("Ann", tel("1"), uid="a"), card("Ann", tel("2"), uid="a")], [])
+    assert verdicts(decisions) == [Verdict.ADD, Verdict.KEEP]
+    assert decisions[1].joins == 0
+    assert [one.text for one in decisions[0].card.all("TEL")] == ["1", "2"]
+
+
+def test_labels_stay_with_what_they_label() -> None:
+    ours = card(
+        "Ann",
+        Property("URL", (("http://a.example.com",),), group="item1"),
+        Property("X-ABLABEL", (("Shop",),), group="item1"),
+    )
+    theirs = card(
+        "Ann",
+        Property("URL", (("http://b.example.com",),), group="item1"),
+        Property("X-ABLABEL", (("Blog",),), group="item1"),
+    )
+    united, _ = unite(theirs, ours)
+    told = {(fact.value, fact.words) for fact in meaning.facts(united)}
+    assert told == {("http://a.example.com", ("shop",)), ("http://b.example.com", ("blog",))}
+
+
+# -- for all books --------------------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["Ann Doe", "ann doe", "Bob", "Zoë", "", "Doe, Ann"])
+EMAILS = st.builds(
+    email, st.sampled_from(["a@example.com", "A@example.com", "b@example.com"]), st.sampled_from(["home", "work"])
+)
+TELS = st.builds(tel, st.sampled_from(["1", "+49 30 1", "2"]), st.sampled_from(["cell", "voice", "home"]))
+OTHERS = st.sampled_from(
+    [
+        text_property("NOTE", "one"),
+        text_property("NOTE", "two"),
+        text_property("BDAY", "1980-04-12"),
+        text_property("BDAY", "--0412"),
+        Property("CATEGORIES", (("x", "y, z"),)),
+        Property("CATEGORIES", (("x",),)),
+        Property("URL", (("http://example.com",),), group="item1"),
+        Property("URL", (("http://example.com",),)),
+        Property("X-ABLABEL", (("Shop",),), group="item1"),
+        Property("N", (("Doe",), ("Ann",), ("",), ("",), ("",))),
+        Property("N", (("",), ("",), ("",), ("",), ("",))),
+        Property("PHOTO", data=b"123", media="image/png"),
+        Property("EMAIL", (("a@example.com",),), preferred=1),
+        Property("X-ODD", (("a", "b"), ("c",)), params=(("X-P", ("q",)),)),
+    ]
+)
+UIDS = st.sampled_from(["", "", "u1", "u2", "urn:uuid:u1", "u3"])
+CARDS = st.builds(
+    lambda name, more, uid, rev: card(name, *more, uid=uid, rev=rev),
+    NAMES,
+    st.lists(EMAILS | TELS | OTHERS, max_size=6),
+    UIDS,
+    st.sampled_from(["", "", "2020-01-01", "2021-01-01"]),
+)
+GROUPS = st.builds(
+    lambda name, members, uid: group(name, *members, uid=uid),
+    st.sampled_from(["Friends", "Choir, old"]),
+    st.lists(st.sampled_from(["u1", "u2", "urn:uuid:u3"]), max_size=3, unique=True),
+    st.sampled_from(["", "g1", "g2"]),
+)
+BOOKS = st.lists(CARDS | GROUPS, max_size=7)
+
+
+def as_held(cards: Sequence[Card]) -> list[Card]:
+    """A target holds one card of each UID."""
+    return list({with_uid(one).uid: with_uid(one) for one in cards}.values())
+
+
+@given(BOOKS, BOOKS)
+def test_a_second_merge_changes_nothing(source: list[Card], target: list[Card]) -> None:
+    book = applied(merge(source, as_held(target)), as_held(target))
+    again = merge(source, book)
+    assert verdicts(again) == [Verdict.KEEP] * len(source)
+
+
+@given(BOOKS, BOOKS)
+def test_a_merge_is_the_same_every_time(source: list[Card], target: list[Card]) -> None:
+    assert merge(source, target) == merge(list(source), list(target))
+
+
+@given(BOOKS, BOOKS)
+def test_no_address_number_or_word_is_lost_where_no_newer_card_counts(source: list[Card], target: list[Card]) -> None:
+    source, held = [one.without("REV") for one in source], as_held([one.without("REV") for one in target])
+    book = applied(merge(source, held), held)
+    names = ("EMAIL", "TEL", "URL", "CATEGORIES", "PHOTO", "X-ODD")
+    kept = frozenset[str]().union(*(meaning.values_of(one, names) for one in book))
+    for one in [*source, *held]:
+        assert meaning.values_of(one, names) <= kept
+    notes = "\n".join(one.text for held in book for one in held.all("NOTE"))
+    assert all(one.text in notes for card in [*source, *held] for one in card.all("NOTE"))
+
+
+@given(BOOKS)
+def test_into_an_empty_book_there_is_a_card_for_each_uid(source: list[Card]) -> None:
+    decisions = merge(source, [])
+    uids = {with_uid(one).uid for one in source}
+    added = [one.card.uid for one in decisions if one.verdict is Verdict.ADD]
+    assert sorted(added) == sorted(uids)
+
+
+@given(BOOKS, BOOKS)
+def test_every_card_is_decided_and_none_of_the_target_is_taken_away(source: list[Card], target: list[Card]) -> None:
+    decisions = merge(source, as_held(target))
+    assert len(decisions) == len(source)
+    places = [one.place for one in decisions if one.verdict in {Verdict.REPLACE, Verdict.UNITE}]
+    assert len(places) == len(set(places))
