@@ -83,6 +83,11 @@ def rows(file: BinaryIO, look: Look, offset: int) -> Iterator[Row]:
         offset += len(raw)
 
 
+def rows_of(raw: bytes, look: Look) -> Iterator[Row]:
+    """The rows of some bytes of a file that looks like this."""
+    return rows(io.BytesIO(raw), look, 0)
+
+
 def written(cells: Iterable[str], look: Look, *, guard: bool = True) -> bytes:
     """One row's bytes. Letters that the charset has not are written as `?`."""
     text = io.StringIO(newline="")
@@ -112,7 +117,8 @@ def unguarded(cell: str) -> str:
 def _lines(file: BinaryIO, look: Look) -> Iterator[bytes]:
     """The lines of a file with their ends, also where two bytes make a letter."""
     if not look.charset.startswith("utf-16"):
-        yield from file
+        for line in file:  # noqa: UP028 - `yield from` would close the file with the generator
+            yield line
         return
     end = "\n".encode(look.charset)
     held = b""

@@ -136,5 +136,5 @@ ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
     options=Options,
     reader=_read,
     writer=_fill,
-    connections=lambda _: (8, 1),
+    connections=lambda _: (8, 4),
 )
