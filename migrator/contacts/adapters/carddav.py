@@ -32,6 +32,7 @@ from migrator.wire.http import Reply, Site, WebOptions
 WELL_KNOWN = "/.well-known/carddav"
 PORTION = 100  # cards in one REPORT
 MOST_REDIRECTS = 5
+MOST_PARTS = 10_000  # of a list of changes
 LONGEST_QUOTE = 200  # characters of the server's own words in a sentence of ours
 BEFORE_A_NUMBER = 40  # characters of a book's name in its address
 
@@ -87,7 +88,7 @@ _NOT_VALID = frozenset({"valid-address-data", "supported-address-data", "no-uid-
 
 
 class CardDavReader:
-    """The address books of one account, being read. Refs and book ids are paths, as the server spells them."""
+    """The address books of one account, being read. Refs and book ids are paths, in one spelling whatever the server's."""
 
     features = FEATURES
     _writes: ClassVar[bool] = False
@@ -136,7 +137,7 @@ class CardDavReader:
         changed: dict[str, Entry] = {}
         gone: dict[str, None] = {}
         token = since
-        while True:
+        for _ in range(MOST_PARTS):
             reply = self._ask("REPORT", book, dav.sync_collection(token), depth="0")
             if reply.status in {NOT_FOUND, GONE}:
                 raise _no_book(self._login.account, book)
@@ -154,9 +155,12 @@ class CardDavReader:
                 changed[entry.ref] = entry
             # 3.6: a part of the answer is marked by 507 for the book itself, and goes on from the token that came with it.
             more = any(resource.status == NO_STORAGE for resource in told.resources)
-            if not more or not told.token or told.token == token:
-                return Changes(told.token, tuple(changed.values()), tuple(gone)) if told.token and not more else None
+            if not more:
+                return Changes(told.token, tuple(changed.values()), tuple(gone)) if told.token else None
+            if told.token in {"", token}:
+                return None
             token = told.token
+        return None
 
     def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
         """These cards, in the order asked. One that the server cannot give comes empty, with its words."""
@@ -227,7 +231,10 @@ class CardDavReader:
 
     def _here(self, href: str, asked: str) -> str:
         """The path of an href that has to be on this host."""
-        host = urlsplit(urljoin(self._origin, href)).hostname
+        try:
+            host = urlsplit(urljoin(f"{self._origin}/", href)).hostname
+        except ValueError as error:
+            raise Misbehaved(f"{self._site.name}: the server names a place for books that is no URL.") from error
         if host != urlsplit(self._origin).hostname:
             raise EndpointRefused(
                 f"{self._site.name}: the server says that the books of {self._login.account} are on {host}, and a password goes to no "
@@ -321,12 +328,16 @@ class CardDavReader:
             location = reply.headers.get("location", "")
             if reply.status not in REDIRECTS or not location:
                 return reply
-            path = self._same_site(reply, urljoin(f"{self._origin}{path}", location))
+            path = self._redirected(reply, path, location)
         raise Misbehaved(f"{self._site.name} {method} {path}: the server redirects in a circle.")
 
-    def _same_site(self, reply: Reply, url: str) -> str:
-        target = urlsplit(url)
-        if _origin_of(target.geturl()) != _origin_of(self._origin):
+    def _redirected(self, reply: Reply, path: str, location: str) -> str:
+        try:
+            target = urlsplit(urljoin(f"{self._origin}{path}", location))
+            same = _origin_of(target.geturl()) == _origin_of(self._origin)
+        except ValueError as error:
+            raise Misbehaved(f"{reply.place}: the server redirects to something that is no URL.") from error
+        if not same:
             raise EndpointRefused(
                 f"{reply.place}: the server redirects to {target.scheme}://{target.netloc.rpartition('@')[2]}, and a password goes to no "
                 "other place than the plan says.",
@@ -593,6 +604,7 @@ def _book_address(name: str) -> str:
 
 
 def _origin_of(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port. Raises ValueError."""
     split = urlsplit(url)
     return split.scheme, split.hostname, split.port or {"https": 443, "http": 80}.get(split.scheme)
 
