@@ -77,7 +77,7 @@ def test_every_setting_is_described(real):
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
 def test_every_plan_we_ship_is_right_and_fits_the_schema(path, real):
     plan, people = check(path)
-    assert people
+    assert people or plan.asks_endpoint
     assert list(map(str, plan.warnings)) == []
     assert list(real.iter_errors(read(path).data)) == []
     assert path.read_text().startswith("# yaml-language-server: $schema=../docs/plan.schema.json\n")
