@@ -1,4 +1,6 @@
-"""What README and the plans promise is there: every command is understood, every plan is well formed, every script can be run."""
+"""What README, CONTRIBUTING and the plans promise is there: every command is understood, every plan is well formed, every script can be
+run, every proof is where it is said to be.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from migrator.plan.load import check
 from migrator.registry import REGISTRY
 
 README = (CHECKOUT / "README.md").read_text()
+CONTRIBUTING = (CHECKOUT / "CONTRIBUTING.md").read_text()
 PLANS = sorted((CHECKOUT / "plans").glob("*.yaml"))
 
 
@@ -44,6 +47,25 @@ def test_every_script_that_readme_names_can_be_run():
 
     assert len(named) >= 2
     assert [name for name in sorted(named) if not os.access(CHECKOUT / name, os.X_OK)] == []
+
+
+def test_every_place_that_readme_and_contributing_name_is_there():
+    named = set(re.findall(r"`((?:migrator|tests|docs|fixtures|plans|scripts)/[\w./-]*)", README + CONTRIBUTING))
+
+    assert len(named) >= 20
+    assert [path for path in sorted(named) if not (CHECKOUT / path).exists()] == []
+
+
+def test_every_variable_for_a_living_panel_is_read_by_the_tests_beside_it():
+    rows = re.findall(r"^\| .*MIGRATOR_LIVE_[A-Z]+_.*$", CONTRIBUTING, re.MULTILINE)
+    lost = []
+    for row in rows:
+        [path] = re.findall(r"`(tests/\S+\.py)", row)
+        text = (CHECKOUT / path).read_text()
+        lost += [word for word in re.findall(r"`(?:MIGRATOR_LIVE_[A-Z]+)?_([A-Z_]+)", row) if word not in text]
+
+    assert len(rows) >= 6
+    assert lost == []
 
 
 def test_every_plan_in_readme_is_well_formed(tmp_path):
