@@ -150,6 +150,10 @@ class Site:
             raise RuntimeError(f"{method} {path} on a site that may only be read")
         return self._send(method, path, **parts)
 
+    def forget_cookies(self) -> None:
+        """Be a stranger again: the next request brings no cookies."""
+        self._client.cookies.clear()
+
     def close(self) -> None:
         """End the session; never raises."""
         self._client.close()

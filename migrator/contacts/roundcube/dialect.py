@@ -14,7 +14,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
@@ -29,8 +29,8 @@ SHOWN, HIDDEN = "shown", "hidden"  # whether Roundcube shows anything of a kept 
 # What its form has one field for; a second one of the name is not shown.
 _SINGLE = frozenset({"FN", "N", "ORG", "NICKNAME", "BDAY", "X-ANNIVERSARY", "X-GENDER", "PHOTO"})
 _TYPED = frozenset({"TEL", "EMAIL", "URL", "ADR"})
-# Built anew from fields, so that parameters are lost.
-_FIELDS = _SINGLE | _TYPED | {
+# What the form has fields for: built anew from them, so that parameters are lost.
+SEEN_AS_FIELDS = _SINGLE | _TYPED | {
     "NOTE", "TITLE", "X-DEPARTMENT", "X-MAIDENNAME", "X-ASSISTANT", "X-MANAGER", "X-SPOUSE",
     "X-JABBER", "X-ICQ", "X-MSN", "X-AIM", "X-YAHOO", "X-SKYPE-USERNAME",
 }  # fmt: skip
@@ -51,6 +51,7 @@ _SAFE_NAME = re.compile(r"[A-Z0-9-]+")
 _SAFE_VALUE = re.compile(r"[\w.+/-]+")
 _UID = re.compile(r"^UID(?:;[^:\r\n]*)?:(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
 _LONGEST_EMAIL = 254
+_LONGEST_LINE = 72  # bytes that are not folded
 Unit = tuple[Property, ...]  # one property, or those that a group ties to a label
 
 
@@ -81,9 +82,9 @@ def to_roundcube(card: Card) -> Sent:
     for unit in _units(card):
         several = names[unit[0].name] > 1
         seen = _as_shown(unit, {one.name for one in shown})
-        fields = [one for one in seen if one.name in _FIELDS]
+        fields = [one for one in seen if one.name in SEEN_AS_FIELDS]
         shown += fields
-        rest += [one for one in seen if one.name not in _FIELDS]
+        rest += [one for one in seen if one.name not in SEEN_AS_FIELDS]
         if not _says_all(seen, unit, several=several):
             kept.append(_keep(unit, SHOWN if seen else HIDDEN))
             if not seen and unit[0].name != "CATEGORIES":  # those are shown as groups
@@ -95,8 +96,12 @@ def to_roundcube(card: Card) -> Sent:
 
 def from_roundcube(raw: bytes) -> vcard.Read:
     """The card that a text of Roundcube's means, with everything of it that we sent and nobody has changed since."""
-    read = vcard.parse(raw, "utf-8")
-    there = [_unsplit(one) for one in read.card.properties if one.name not in {"VERSION", KEPT}]
+    return meant(vcard.parse(raw, "utf-8"))
+
+
+def meant(read: vcard.Read, without: AbstractSet[str] = frozenset()) -> vcard.Read:
+    """The same for a text that has been read already; properties `without` which it is read are those that Roundcube adds of its own."""
+    there = [_unsplit(one) for one in read.card.properties if one.name not in {"VERSION", KEPT, *without}]
     found: list[Property] = []
     dropped = list(read.dropped)
     for one in read.card.all(KEPT):
@@ -109,6 +114,29 @@ def from_roundcube(raw: bytes) -> vcard.Read:
         if _take(there, seen):
             found += unit
     return replace(read, card=replace(read.card, properties=(*_read_as(there), *found)), dropped=tuple(dropped))
+
+
+def unsure(card: Card) -> bool:
+    """Whether an export may have lost blanks of the card: 1.6 folds it, then takes each fold away with all blanks behind it
+    (actions/contacts/export.php).
+    """
+    return any(one.name != KEPT and _is_folded(one) for one in card.properties)
+
+
+def with_blanks(card: Card, values: Iterable[str]) -> tuple[Card, list[str]]:
+    """The card with the blanks of these values, which are from Roundcube's form, and the names of properties of which it has none."""
+    known = {"".join(value.split()): _text(value) for value in values}
+    found, left = [], []
+    for one in card.properties:
+        if one.name == KEPT or not _is_folded(one):
+            found.append(one)
+            continue
+        told = [known.get("".join(",".join(part).split())) for part in one.parts]
+        if any(value is None and any(part) for value, part in zip(told, one.parts, strict=True)):
+            left.append(one.name)
+        parts = tuple(part if value is None else (value,) for value, part in zip(told, one.parts, strict=True))
+        found.append(replace(one, parts=parts))
+    return replace(card, properties=tuple(found)), left
 
 
 def uid_in(text: str) -> str:
@@ -171,7 +199,7 @@ def _one_as_shown(one: Property, label: str) -> tuple[Property, ...]:
     special = _SHOWN_AS.get(one.name)
     if special:
         return special(one, label)
-    if one.name in _FIELDS:
+    if one.name in SEEN_AS_FIELDS:
         return (text_property(one.name, _text(one.text)),)
     return () if label else (_unknown(one),)
 
@@ -351,12 +379,15 @@ def _mark(one: Property) -> object:
     name = "X-SKYPE-USERNAME" if one.name == "X-SKYPE" else one.name
     words = frozenset(word.lower() for word in one.types) if name in _TYPED else frozenset()
     text = ",".join(",".join(part) for part in one.parts) if name == "NICKNAME" else one.text
-    return name, one.data or text.strip().rstrip(";"), words
+    # Blanks are what an export loses (see `unsure`).
+    return name, one.data or "".join(text.split()).rstrip(";"), words
 
 
 def _says_all(seen: Sequence[Property], unit: Unit, *, several: bool) -> bool:
     """Whether what comes back says all that the unit did. Being preferred says something where there are several."""
     if several and unit[0].preferred is not None:
+        return False
+    if any(one.name not in SEEN_AS_FIELDS and _is_folded(one) for one in seen):
         return False
     ignoring = frozenset[str]() if unit[0].name in {"FN", "N"} else frozenset({"FN"})
     return meaning.same(Card(unit), Card(_read_as(seen)), ignoring)
@@ -375,7 +406,7 @@ def _keep(unit: Unit, how: str) -> Property:
     ]  # fmt: skip
     # Roundcube's reader cuts at ; and unescapes: nothing of that kind may stand in it.
     return text_property(
-        KEPT, quote(json.dumps([how, rows], ensure_ascii=False, separators=(",", ":")), safe=" !*()@+=")
+        KEPT, quote(json.dumps([how, rows], ensure_ascii=False, separators=(",", ":")), safe="!*()@+=")
     )
 
 
@@ -412,6 +443,10 @@ def _line(one: Property) -> str:
         return f"{one.name};ENCODING=b{told}:{base64.b64encode(one.data).decode()}"
     pieces = [",".join(part) for part in one.parts] if one.name in COMPONENTS else [one.text]
     return f"{one.name}{params}:{';'.join(map(_escaped, pieces))}"
+
+
+def _is_folded(one: Property) -> bool:
+    return one.data is None and one.name not in {"UID", "REV"} and len(_line(one).encode()) >= _LONGEST_LINE
 
 
 def _escaped(text: str) -> str:
