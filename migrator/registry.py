@@ -22,9 +22,18 @@ Offered = TypeVar("Offered")
 
 KINDS: Mapping[str, str] = {
     "accounts": "migrator.panel.step:KIND",
+    "contacts": "migrator.contacts.step:KIND",
     "mail": "migrator.mail.step:KIND",
 }
 ADAPTERS: Mapping[tuple[str, str], str] = {
+    ("contacts", "carddav"): "migrator.contacts.adapters.carddav:ADAPTER",
+    ("contacts", "google_csv"): "migrator.contacts.adapters.google_csv:ADAPTER",
+    ("contacts", "horde"): "migrator.contacts.adapters.horde:ADAPTER",
+    ("contacts", "outlook_csv"): "migrator.contacts.adapters.outlook_csv:ADAPTER",
+    ("contacts", "roundcube"): "migrator.contacts.adapters.roundcube:ADAPTER",
+    ("contacts", "roundcube_db"): "migrator.contacts.adapters.roundcube_db:ADAPTER",
+    ("contacts", "thunderbird"): "migrator.contacts.adapters.thunderbird:ADAPTER",
+    ("contacts", "vcards"): "migrator.contacts.adapters.vcards:ADAPTER",
     ("mail", "imap"): "migrator.mail.adapters.imap:ADAPTER",
     ("mail", "maildir"): "migrator.mail.adapters.maildir:ADAPTER",
     ("mail", "mbox"): "migrator.mail.adapters.mbox:ADAPTER",

@@ -32,6 +32,7 @@ class Nouns:
 
 _BY_KIND = {
     "accounts": Nouns(("domain", "domains"), ("kind", "kinds"), ("entry", "entries")),
+    "contacts": Nouns(("account", "accounts"), ("address book", "address books"), ("card", "cards")),
     "mail": Nouns(("mailbox", "mailboxes"), ("folder", "folders"), ("message", "messages"), sized=True),
 }
 

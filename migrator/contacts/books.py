@@ -1,0 +1,57 @@
+"""Where each address book of the source goes, decided by names alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from migrator.contacts.model import Book
+from migrator.contacts.options import BookOptions
+
+
+@dataclass(frozen=True, slots=True)
+class BookPlan:
+    """One address book of the source. `target` is the one it goes to, None for one that has to be made under `name`; an empty `name` leaves
+    it out, and `why` says the reason.
+    """
+
+    source: Book
+    target: Book | None = None
+    name: str = ""
+    why: str = ""
+
+
+def plan_books(source: Sequence[Book], target: Sequence[Book], options: BookOptions) -> list[BookPlan]:
+    """A plan for each book. One of the same name is taken for the same; a single book goes to a single book, whatever the two are called."""
+    writable = [book for book in target if book.writable]
+    ordinary = [book for book in source if book.writable]
+    plans = []
+    for book in source:
+        left_out = _left_out(book, options)
+        if left_out:
+            plans.append(BookPlan(book, why=left_out))
+            continue
+        mapped = next((there for here, there in options.map.items() if _fits(book, (here,))), "")
+        name = mapped or book.name
+        there = next((one for one in writable if name.casefold() in {one.name.casefold(), one.id.casefold()}), None)
+        why = ""
+        if there is None and not mapped and len(writable) == 1 and ordinary == [book]:
+            there, why = writable[0], "it is the target's only address book"
+        plans.append(BookPlan(book, there, there.name if there else name, why))
+    return plans
+
+
+def _left_out(book: Book, options: BookOptions) -> str:
+    if options.only and not _fits(book, options.only):
+        return "not among the books the plan wants (only)"
+    if _fits(book, options.except_):
+        return "the plan leaves it out (except)"
+    if not book.writable and not _fits(book, (*options.only, *options.map)):
+        return "the product fills it by itself; to move it as well, name it in books: only or map"
+    return ""
+
+
+def _fits(book: Book, patterns: Sequence[str]) -> bool:
+    names = (book.name.casefold(), book.id.casefold())
+    return any(fnmatchcase(name, pattern.casefold()) for pattern in patterns for name in names)

@@ -1,0 +1,192 @@
+"""One address book on its way: the carrier the engine moves cards with.
+
+An item's key is the card's ref at the source. What is to be done with each card is decided for the whole book by merge.py; here it is
+done, and the target is read again: what it shows, compared by meaning, is what is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from migrator.contacts import meaning
+from migrator.contacts.contract import BookReader, BookWriter
+from migrator.contacts.merge import Decision, Verdict
+from migrator.contacts.model import Card, Held, Put
+from migrator.contacts.vcard import with_uid
+from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
+
+AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
+PORTION = 100  # cards fetched at once
+VERDICT = ":"  # in an intent's digest, before what was going to be done
+CURE = "Correct it by hand at the target if it matters."
+
+
+def everything(book: BookReader, name: str) -> Iterator[Held]:
+    """All cards of a book, in the order of its listing."""
+    refs: list[str] = []
+    for entry in book.index(name):
+        refs.append(entry.ref)
+        if len(refs) == PORTION:
+            yield from book.fetch(name, refs)
+            refs = []
+    if refs:
+        yield from book.fetch(name, refs)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One card of the source, and what is to become of it. `lost` says in words what could not be read or was left out of it."""
+
+    held: Held
+    decision: Decision
+    lost: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Tells whether the source still says what it said when this was recorded."""
+        return meaning.digest(self.held.card)[:32]
+
+
+@dataclass(slots=True)
+class CardMove:
+    """Carries the cards of one book. `wishes` are by ref at the source, contacts before groups; `there` is the target's book as it was."""
+
+    source: BookReader
+    target: BookWriter
+    target_book: str
+    wishes: Mapping[str, Wish]
+    there: Sequence[Held]
+    _known: set[str] = field(init=False)  # refs at the target that are paired with a card, or were there before
+
+    def __post_init__(self) -> None:
+        self._known = {held.entry.ref for held in self.there}
+
+    def items(self) -> Iterator[Item]:
+        for ref, wish in self.wishes.items():
+            yield Item(ref, wish.held.entry.size)
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[Wish] | Outcome]:
+        return [self._load(item, self.wishes[item.key]) for item in part]
+
+    def _load(self, item: Item, wish: Wish) -> Loaded[Wish] | Outcome:
+        decision = wish.decision
+        if not wish.held.card.properties:
+            note = "; ".join(wish.lost) or "nothing of it can be read"
+            cure = "Look at it in the old address book, and write it anew at the target."
+            return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=note, cure=cure)
+        if decision.verdict is Verdict.KEEP:
+            place = decision.place
+            ref = self.there[place].entry.ref if place is not None else ""
+            notes = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost)))
+            fate = Fate.ALTERED if wish.lost else Fate.FOUND
+            return Outcome(
+                item.key, fate, ref=ref, size=item.size, digest=wish.digest, note=notes, cure=CURE if wish.lost else ""
+            )
+        return Loaded(item.key, item.size, f"{wish.digest}{VERDICT}{decision.verdict.value}", wish)
+
+    def fence(self) -> str:
+        """Nothing is needed: a card is known by its UID, and an addition was decided because that was not there."""
+        return ""
+
+    def write(self, part: Sequence[Loaded[Wish]]) -> Sequence[Outcome]:
+        added = [one for one in part if one.content.decision.verdict is Verdict.ADD]
+        puts: dict[str, Put] = {}
+        if added:
+            cards = [one.content.decision.card for one in added]
+            puts |= {one.key: put for one, put in zip(added, self.target.add(self.target_book, cards), strict=True)}
+        for one in part:
+            place = one.content.decision.place
+            if one.key not in puts and place is not None:
+                entry = self.there[place].entry
+                puts[one.key] = self.target.update(self.target_book, entry, one.content.decision.card)
+        found = self._found({one.key: one.content for one in part}, puts)
+        for one in added:  # importers drop cards in silence that they take when they come alone
+            if one.key not in found and not puts[one.key].refused:
+                (puts[one.key],) = self.target.add(self.target_book, [one.content.decision.card])
+                found |= self._found({one.key: one.content}, puts)
+        return [self._outcome(one, puts[one.key], found.get(one.key)) for one in part]
+
+    def _found(self, wishes: Mapping[str, Wish], puts: Mapping[str, Put]) -> dict[str, Held]:
+        """The cards as the target has them now, each paired with the one that was put: by the ref it told, else among what is new."""
+        told = {puts[key].ref: key for key in wishes if puts[key].ref}
+        found: dict[str, Held] = {}
+        if told:
+            found = {told[held.entry.ref]: held for held in self.target.fetch(self.target_book, list(told))}
+        untold = [key for key in wishes if key not in found and not puts[key].refused]
+        if untold:
+            fresh = [entry.ref for entry in self.target.index(self.target_book) if entry.ref not in self._known]
+            arrivals = list(self.target.fetch(self.target_book, [ref for ref in fresh if ref not in told]))
+            found |= paired({key: wishes[key].decision.card for key in untold}, arrivals)
+        self._known.update(held.entry.ref for held in found.values())
+        return found
+
+    def _outcome(self, loaded: Loaded[Wish], put: Put, found: Held | None) -> Outcome:
+        wish = loaded.content
+        if put.refused:
+            return Outcome(
+                loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=f"the target says: {put.refused}", cure=put.remedy
+            )
+        if found is None:
+            return Outcome(
+                loaded.key,
+                Fate.LEFT_BEHIND,
+                size=loaded.size,
+                note=f"{wish.held.card.label}: the target took it and does not have it",
+                cure="Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address.",
+            )
+        return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found)
+
+    def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held) -> Outcome:
+        differing = meaning.compare(card, found.card, frozenset({"UID"}))
+        lost = [str(one) for one in differing if one.source is not None]
+        new = [str(one) for one in differing if one.source is None]
+        fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new else Fate.COPIED
+        notes = "; ".join(filter(None, (*lost, *new, *wish.lost, *wish.decision.conflicts)))
+        return Outcome(
+            key,
+            fate,
+            ref=found.entry.ref,
+            size=size,
+            digest=wish.digest,
+            note=notes,
+            cure=CURE if fate is Fate.ALTERED else "",
+        )
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        del fence
+        there = list(everything(self.target, self.target_book))
+        wanted = {one.key: self.wishes[one.key] for one in intended if one.key in self.wishes}
+        found = paired({key: wish.decision.card for key, wish in wanted.items()}, there)
+        outcomes = []
+        for one in intended:
+            held = found.get(one.key)
+            if held is None:
+                continue
+            wish = wanted[one.key]
+            _, _, verdict = one.digest.partition(VERDICT)
+            if verdict == Verdict.ADD.value:  # decided anew, it is there already: what was put is compared
+                outcomes.append(self._judged(one.key, one.size, wish, with_uid(wish.held.card), held))
+            elif meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
+                outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held))
+        return outcomes
+
+
+def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]:
+    """Which of these cards is which: by UID, else by meaning, one to one."""
+    by_uid: dict[str, list[Held]] = {}
+    for held in there:
+        by_uid.setdefault(held.card.uid, []).append(held)
+    found: dict[str, Held] = {}
+    for key, card in wanted.items():
+        if same_uid := by_uid.get(card.uid):
+            found[key] = same_uid.pop(0)
+    left = [held for held in there if all(held is not one for one in found.values())]
+    ignoring = frozenset({"UID"})
+    by_meaning: dict[str, list[Held]] = {}
+    for held in left:
+        by_meaning.setdefault(meaning.digest(held.card, ignoring), []).append(held)
+    for key, card in wanted.items():
+        if key not in found and (alike := by_meaning.get(meaning.digest(card, ignoring))):
+            found[key] = alike.pop(0)
+    return found

@@ -1,0 +1,31 @@
+"""What a plan may say about a `contacts` step. Descriptions here become editor help and documentation."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+
+class BookOptions(BaseModel):
+    """Which address books move, and under which names. `*` and `?` match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    only: tuple[str, ...] = Field(default=(), description="Move these address books and nothing else.")
+    except_: tuple[str, ...] = Field(default=(), alias="except", description="Leave these address books out.")
+    map: dict[str, str] = Field(
+        default_factory=dict, description="Address book at the source: address book at the target."
+    )
+
+
+class ContactsOptions(BaseModel):
+    """Options of a `contacts` step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    books: BookOptions = Field(
+        default_factory=BookOptions, description="Which address books move, and under which names."
+    )
+    largest_photo: ByteSize | None = Field(
+        default=None, description="Leave larger photos out of the cards, such as 200KB; each is named in the report."
+    )
+    groups: bool = Field(default=True, description="Move groups of contacts too.")

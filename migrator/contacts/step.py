@@ -1,0 +1,284 @@
+"""The `contacts` step: every address book of every account from one product to another, merged into what the target has.
+
+An account is a subject, an address book an action. What a target drops or mangles is seen because it is read again after every part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from migrator.contacts import meaning
+from migrator.contacts.books import BookPlan, plan_books
+from migrator.contacts.contract import CONTACTS, BookReader, BookWriter
+from migrator.contacts.merge import Verdict, merge, unite
+from migrator.contacts.model import Book, Card, Held
+from migrator.contacts.moving import AT_ONCE, CardMove, Wish, everything
+from migrator.contacts.options import ContactsOptions
+from migrator.engine.contract import (
+    ARRIVED,
+    Account,
+    Action,
+    BatchLimit,
+    Fate,
+    Finding,
+    Kind,
+    Lane,
+    Outcome,
+    Reading,
+    Side,
+    Size,
+    Subject,
+    Verb,
+    Weight,
+    Work,
+)
+from migrator.errors import NotFound, NotMadeYet, Refused
+
+BOOK = "book"  # a fact of an action: the id of the book at the target that was made or chosen for it
+MANY_KEYS = 500
+_WITHOUT_UID = frozenset({"UID"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsStep:
+    """See the module; fulfils Step."""
+
+    options: ContactsOptions
+    accounts: Mapping[str, Account]
+
+    def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - the plan has named them already
+        for key, account in self.accounts.items():
+            yield Subject(key, key.replace(">", " -> "), _lanes(account))
+
+    # -- read and decide -----------------------------------------------------------------------------------------------
+
+    def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+        account = self.accounts[subject.key]
+        with read.source(CONTACTS, account.source.account) as source:
+            there = self._books_at_target(account, read)
+            filling: dict[str, str] = {}
+            for plan in plan_books(source.books(), there, self.options.books):
+                action = self._action(subject, account, plan, source, read)
+                yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
+                if plan.name:
+                    filling[plan.name] = action.key  # two that fill one book go one after the other
+
+    def _books_at_target(self, account: Account, read: Reading) -> Sequence[Book]:
+        try:
+            with read.target(CONTACTS, account.target.account) as target:
+                return target.books()
+        except NotMadeYet:
+            return ()
+
+    def _action(self, subject: Subject, account: Account, plan: BookPlan, source: BookReader, read: Reading) -> Action:
+        key = f"{subject.key}/{plan.source.name}"
+        label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
+        if not plan.name:
+            return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
+        held = list(everything(source, plan.source.id))
+        wishes = self._wishes(held, self._cards_at_target(account, plan, read))
+        recorded = _recorded(key, list(wishes), read)
+        to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
+        why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
+        moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
+        return Action(
+            key,
+            Verb.COPY if to_do else Verb.KEEP,
+            label,
+            why or "empty",
+            size=Size(len(moving), sum(wish.held.entry.size for wish in moving)),
+            total=Size(len(wishes), sum(wish.held.entry.size for wish in wishes.values())),
+            lanes=_lanes(account),
+            data={
+                "subject": subject.key,
+                "source": plan.source.id,
+                "target": plan.target.id if plan.target else "",
+                "name": plan.name,
+            },
+            details=tuple(_details(wishes[ref] for ref in to_do)),
+        )
+
+    def _cards_at_target(self, account: Account, plan: BookPlan, read: Reading) -> Sequence[Held]:
+        if plan.target is None:
+            return ()
+        with read.target(CONTACTS, account.target.account) as target:
+            return list(everything(target, plan.target.id))
+
+    def _wishes(self, held: Sequence[Held], there: Sequence[Held]) -> dict[str, Wish]:
+        """What is to become of each card, contacts first, for groups name their members."""
+        wanted = [self._as_wanted(one) for one in held if self.options.groups or not one.card.is_group]
+        decisions = merge([one.card for one, _ in wanted], [one.card for one in there])
+        wishes = [Wish(one, decision, lost) for (one, lost), decision in zip(wanted, decisions, strict=True)]
+        in_order = sorted(wishes, key=lambda wish: wish.held.card.is_group)
+        return {wish.held.entry.ref: wish for wish in in_order}
+
+    def _as_wanted(self, held: Held) -> tuple[Held, tuple[str, ...]]:
+        """The card without photos that the plan leaves out, and what is lost of it in words."""
+        most = self.options.largest_photo
+        large = [one for one in held.card.all("PHOTO") if most is not None and len(one.data or b"") > most]
+        lost = held.dropped
+        if large:
+            kept = tuple(one for one in held.card.properties if one not in large)
+            held = replace(held, card=replace(held.card, properties=kept))
+            lost = (*lost, *(f"a photo of {len(one.data or b''):,} bytes is left out (largest_photo)" for one in large))
+        return held, lost
+
+    # -- do --------------------------------------------------------------------------------------------------------------
+
+    def apply(self, action: Action, work: Work) -> None:
+        account = self.accounts[action.data["subject"]]
+        with (
+            work.source(CONTACTS, account.source.account) as source,
+            work.target_for_writing(CONTACTS, account.target.account) as target,
+        ):
+            book = self._book(action, target, work)
+            held = list(everything(source, action.data["source"]))
+            move = self._move(held, source, target, book)
+            work.resolve(move)
+            move = self._move(held, source, target, book)
+            recorded = _recorded(action.key, list(move.wishes), work)
+            changed = [
+                one
+                for ref, one in recorded.items()
+                if one.fate is not Fate.LEFT_BEHIND and not _is_settled(move.wishes[ref], one)
+            ]
+            work.record(_reconsidered(one) for one in changed)
+            work.carry(move, BatchLimit(items=AT_ONCE))
+
+    def _move(self, held: Sequence[Held], source: BookReader, target: BookWriter, book: str) -> CardMove:
+        there = list(everything(target, book))
+        return CardMove(source, target, book, self._wishes(held, there), there)
+
+    def _book(self, action: Action, target: BookWriter, work: Work) -> str:
+        """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""
+        remembered = work.remembered(action.key).get(BOOK, "") or action.data["target"]
+        books = target.books()
+        if remembered and any(book.id == remembered for book in books):
+            return remembered
+        name = action.data["name"]
+        there = next((book for book in books if book.name == name), None)
+        if there is None:
+            try:
+                there = target.create_book(name)
+            except Refused as refusal:
+                there = next((book for book in books if book.writable), None)
+                if there is None:
+                    raise NotFound(f"{action.label}: {refusal}", remedy=refusal.remedy) from refusal
+                work.note(_joined(action, there, refusal))
+        work.remember({BOOK: there.id})
+        return there.id
+
+    # -- prove -----------------------------------------------------------------------------------------------------------
+
+    def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
+        del sample  # every card is compared; books are small
+        if "source" not in action.data:
+            return
+        account = self.accounts[action.data["subject"]]
+        book = read.remembered(action.key).get(BOOK, "") or action.data["target"]
+        with read.source(CONTACTS, account.source.account) as source:
+            held = list(everything(source, action.data["source"]))
+        with read.target(CONTACTS, account.target.account) as target:
+            there = list(everything(target, book)) if book else []
+        recorded = _recorded(action.key, [one.entry.ref for one in held], read)
+        by_ref = {one.entry.ref: one.card for one in there}
+        by_uid = {one.card.uid: one.card for one in there}
+        for one in held:
+            if self.options.groups or not one.card.is_group:
+                wanted, _ = self._as_wanted(one)
+                yield from _compared(wanted, recorded.get(one.entry.ref), by_ref, by_uid)
+
+
+# -- pure --------------------------------------------------------------------------------------------------------------------
+
+
+def _compared(
+    held: Held, outcome: Outcome | None, by_ref: Mapping[str, Card], by_uid: Mapping[str, Card]
+) -> Iterator[Finding]:
+    """What the target does not say that the source says, but for what is on record."""
+    label = held.card.label
+
+    def differs(code: str, text: str, remedy: str = "Run again.") -> Finding:
+        return Finding(code, Weight.DIFFERENCE, label, f"{label}: {text}", remedy)
+
+    if outcome is None:
+        yield differs("not-moved", "is at the source, and nothing is recorded of it")
+        return
+    if outcome.fate not in ARRIVED:
+        return
+    there = by_ref.get(outcome.ref) or by_uid.get(held.card.uid)
+    if there is None:
+        yield differs(
+            "missing",
+            "was moved and is not at the target any more",
+            "If its owner did not delete it, run again with a new state.",
+        )
+        return
+    united, _ = unite(
+        there, held.card
+    )  # what is at the target may say more: it was there before, or has been added since
+    for one in meaning.compare(united, there, _WITHOUT_UID):
+        if one.source is not None and str(one) not in outcome.note and one.source.shown not in outcome.note:
+            yield differs("differs", str(one), "Correct it at the target, if it was not meant.")
+
+
+def _lanes(account: Account) -> tuple[Lane, ...]:
+    return Lane(Side.SOURCE, account.source.account), Lane(Side.TARGET, account.target.account)
+
+
+def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = {}
+    for start in range(0, len(refs), MANY_KEYS):
+        found.update(read.settled(action_key, refs[start : start + MANY_KEYS]))
+    return found
+
+
+def _is_settled(wish: Wish, outcome: Outcome | None) -> bool:
+    """Whether a card needs no look: what the source says was brought to the target, in this run or an earlier one."""
+    return outcome is not None and outcome.fate in ARRIVED and outcome.digest == wish.digest
+
+
+def _reconsidered(outcome: Outcome) -> Outcome:
+    note = "changed at the source since it was moved"
+    return Outcome(outcome.key, Fate.LEFT_BEHIND, size=outcome.size, note=note, cure="It is moved anew by this run.")
+
+
+def _joined(action: Action, book: Book, refusal: Refused) -> Finding:
+    return Finding(
+        "joined", Weight.NOTE, action.label, f"its cards go to {book.name}, since no other book can be made ({refusal})"
+    )
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    words = {
+        Verdict.ADD: "add {:,}",
+        Verdict.REPLACE: "replace {:,} older",
+        Verdict.UNITE: "unite {:,}",
+        Verdict.KEEP: "{:,} there already",
+    }
+    counts = {verdict: verdicts.count(verdict) for verdict in words}
+    told = ", ".join(words[verdict].format(count) for verdict, count in counts.items() if count)
+    return told or ("nothing new" if not verdicts else "")
+
+
+def _details(wishes: Iterator[Wish]) -> Iterator[str]:
+    """What a preview tells one by one: cards that change something at the target, and those of which something is lost."""
+    for wish in wishes:
+        decision = wish.decision
+        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or wish.lost:
+            told = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost)))
+            yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.label}  ({told})"
+
+
+def _build(options: ContactsOptions, accounts: Sequence[Account]) -> ContactsStep:
+    return ContactsStep(options, {_key(account): account for account in accounts})
+
+
+def _key(account: Account) -> str:
+    """Both addresses where they differ, as the mail room has it."""
+    source, target = account.source.account, account.target.account
+    return source if source == target else f"{source}>{target}"
+
+
+KIND = Kind(word="contacts", service=CONTACTS.service, options=ContactsOptions, build=_build)

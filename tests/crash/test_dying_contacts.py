@@ -1,0 +1,96 @@
+"""The contacts step dies before and after every write to state and address book, and is started again: no card lost, none twice."""
+
+from collections import Counter
+
+import pytest
+
+from migrator.contacts.model import Card, text_property
+from migrator.contacts.options import ContactsOptions
+from migrator.contacts.step import KIND
+from migrator.engine.contract import Fate
+from migrator.engine.run import run, utc_now
+from migrator.engine.stage import Programme, Stage, Verification
+from migrator.engine.stop import Stop
+from migrator.engine.walk import Surroundings
+from migrator.state.lease import this_process
+from migrator.state.store import open_store
+from migrator.testing.crash import Died, FencelessStore, Mortality, MortalStore
+from migrator.testing.memory_books import BooksRoute, MemoryBooks, accounts_of, giving_uids
+
+pytestmark = pytest.mark.crash
+ANN = "ann@example.com"
+
+
+def person(number: int, uid: str = "") -> Card:
+    said = [text_property("FN", f"Person {number}"), text_property("EMAIL", f"p{number}@example.com")]
+    return Card((*([text_property("UID", uid)] if uid else []), *said))
+
+
+class World:
+    """Two products and a state; they outlive the process."""
+
+    def __init__(self, habit: str) -> None:
+        self.old, self.new = MemoryBooks("old"), MemoryBooks("new")
+        self.old.fill(ANN, "Contacts", *(person(n, f"u{n}" if n % 2 else "") for n in range(5)), person(3, "twin-of-3"))
+        members = (text_property("MEMBER", "urn:uuid:u1"), text_property("MEMBER", "urn:uuid:u3"))
+        self.old.fill(
+            ANN,
+            "Contacts",
+            Card((text_property("UID", "g"), text_property("FN", "G"), text_property("KIND", "group"), *members)),
+        )
+        older = Card((text_property("UID", "u1"), text_property("FN", "Person 1"), text_property("NOTE", "older")))
+        self.new.fill(ANN, "Contacts", older)
+        self.new.importer = habit == "importer"
+        self.new.tells_refs = habit == "cards"
+        if habit == "own uids":
+            self.new.keeps = giving_uids("own-")
+        self.store = open_store("sqlite://", lives=lambda _: False)
+
+    def run(self, mortality: Mortality, store_class: type[MortalStore] = MortalStore) -> None:
+        self.new.before_write = lambda what: mortality.moment(f"before {what}")
+        self.new.after_write = lambda what: mortality.moment(f"after {what}")
+        stage = Stage(
+            "contacts", "contacts", KIND.build(ContactsOptions(), accounts_of(ANN)), BooksRoute(self.old, self.new)
+        )
+        programme = Programme("crash", [stage, Verification("verify")], workers=1)
+        claim = self.store.claim(this_process(), utc_now(), "digest", "0")
+        run(programme, store_class(self.store, mortality), claim, Surroundings(lambda _: None, Stop()), lambda _: 0)
+
+    def contents(self) -> Counter[str]:
+        return Counter(
+            f"{card.label}: {card.text('EMAIL')} {card.text('NOTE')} {len(card.members)}"
+            for card in self.new.cards(ANN, "Contacts")
+        )
+
+    def fates(self) -> Counter[Fate]:
+        counts: Counter[Fate] = Counter()
+        for row in self.store.actions():
+            counts.update({fate: size.items for fate, size in self.store.fates(row.ledger_key).items()})
+        return counts
+
+
+def die_and_resume(habit: str, at: int, store_class: type[MortalStore] = MortalStore) -> World:
+    world = World(habit)
+    with pytest.raises(Died):
+        world.run(Mortality(at), store_class)
+    world.run(Mortality(), store_class)
+    return world
+
+
+@pytest.mark.parametrize("habit", ["cards", "importer", "own uids"])
+def test_dying_at_any_moment_loses_no_card_and_doubles_none(habit: str) -> None:
+    expected, undisturbed = World(habit), Mortality()
+    expected.run(undisturbed)
+    assert expected.fates().total() == 7
+    for at in range(1, len(undisturbed.moments) + 1):
+        world = die_and_resume(habit, at)
+        assert world.contents() == expected.contents(), f"after dying at moment {at}"
+        assert world.fates() == expected.fates(), f"after dying at moment {at}"
+
+
+def test_without_the_fence_our_own_cards_are_taken_for_somebody_elses() -> None:
+    """The harness has teeth."""
+    expected, undisturbed = World("importer"), Mortality()
+    expected.run(undisturbed)
+    moments = range(1, len(undisturbed.moments) + 1)
+    assert any(die_and_resume("importer", at, FencelessStore).fates() != expected.fates() for at in moments)

@@ -1,0 +1,254 @@
+"""The contacts step between two products in memory."""
+
+from dataclasses import replace
+
+import pytest
+
+from migrator.contacts.model import Card, Property, text_property
+from migrator.contacts.options import ContactsOptions
+from migrator.contacts.step import KIND
+from migrator.engine.contract import Fate, Verb
+from migrator.engine.stage import Stage
+from migrator.testing.memory_books import (
+    BooksRoute,
+    MemoryBooks,
+    accounts_of,
+    dropping,
+    giving_uids,
+    losing,
+    skipping_likeness,
+)
+from migrator.testing.trial import Trial
+
+ANN = "ann@example.com"
+
+
+def person(name: str, uid: str = "", *more: Property, email: str = "") -> Card:
+    family, _, given = name.rpartition(" ")[::-1]
+    said = [Property("N", ((family,), (given,), ("",), ("",), ("",))), text_property("FN", name)]
+    if uid:
+        said.insert(0, text_property("UID", uid))
+    if email:
+        said.append(text_property("EMAIL", email))
+    return Card((*said, *more))
+
+
+def group(name: str, uid: str, *members: str) -> Card:
+    return Card(
+        (
+            text_property("UID", uid),
+            text_property("FN", name),
+            text_property("KIND", "group"),
+            *(text_property("MEMBER", f"urn:uuid:{member}") for member in members),
+        )
+    )
+
+
+PEOPLE = [
+    person("Ana Peña", "u1", email="ana@example.com"),
+    person("Zoë Müller", "u2", text_property("TEL", "+49 30 1"), email="zoe@example.com"),
+    person("Sin Uid", email="sin@example.com"),
+    Card((text_property("UID", "u4"), text_property("TEL", "+34 1"))),
+    group("Amigos, y familia", "g1", "u1", "u2"),
+]
+
+
+class World:
+    """Two products, a plan for one account, and a state."""
+
+    def __init__(self, *cards: Card, **options: object) -> None:
+        self.old, self.new = MemoryBooks("old"), MemoryBooks("new")
+        self.old.fill(ANN, "Contacts", *(cards or PEOPLE))
+        self.route = BooksRoute(self.old, self.new)
+        step = KIND.build(ContactsOptions(**options), accounts_of(ANN))
+        self.trial = Trial([Stage("contacts", "contacts", step, self.route)])
+
+    def notes(self, fate: Fate) -> list[str]:
+        key = f"contacts/old>new/{ANN}/Contacts"
+        return [one.note for one in self.trial.store.outcomes(key) if one.fate is fate]
+
+    def there(self, book: str = "Contacts") -> list[Card]:
+        return self.new.cards(ANN, book)
+
+
+def test_a_book_arrives_whole_with_its_groups_and_the_sums_add_up() -> None:
+    world = World()
+    result = world.trial.run()
+    assert not result.codes
+    assert world.trial.fates() == {Fate.COPIED: 5}
+    assert [card.label for card in world.there()] == [card.label for card in PEOPLE]
+    assert world.there()[-1].members == ("u1", "u2")
+    assert all(card.uid for card in world.there())
+    assert world.trial.verify().differences == 0
+
+
+def test_a_second_run_changes_nothing_and_an_empty_state_finds_everything() -> None:
+    world = World()
+    world.trial.run()
+    before = list(world.new.writes)
+    world.trial.run()
+    assert {row.verb for row in world.trial.actions().values()} == {Verb.KEEP}
+    again = World()
+    again.new = world.new
+    again.route.new = world.new
+    again.trial.run()
+    assert world.new.writes == before
+    assert again.trial.fates() == {Fate.FOUND: 5}
+
+
+def test_a_preview_counts_and_writes_nothing() -> None:
+    world = World()
+    world.new.fill(ANN, "Contacts", PEOPLE[0])
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.size.items, action.total.items) == (Verb.COPY, 4, 5)
+    assert action.why == "add 4, 1 there already"
+    assert not world.new.writes
+
+
+def test_cards_that_say_more_are_united_and_nothing_of_the_target_is_lost() -> None:
+    world = World(person("Ana Peña", "u1", text_property("TEL", "+34 9"), email="ana@example.com"))
+    world.new.fill(
+        ANN, "Contacts", person("Ana Peña", "u1", text_property("NOTE", "de Madrid"), email="ana@example.com")
+    )
+    world.trial.run()
+    (card,) = world.there()
+    assert (card.text("TEL"), card.text("NOTE")) == ("+34 9", "de Madrid")
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    world.trial.run()
+    assert world.new.writes == before
+
+
+def test_what_the_target_keeps_otherwise_is_told_as_a_conflict() -> None:
+    world = World(person("Ana Peña", "u1", text_property("BDAY", "1980-04-12")))
+    world.new.fill(ANN, "Contacts", person("Ana Peña", "u1", text_property("BDAY", "1981-04-12")))
+    world.trial.run()
+    assert world.there()[0].text("BDAY") == "1981-04-12"
+    assert any("1980" in note for fate in (Fate.FOUND, Fate.COPIED) for note in world.notes(fate))
+
+
+def test_a_card_dropped_in_silence_is_left_behind_by_name() -> None:
+    world = World()
+    world.new.importer, world.new.tells_refs = True, False
+    world.new.keeps = dropping(lambda card: not card.text("FN"))
+    result = world.trial.run()
+    assert result.left_behind == 1
+    assert world.notes(Fate.LEFT_BEHIND) == ["+34 1: the target took it and does not have it"]
+
+
+def test_a_card_an_importer_skips_beside_others_is_put_by_itself() -> None:
+    twin = person("Ana Peña", "u9", email="other@example.com")
+    world = World(PEOPLE[0], twin)
+    world.new.importer, world.new.tells_refs = True, False
+    skipped: list[str] = []
+
+    def skip_in_company(card: Card, there: object) -> Card | None:
+        if card.uid == "u9" and not skipped:
+            skipped.append(card.uid)
+            return None
+        return card
+
+    world.new.keeps = skip_in_company
+    world.trial.run()
+    assert world.trial.fates() == {Fate.COPIED: 2}
+
+
+def test_what_an_importer_loses_is_told_card_by_card() -> None:
+    world = World(person("Ana Peña", "u1", text_property("BDAY", "1980-04-12")))
+    world.new.keeps = losing("BDAY")
+    world.trial.run()
+    assert world.notes(Fate.ALTERED) == ["BDAY is missing: 1980-04-12"]
+    assert world.trial.verify().differences == 0, "it is on record"
+    before = list(world.new.writes)
+    world.trial.run()
+    assert world.new.writes == before, "and not tried again and again"
+
+
+def test_a_product_that_gives_uids_of_its_own_is_no_reason_for_twins() -> None:
+    world = World(*PEOPLE[:3])
+    world.new.keeps = giving_uids("new-")
+    world.new.tells_refs = False
+    world.trial.run()
+    world.trial.run()
+    assert len(world.there()) == 3
+
+
+def test_a_refused_card_costs_nothing_else_and_is_tried_again() -> None:
+    world = World()
+    world.new.refuses = lambda card: "no umlauts here" if "ü" in card.label else ""
+    assert world.trial.run().left_behind == 1
+    assert world.notes(Fate.LEFT_BEHIND) == ["the target says: no umlauts here"]
+    world.new.refuses = lambda _: ""
+    assert world.trial.run().left_behind == 0
+
+
+def test_a_card_changed_at_the_source_since_follows() -> None:
+    world = World(PEOPLE[0])
+    world.trial.run()
+    ((ref, shelved),) = world.old.shelves[ANN]["Contacts"].cards.items()
+    changed = shelved.card.with_property(text_property("TEL", "+34 600"))
+    world.old.shelves[ANN]["Contacts"].cards[ref] = replace(shelved, card=changed)
+    world.trial.run()
+    assert world.there()[0].text("TEL") == "+34 600"
+
+
+def test_what_could_not_be_read_of_a_card_is_told() -> None:
+    world = World(PEOPLE[0])
+    world.old.fill(ANN, "Contacts", person("Rota", "u7"), dropped=("line 3: nobody can read it",))
+    world.trial.run()
+    assert world.notes(Fate.ALTERED) == ["line 3: nobody can read it"]
+
+
+def test_large_photos_are_left_out_when_the_plan_says_so() -> None:
+    photo = Property("PHOTO", data=b"x" * 5000, media="image/jpeg")
+    world = World(person("Ana Peña", "u1", photo), largest_photo=1000)
+    world.trial.run()
+    assert world.there()[0].first("PHOTO") is None
+    assert world.notes(Fate.ALTERED) == ["a photo of 5,000 bytes is left out (largest_photo)"]
+
+
+def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
+    world = World()
+    world.old.fill(ANN, "Trabajo", person("Jefa", "u8"))
+    world.new.fill(ANN, "Contacts")
+    world.new.fixed_books = True
+    world.trial.run()
+    assert len(world.there()) == 6
+    assert any(finding.code == "joined" for finding in world.trial.findings("run"))
+
+
+def test_books_the_product_fills_itself_stay_unless_they_are_named() -> None:
+    world = World()
+    world.old.fill(ANN, "Collected", person("Alguien", "u8"), writable=False)
+    world.trial.run()
+    assert "Collected" not in world.new.shelves[ANN]
+    assert world.trial.actions()[f"{ANN}/Collected"].verb is Verb.KEEP
+
+
+def test_a_single_book_goes_to_a_single_book() -> None:
+    world = World()
+    world.new.fill(ANN, "Adressbuch")
+    world.trial.run()
+    assert len(world.there("Adressbuch")) == 5
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("importer", ["one by one", "all at once"])
+def test_an_answer_that_was_lost_is_looked_up(number: int, moment: str, importer: str) -> None:
+    world = World()
+    world.new.importer = importer == "all at once"
+    world.new.drops[number] = moment
+    result = world.trial.run()
+    assert not result.codes
+    assert sorted(card.label for card in world.there()) == sorted(card.label for card in PEOPLE)
+    assert sum(world.trial.fates().values()) == 5
+
+
+def test_likeness_that_an_importer_takes_for_sameness_is_found_out() -> None:
+    world = World(PEOPLE[0], person("Ana Peña", "u9", email="ana@example.com"))
+    world.new.importer, world.new.tells_refs = True, False
+    world.new.keeps = skipping_likeness
+    world.trial.run()
+    assert world.trial.fates()[Fate.LEFT_BEHIND] == 1
