@@ -7,7 +7,7 @@ done, and the target is read again: what it shows, compared by meaning, is what 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.contract import BookReader, BookWriter
@@ -16,6 +16,7 @@ from migrator.contacts.model import Card, Held, Put
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 
+MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
 PORTION = 100  # cards fetched at once
 VERDICT = ":"  # in an intent's digest, before what was going to be done
@@ -57,6 +58,7 @@ class CardMove:
     target_book: str
     wishes: Mapping[str, Wish]
     there: Sequence[Held]
+    _moved: dict[str, str] = field(default_factory=dict)  # UIDs that the target keeps under another
     _known: set[str] = field(init=False)  # refs at the target that are paired with a card, or were there before
 
     def __post_init__(self) -> None:
@@ -90,6 +92,27 @@ class CardMove:
         return ""
 
     def write(self, part: Sequence[Loaded[Wish]]) -> Sequence[Outcome]:
+        contacts = [one for one in part if not one.content.held.card.is_group]
+        groups = [one for one in part if one.content.held.card.is_group]
+        written = self._write(contacts) if contacts else []
+        # Now the target's own UIDs of the members are known.
+        return [*written, *(self._write([self._following(one) for one in groups]) if groups else [])]
+
+    def _following(self, loaded: Loaded[Wish]) -> Loaded[Wish]:
+        """A group with its members under the UIDs that the target gave them."""
+        card = loaded.content.decision.card
+        if not self._moved.keys() & set(card.members):
+            return loaded
+        followed = tuple(
+            replace(one, parts=((f"urn:uuid:{self._moved[member]}",),))
+            if one.name in MEMBERS and (member := one.text.strip().removeprefix("urn:uuid:")) in self._moved
+            else one
+            for one in card.properties
+        )
+        decision = replace(loaded.content.decision, card=replace(card, properties=followed))
+        return replace(loaded, content=replace(loaded.content, decision=decision))
+
+    def _write(self, part: Sequence[Loaded[Wish]]) -> list[Outcome]:
         added = [one for one in part if one.content.decision.verdict is Verdict.ADD]
         puts: dict[str, Put] = {}
         if added:
@@ -119,6 +142,8 @@ class CardMove:
             arrivals = list(self.target.fetch(self.target_book, [ref for ref in fresh if ref not in told]))
             found |= paired({key: wishes[key].decision.card for key in untold}, arrivals)
         self._known.update(held.entry.ref for held in found.values())
+        uids = {key: wishes[key].decision.card.uid for key in found}
+        self._moved |= {uids[key]: held.card.uid for key, held in found.items() if held.card.uid not in {"", uids[key]}}
         return found
 
     def _outcome(self, loaded: Loaded[Wish], put: Put, found: Held | None) -> Outcome:
@@ -158,6 +183,8 @@ class CardMove:
         there = list(everything(self.target, self.target_book))
         wanted = {one.key: self.wishes[one.key] for one in intended if one.key in self.wishes}
         found = paired({key: wish.decision.card for key, wish in wanted.items()}, there)
+        rest = [held for held in there if all(held is not one for one in found.values())]
+        found |= paired({key: wish.held.card for key, wish in wanted.items() if key not in found}, rest)
         outcomes = []
         for one in intended:
             held = found.get(one.key)

@@ -39,7 +39,7 @@ class World:
             Card((text_property("UID", "g"), text_property("FN", "G"), text_property("KIND", "group"), *members)),
         )
         older = Card((text_property("UID", "u1"), text_property("FN", "Person 1"), text_property("NOTE", "older")))
-        self.new.fill(ANN, "Contacts", older)
+        self.new.fill(ANN, "Contacts", *([older] if habit != "own uids" else []))
         self.new.importer = habit == "importer"
         self.new.tells_refs = habit == "cards"
         if habit == "own uids":
