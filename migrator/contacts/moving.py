@@ -192,9 +192,11 @@ class CardMove:
                 continue
             wish = wanted[one.key]
             _, _, verdict = one.digest.partition(VERDICT)
-            if verdict == Verdict.ADD.value:  # decided anew, it is there already: what was put is compared
+            if (
+                verdict == Verdict.ADD.value and not wish.held.card.is_group
+            ):  # decided anew, it is there already: what was put is compared
                 outcomes.append(self._judged(one.key, one.size, wish, with_uid(wish.held.card), held))
-            elif meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
+            elif verdict == Verdict.ADD.value or meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
                 outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held))
         return outcomes
 
