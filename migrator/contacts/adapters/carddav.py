@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import ClassVar
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -40,7 +41,7 @@ MULTISTATUS = 207
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED = 401, 403, 404, 405
 CONFLICT, GONE, PRECONDITION, TOO_LARGE = 409, 410, 412, 413
-SERVER_ERROR, NO_STORAGE = 500, 507
+SERVER_ERROR, NOT_IMPLEMENTED, NO_STORAGE = 500, 501, 507
 
 RESOURCE_TYPE = f"{DAV}resourcetype"
 PRINCIPAL = f"{DAV}current-user-principal"
@@ -112,7 +113,6 @@ class CardDavReader:
         )
         self._refused: LoginRefused | None = None
         self._homes: Sequence[str] | None = None
-        self._uids: dict[str, dict[str, str]] = {}  # by book: the UID at each ref, as far as it was read
 
     def books(self) -> Sequence[Book]:
         """Every address book in the account's homes; the one book where the plan's url is a book itself."""
@@ -171,11 +171,8 @@ class CardDavReader:
             answered = self._cards(book, portion)
             for ref in portion:
                 got = answered.get(ref)
-                if got is None:
-                    continue
-                held = _held(ref, got)
-                self._uids.setdefault(book, {})[ref] = held.card.uid
-                yield held
+                if got is not None:
+                    yield _held(ref, got)
 
     def close(self) -> None:
         """End the session; never raises."""
@@ -221,8 +218,8 @@ class CardDavReader:
         """Who we are there and where our books are; None where nothing speaks WebDAV."""
         asked = dav.propfind("current-user-principal", "resourcetype", "C:addressbook-home-set")
         reply = self._ask("PROPFIND", path, asked, depth="0")
-        if reply.status != MULTISTATUS:
-            return None
+        if reply.status >= SERVER_ERROR and reply.status != NOT_IMPLEMENTED:
+            raise _unexpected(reply)
         try:
             resources = dav.multistatus(reply.content, path).resources
         except NotMultistatus:
@@ -253,18 +250,18 @@ class CardDavReader:
             got = self._portion(book, refs)
         except Misbehaved:
             if len(refs) == 1:
-                return self._single(refs[0])
+                return self._single(book, refs[0])
             half = len(refs) // 2
             return {**self._cards(book, refs[:half]), **self._cards(book, refs[half:])}
         for ref in refs:
             if ref not in got:
-                got.update(self._single(ref))
+                got.update(self._single(book, ref))
         return {key: one for key, one in got.items() if one.status not in {NOT_FOUND, GONE}}
 
     def _portion(self, book: str, refs: Sequence[str], what: str = "<C:address-data/>") -> dict[str, _Got]:
         reply = self._ask("REPORT", book, dav.multiget(refs, what), depth="1")
         if reply.status != MULTISTATUS:
-            raise _unexpected(reply)
+            raise Misbehaved(f"{reply.place}: the server did not give the cards asked for (status {reply.status}).")
         got = {}
         for resource in self._multistatus(reply, book).resources:
             if ADDRESS_DATA in resource.found:
@@ -274,25 +271,34 @@ class CardDavReader:
                 got[resource.path] = _Got(status=resource.status)
         return got
 
-    def _single(self, ref: str) -> dict[str, _Got]:
+    def _single(self, book: str, ref: str) -> dict[str, _Got]:
+        """One card by itself; nothing where it is gone. Raises what concerns more than this card."""
         reply = self._ask("GET", ref)
         if reply.status in {NOT_FOUND, GONE}:
             return {}
-        if not reply.ok:
-            return {ref: _Got(status=reply.status)}
-        return {ref: _Got(_tag(reply), reply.content)}
+        if reply.ok and not reply.headers.get("content-type", "").startswith("text/html"):
+            return {ref: _Got(_tag(reply), reply.content)}
+        if reply.status != FORBIDDEN and reply.status < SERVER_ERROR:
+            raise _unexpected(reply)
+        self._book_is_well(book, reply)
+        return {ref: _Got(status=reply.status)}
+
+    def _book_is_well(self, book: str, reply: Reply) -> None:
+        """Whether it is the card and not the book or the server that a failure is about; raises where it is not."""
+        looked = self._ask("PROPFIND", book, dav.propfind("resourcetype"), depth="0")
+        resources = self._found(looked, book)
+        if resources is None:
+            raise _no_book(self._login.account, book)
+        if not resources:
+            raise Unavailable(f"{reply.place}: the server fails at everything now (status {reply.status}).")
 
     # -- asking
 
     def _listed(self, path: str, *names: str, about: str) -> Sequence[Resource]:
         """What a collection holds, and itself. Raises NotFound with `about`."""
         reply = self._ask("PROPFIND", path, dav.propfind(*names), depth="1")
-        resources = self._multistatus(reply, path).resources if reply.status == MULTISTATUS else []
-        listed = any(resource.found for resource in resources)
-        # Xandikos answers 207 for what is not there, with a 404 inside.
-        if reply.status in {NOT_FOUND, GONE} or (
-            not listed and any(one.status in {NOT_FOUND, GONE} for one in resources)
-        ):
+        resources = self._found(reply, path)
+        if resources is None:
             raise NotFound(
                 f"{self._login.account}: {about} is not there.", remedy="Look whether it was deleted or renamed."
             )
@@ -301,7 +307,7 @@ class CardDavReader:
                 f"{self._login.account}: the server does not let this account look into {about}.",
                 remedy="Check its rights there.",
             )
-        if not listed:
+        if not any(resource.found for resource in resources):
             raise _unexpected(reply)
         if any(resource.status == NO_STORAGE for resource in resources):
             raise Misbehaved(
@@ -309,6 +315,18 @@ class CardDavReader:
                 remedy="Raise its limit of answers, then run again.",
             )
         return resources
+
+    def _found(self, reply: Reply, asked: str) -> Sequence[Resource] | None:
+        """What a PROPFIND found; None where it says that there is nothing, empty where it says something else."""
+        if reply.status in {NOT_FOUND, GONE}:
+            return None
+        if reply.status != MULTISTATUS:
+            return ()
+        resources = self._multistatus(reply, asked).resources
+        found = any(resource.found for resource in resources)
+        # Xandikos answers 207 for what is not there, with a 404 inside.
+        nothing = not found and any(resource.status in {NOT_FOUND, GONE} for resource in resources)
+        return None if nothing else resources
 
     def _multistatus(self, reply: Reply, asked: str) -> Multistatus:
         try:
@@ -375,6 +393,14 @@ class CardDavWriter(CardDavReader):
         """As the reader."""
         super().__init__(options, login)
         self._versions_of: dict[str, frozenset[str]] = {}
+        self._read: dict[str, dict[str, str]] = {}  # by book: the UID at each ref, as far as it was read
+        self._there: dict[str, dict[str, str]] = {}  # by book: where each UID is
+
+    def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
+        """As the reader; the UIDs need not be asked for again when a card is added."""
+        for held in super().fetch(book, refs):
+            self._read.setdefault(book, {})[held.entry.ref] = held.card.uid
+            yield held
 
     def create_book(self, name: str) -> Book:
         """Make a book in the first home. Its address comes from the name; one that is taken gets a number."""
@@ -409,7 +435,10 @@ class CardDavWriter(CardDavReader):
         reply = self._put(entry.ref, card, self._versions(book), {"If-Match": tag})
         if reply.status in {PRECONDITION, NOT_FOUND, GONE} and not dav.conditions(reply.content) & _NOT_VALID:
             return _changed_since()
-        return self._outcome(reply, book, entry.ref)
+        put = self._outcome(reply, book, entry.ref)
+        if not put.refused and book in self._there:
+            self._there[book][card.uid] = entry.ref
+        return put
 
     # -- cards
 
@@ -421,7 +450,7 @@ class CardDavWriter(CardDavReader):
             reply = self._put(ref, card, versions, {"If-None-Match": "*"})
             if reply.status == PRECONDITION and not dav.conditions(reply.content) & _NOT_VALID:
                 # The name is taken: by this very card, which another session has put there, or by a stranger.
-                if any(_held(ref, got).card.uid == card.uid for got in self._single(ref).values()):
+                if any(_held(ref, got).card.uid == card.uid for got in self._single(book, ref).values()):
                     break
                 continue
             put = self._outcome(reply, book, ref)
@@ -459,26 +488,19 @@ class CardDavWriter(CardDavReader):
             remedy="Look at the card at its source; correct it there or add it by hand.",
         )
 
-    def _book_is_well(self, book: str, reply: Reply) -> None:
-        """Whether it is the card and not the book or the server that a failure is about; raises where it is not."""
-        looked = self._ask("PROPFIND", book, dav.propfind("resourcetype"), depth="0")
-        if looked.status in {NOT_FOUND, GONE}:
-            raise _no_book(self._login.account, book)
-        if looked.status != MULTISTATUS:
-            raise Unavailable(f"{reply.place}: the server fails at everything now (status {reply.status}).")
-
     def _known_uids(self, book: str) -> dict[str, str]:
-        """Where each UID of the book is. Some servers take a second card of a UID under another name (Xandikos), so the UIDs
-        have to be known; the listing is asked for every time, the cards themselves only once.
+        """Where each UID of the book is, looked up once: some servers take a second card of a UID under another name (Xandikos). What
+        others put there meanwhile under the name we would give is met when it is put.
         """
-        known = self._uids.setdefault(book, {})
-        refs = [entry.ref for entry in self.index(book)]
-        unknown = [ref for ref in refs if ref not in known]
-        for start in range(0, len(unknown), PORTION):
-            portion = unknown[start : start + PORTION]
-            for ref, got in self._only_uids(book, portion).items():
-                known[ref] = _held(ref, got).card.uid
-        return {known[ref]: ref for ref in refs if known.get(ref)}
+        if book not in self._there:
+            known = dict(self._read.get(book, {}))
+            refs = [entry.ref for entry in self.index(book)]
+            unknown = [ref for ref in refs if ref not in known]
+            for start in range(0, len(unknown), PORTION):
+                portion = unknown[start : start + PORTION]
+                known.update((ref, _held(ref, got).card.uid) for ref, got in self._only_uids(book, portion).items())
+            self._there[book] = {known[ref]: ref for ref in refs if known.get(ref)}
+        return self._there[book]
 
     def _only_uids(self, book: str, refs: Sequence[str]) -> dict[str, _Got]:
         try:
@@ -489,11 +511,10 @@ class CardDavWriter(CardDavReader):
             got = self._cards(book, refs)
         return {ref: got[ref] for ref in refs if ref in got}
 
-    def _current_tag(self, ref: str) -> str:
-        reply = self._ask("PROPFIND", ref, dav.propfind("getetag"), depth="0")
-        if reply.status != MULTISTATUS:
-            return "(gone)"
-        return next((one.text(ETAG).strip() for one in self._multistatus(reply, ref).resources), "")
+    def _current_tag(self, ref: str) -> str | None:
+        """The tag of a card as it is now; None where it is gone."""
+        resources = self._found(self._ask("PROPFIND", ref, dav.propfind("getetag"), depth="0"), ref)
+        return resources[0].text(ETAG).strip() if resources else None
 
     # -- books
 
@@ -554,8 +575,12 @@ class _Got:
 def _held(ref: str, got: _Got) -> Held:
     if got.status != dav.OK:
         return Held(Entry(ref), Card(), (f"the server did not give this card (status {got.status})",))
-    read = vcard.parse(got.raw)
-    return Held(Entry(ref, len(got.raw), got.tag), read.card, read.dropped, got.raw)
+    read, *more = list(vcard.read(BytesIO(got.raw))) or [vcard.parse(got.raw)]
+    dropped = read.dropped
+    if more:  # forbidden by RFC 6352, 5.1, and taken by Xandikos
+        labels = ", ".join(one.card.label for one in more)
+        dropped = (*dropped, f"the server keeps {len(more) + 1} cards as one; not read: {labels[:LONGEST_QUOTE]}")
+    return Held(Entry(ref, len(got.raw), got.tag), read.card, dropped, got.raw)
 
 
 def _entries(resources: Sequence[Resource], book: str) -> Iterator[Entry]:
@@ -649,7 +674,9 @@ def _no_book(account: str, book: str) -> NotFound:
     )
 
 
-def _unexpected(reply: Reply) -> Misbehaved:
+def _unexpected(reply: Reply) -> Misbehaved | Unavailable:
+    if reply.status >= SERVER_ERROR:
+        return Unavailable(f"{reply.place}: the server failed (status {reply.status}).")
     kind = reply.headers.get("content-type", "no type").partition(";")[0]
     return Misbehaved(
         f"{reply.place}: the server answered with status {reply.status} ({kind}), not as CardDAV does.",
