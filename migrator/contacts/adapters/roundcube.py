@@ -14,17 +14,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from io import BytesIO
 from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from migrator.contacts import vcard
 from migrator.contacts.contract import BookReader, BookWriter
-from migrator.contacts.lines import cut
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Property, Put
-from migrator.contacts.roundcube import groups, pages
-from migrator.contacts.roundcube.dialect import SEEN_AS_FIELDS, Sent, meant, to_roundcube, unsure, with_blanks
+from migrator.contacts.roundcube import groups, mending, pages
+from migrator.contacts.roundcube.dialect import SEEN_AS_FIELDS, Sent, meant, to_roundcube
 from migrator.contacts.roundcube.pages import Row
 from migrator.contacts.roundcube.webmail import TOO_LARGE, ByCpanel, ByForm, Webmail
 from migrator.engine.contract import KB, MB, Adapter, Login, Service
@@ -260,20 +258,18 @@ class RoundcubeReader:
                     yield number, raw, self._meant(book, number, vcard.parse(raw, "utf-8"))
 
     def _meant(self, book: str, number: str, read: vcard.Read) -> vcard.Read:
-        """What the export means, with the blanks that it lost."""
-        if unsure(read.card):
+        """What the export means, with what it has broken mended from the contact's form."""
+        if mending.may_be_broken(read.raw):
             page = self._webmail.page("edit", _source=book, _cid=number, _framed="1")
-            card, left = with_blanks(read.card, pages.values(page))
-            told = tuple(
-                f"{name}: blanks may be missing, Roundcube's export loses some" for name in dict.fromkeys(left)
-            )
-            read = replace(read, card=card, dropped=(*read.dropped, *told))
+            whole, left = mending.mended(read.raw, pages.values(page))
+            told = tuple(f"{name}: blanks may be missing, Roundcube's export loses some" for name in left)
+            again = vcard.parse(whole, "utf-8")
+            read = replace(again, raw=read.raw, dropped=(*again.dropped, *told))
         # The export's CATEGORIES are names of groups without their commas.
         return meant(read, without=_CATEGORIES)
 
     def _texts(self, book: str, numbers: Sequence[str]) -> list[bytes]:
-        content = self._webmail.export(_source=book, _cid=",".join(numbers))
-        return [one.raw for one in cut(BytesIO(content)) if one.raw.strip()]
+        return mending.cards(self._webmail.export(_source=book, _cid=",".join(numbers)))
 
 
 class RoundcubeWriter(RoundcubeReader):
@@ -310,8 +306,7 @@ class RoundcubeWriter(RoundcubeReader):
                 sent[card.uid] = to_roundcube(card)
         refusals = self._bring_in(book, sent)
         people = [card for card in cards if card.uid in sent and card.uid not in refusals]
-        for card in people:
-            self._categorise(book, card, known[card.uid])
+        self._categorise(book, {known[card.uid]: groups.categories(card) for card in people})
         puts |= {place: self._add_group(book, card) for place, card in enumerate(cards) if card.is_group}
         self._changed(book)
         entries = {found.id: found.entry for found in self._export(book, [known[card.uid] for card in people])}
@@ -333,9 +328,7 @@ class RoundcubeWriter(RoundcubeReader):
             return _GONE
         if there.entry.tag != entry.tag:
             return _CHANGED
-        sent = to_roundcube(card)
-        known = self._known(book)
-        number = entry.ref
+        sent, before, number = to_roundcube(card), groups.categories(there.card), entry.ref
         if _beside_the_form(sent) == _beside_the_form_of(there.raw):
             if refused := self._save(book, number, sent):
                 return Put(refused=refused)
@@ -343,15 +336,24 @@ class RoundcubeWriter(RoundcubeReader):
             refusals = self._bring_in(book, {card.uid: sent}, beside=number)
             if refusals:
                 return refusals[card.uid]
-            number = known[card.uid]
-            for name in self._names_of_groups(book).get(entry.ref, frozenset()):
-                if name not in groups.categories(there.card):
-                    self._join(book, name, [number])
-            self._delete(book, entry.ref)
-        self._categorise(book, card, number, groups.categories(there.card))
+            number = self._known(book)[card.uid]
+            self._take_over(book, entry.ref, number, before)
+        self._changed(book)
+        self._categorise(book, {number: groups.categories(card)})
+        for group, name, members in self._groups(book):
+            if name in before and name not in groups.categories(card) and number in members:
+                self._members(book, "group-delmembers", group, [number])
         self._changed(book)
         self._look_again(book)
         return next((Put(found.id, found.entry.tag) for found in self._export(book, [number])), _GONE)
+
+    def _take_over(self, book: str, old: str, number: str, categories: Sequence[str]) -> None:
+        """Have a contact in the groups of the one it replaces, but for those of its CATEGORIES, and delete that one."""
+        for name in self._names_of_groups(book).get(old, frozenset()):
+            if name not in categories:
+                self._join(book, name, [number])
+        self._delete(book, old)
+        self._ids[book].discard(old)
 
     # -- what is there
 
@@ -510,17 +512,17 @@ class RoundcubeWriter(RoundcubeReader):
             if one == number
         )
 
-    def _categorise(self, book: str, card: Card, number: str, before: Iterable[str] = ()) -> None:
-        """Have a contact in the groups that its CATEGORIES name, and no longer in those that they named before."""
+    def _categorise(self, book: str, categories: Mapping[str, Sequence[str]]) -> None:
+        """Have contacts in the groups that their CATEGORIES name."""
         if not self._source(book).get("groups"):
             return
-        names = [name for name in groups.categories(card) if not groups.refusal(name)]
-        for name in names:
-            self._join(book, name, [number])
-        for name in set(before) - set(names):
-            for group, known in self._group_names(book).items():
-                if known == name:
-                    self._members(book, "group-delmembers", group, [number])
+        wanted: dict[str, list[str]] = {}
+        for number, names in categories.items():
+            for name in names:
+                if not groups.refusal(name):
+                    wanted.setdefault(name, []).append(number)
+        for name, numbers in wanted.items():
+            self._join(book, name, numbers)
 
     def _join(self, book: str, name: str, numbers: Sequence[str]) -> str:
         """Put contacts into the group of this name, which is made if need be; its id."""

@@ -14,7 +14,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
@@ -52,6 +52,7 @@ _SAFE_VALUE = re.compile(r"[\w.+/-]+")
 _UID = re.compile(r"^UID(?:;[^:\r\n]*)?:(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
 _LONGEST_EMAIL = 254
 _LONGEST_LINE = 72  # bytes that are not folded
+_FOLDED_AT = 76  # bytes between two folds
 Unit = tuple[Property, ...]  # one property, or those that a group ties to a label
 
 
@@ -114,29 +115,6 @@ def meant(read: vcard.Read, without: AbstractSet[str] = frozenset()) -> vcard.Re
         if _take(there, seen):
             found += unit
     return replace(read, card=replace(read.card, properties=(*_read_as(there), *found)), dropped=tuple(dropped))
-
-
-def unsure(card: Card) -> bool:
-    """Whether an export may have lost blanks of the card: 1.6 folds it, then takes each fold away with all blanks behind it
-    (actions/contacts/export.php).
-    """
-    return any(one.name != KEPT and _is_folded(one) for one in card.properties)
-
-
-def with_blanks(card: Card, values: Iterable[str]) -> tuple[Card, list[str]]:
-    """The card with the blanks of these values, which are from Roundcube's form, and the names of properties of which it has none."""
-    known = {"".join(value.split()): _text(value) for value in values}
-    found, left = [], []
-    for one in card.properties:
-        if one.name == KEPT or not _is_folded(one):
-            found.append(one)
-            continue
-        told = [known.get("".join(",".join(part).split())) for part in one.parts]
-        if any(value is None and any(part) for value, part in zip(told, one.parts, strict=True)):
-            left.append(one.name)
-        parts = tuple(part if value is None else (value,) for value, part in zip(told, one.parts, strict=True))
-        found.append(replace(one, parts=parts))
-    return replace(card, properties=tuple(found)), left
 
 
 def uid_in(text: str) -> str:
@@ -215,7 +193,8 @@ def _name(one: Property, _label: str) -> tuple[Property, ...]:
 
 
 def _nicknames(one: Property, _label: str) -> tuple[Property, ...]:
-    return (Property("NICKNAME", (tuple(_text(each) for part in one.parts for each in part),)),)
+    said = ",".join(each for part in one.parts for each in part)
+    return (Property("NICKNAME", (tuple(map(_text, said.split(","))),)),)
 
 
 def _email(one: Property, label: str) -> tuple[Property, ...]:
@@ -379,7 +358,7 @@ def _mark(one: Property) -> object:
     name = "X-SKYPE-USERNAME" if one.name == "X-SKYPE" else one.name
     words = frozenset(word.lower() for word in one.types) if name in _TYPED else frozenset()
     text = ",".join(",".join(part) for part in one.parts) if name == "NICKNAME" else one.text
-    # Blanks are what an export loses (see `unsure`).
+    # Blanks are what an export loses (see mending.py).
     return name, one.data or "".join(text.split()).rstrip(";"), words
 
 
@@ -441,13 +420,16 @@ def _line(one: Property) -> str:
         kind = one.media.partition("/")[2].upper()
         told = f";TYPE={kind}" if kind and one.name != "PHOTO" and _SAFE_VALUE.fullmatch(kind) else ""
         return f"{one.name};ENCODING=b{told}:{base64.b64encode(one.data).decode()}"
+    if one.name in {"BDAY", "X-ANNIVERSARY"}:
+        params = ";VALUE=date"
     pieces = [",".join(part) for part in one.parts] if one.name in COMPONENTS else [one.text]
-    return f"{one.name}{params}:{';'.join(map(_escaped, pieces))}"
+    return f"{one.name}{params}:{';'.join(map(escaped, pieces))}"
 
 
 def _is_folded(one: Property) -> bool:
     return one.data is None and one.name not in {"UID", "REV"} and len(_line(one).encode()) >= _LONGEST_LINE
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as Roundcube escapes it: commas stand for themselves."""
     return text.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n").replace(";", "\\;")
