@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from migrator.contacts import dates, meaning
@@ -56,16 +56,53 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     replaces and unites nothing.
     """
     book = _Book(target)
+    ones = list(_folded(source))
     decided: dict[int, tuple[Decision, _Shelf]] = {}
     # Groups come last: their members follow the UIDs that the contacts have got by then.
     for groups in (False, True):
-        part = [(place, card) for place, card in enumerate(source) if card.is_group == groups]
-        known = {place: book.by_uid(card) for place, card in part}
+        part = [one for one in ones if one.card.is_group == groups]
+        known = {one.place: book.by_uid(one.card) is not None for one in part}
         for known_ones in (True, False):  # who is known by UID is not taken by another that is merely alike
-            for place, card in part:
-                if (known[place] is not None) == known_ones:
-                    decided[place] = book.decide(place, card)
+            for one in part:
+                if known[one.place] == known_ones:
+                    decided[one.place] = book.decide(one)
+    for one in ones:
+        for twin in one.twins:
+            decided[twin] = _decision_of_twin(one, *decided[one.place])
     return [replace(decision, card=shelf.card) for _, (decision, shelf) in sorted(decided.items())]
+
+
+@dataclass(slots=True)
+class _One:
+    """What the source has under one UID: the index of its first card, those of others, and what they say together."""
+
+    place: int
+    card: Card
+    twins: list[int] = field(default_factory=list)
+    conflicts: tuple[str, ...] = ()
+
+
+def _folded(source: Sequence[Card]) -> Iterable[_One]:
+    """Every UID of the source once. Cards that share one are a mistake of somebody, and no book can hold both."""
+    found: dict[str, _One] = {}
+    for place, card in enumerate(source):
+        one = found.setdefault(with_uid(card).uid, _One(place, card))
+        if one.place == place:
+            continue
+        one.twins.append(place)
+        newer = _newer(card, one.card)
+        if newer > 0:
+            one.card = card
+        elif newer == 0 and not meaning.same(one.card, card, _WITHOUT_UID):
+            one.card, conflicts = unite(one.card, card)
+            one.conflicts += conflicts
+    return found.values()
+
+
+def _decision_of_twin(one: _One, first: Decision, shelf: _Shelf) -> tuple[Decision, _Shelf]:
+    joins = first.joins if first.verdict is Verdict.KEEP else one.place
+    why = "another card of the source has its UID"
+    return Decision(Verdict.KEEP, shelf.card, shelf.place, joins, why, one.conflicts), shelf
 
 
 # -- a book being merged into -----------------------------------------------------------------------------------------------
@@ -74,12 +111,14 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
 @dataclass(slots=True)
 class _Shelf:
     """A card of the result. `place` is the target's, None for one that the source brought; `written_by` is the source's card by whose
-    decision it is written, None while it is as the target has it.
+    decision it is written, None while it is as the target has it. `settled` says that a card of another UID is known by its likeness to
+    this one, which therefore must not change.
     """
 
     card: Card
     place: int | None
     taken: bool = False
+    settled: bool = False
     written_by: int | None = None
 
     def decision(self, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
@@ -113,27 +152,32 @@ class _Book:
         """Where the target has a card of this UID, be it one made from its meaning."""
         return self._by_uid.get(with_uid(card).uid)
 
-    def decide(self, place: int, card: Card) -> tuple[Decision, _Shelf]:
-        """What becomes of the source's card of this index, and where it is then."""
-        uid = with_uid(card).uid
+    def decide(self, one: _One) -> tuple[Decision, _Shelf]:
+        """What becomes of a card of the source, and where it is then."""
+        card, uid = one.card, with_uid(one.card).uid
         ours = _under(replace(card, properties=tuple(map(self._following, card.properties))), uid)
         shelf = self._by_uid.get(uid)
         if shelf is not None:
-            whose = "the target" if shelf.place is not None else "another card of the source"
-            return self._meet(place, ours, shelf, f"{whose} has its UID"), shelf
+            return self._meet(one.place, ours, shelf, "the target has its UID"), shelf
         shelf = self._free(self._by_meaning[meaning.digest(ours, _WITHOUT_UID)], ours)
         if shelf is not None:
-            self._moved[uid] = with_uid(shelf.card).uid
-            shelf.taken = True
+            self._move(uid, shelf)
+            shelf.settled = bool(card.uid)
             return shelf.decision(Verdict.KEEP, "the target has the same under another UID"), shelf
         shelf = self._alike(card, ours)
         if shelf is not None:
-            self._moved[uid] = with_uid(shelf.card).uid
+            self._move(uid, shelf)
             shared = "a group of its name" if card.is_group else "its name and an address or number of it"
-            return self._meet(place, ours, shelf, f"one of both has no UID; the target has {shared}"), shelf
-        shelf = self._by_uid[uid] = _Shelf(ours, None)
-        why = "" if card.uid else "its UID was made from what it says"
-        return shelf.change(place, ours, Verdict.ADD, why), shelf
+            return self._meet(one.place, ours, shelf, f"one of both has no UID; the target has {shared}"), shelf
+        shelf = _Shelf(ours, None)
+        return shelf.change(
+            one.place, ours, Verdict.ADD, "" if card.uid else "its UID was made from what it says"
+        ), shelf
+
+    def _move(self, uid: str, shelf: _Shelf) -> None:
+        """From now on the source's UID means this card of the target."""
+        self._moved[uid] = with_uid(shelf.card).uid
+        shelf.taken = True
 
     def _following(self, one: Property) -> Property:
         """A member under the UID it has at the target."""
@@ -150,7 +194,13 @@ class _Book:
     def _alike(self, card: Card, ours: Card) -> _Shelf | None:
         """The card of the target that a card without a UID is, beyond doubt: the one with most addresses and numbers in common."""
         name = _name(card)
-        candidates = [one for one in self._by_name[name] if one.place is not None and not (card.uid and one.card.uid)]
+        candidates = [
+            one
+            for one in self._by_name[name]
+            if not one.settled
+            and not (card.uid and one.card.uid)
+            and _name(one.card) == name  # a newer card may be here
+        ]
         if not name[0]:
             return None
         if card.is_group:
@@ -165,7 +215,7 @@ class _Book:
         shelf.taken = True
         if meaning.same(theirs, ours, _WITHOUT_UID):
             return shelf.decision(Verdict.KEEP, why)
-        newer = _newer(ours, theirs) if ours.uid == theirs.uid else 0
+        newer = _newer(ours, theirs) if ours.uid == with_uid(theirs).uid else 0
         if newer < 0:
             return shelf.decision(Verdict.KEEP, f"{why}; that one is newer")
         if newer > 0:
