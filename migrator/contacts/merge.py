@@ -206,9 +206,11 @@ class _Book:
         if card.is_group:
             return candidates[0] if candidates else None
         wanted = meaning.values_of(ours, _REACHES)
-        scored = [(len(wanted & meaning.values_of(one.card, _REACHES)), one) for one in candidates]
-        best = max((score for score, _ in scored), default=0)
-        return next(one for score, one in scored if score == best) if best else None
+        near = [one for one in candidates if wanted & meaning.values_of(one.card, _REACHES)]
+        return next(
+            (one for one in near if meaning.same(one.card, unite(one.card, ours)[0])),  # it is in there already
+            max(near, key=lambda one: len(wanted & meaning.values_of(one.card, _REACHES)), default=None),
+        )
 
     def _meet(self, place: int, ours: Card, shelf: _Shelf, why: str) -> Decision:
         theirs = shelf.card
@@ -251,8 +253,10 @@ def _newer(ours: Card, theirs: Card) -> int:
 
 
 def unite(target: Card, source: Card) -> tuple[Card, tuple[str, ...]]:
-    """The target's card with everything the source's says beside it, and in words what the source says that a card can say only once."""
-    kept = list(target.properties)
+    """The target's card with everything the source's says beside it, and in words what the source says that a card can say only once. It
+    has no REV: neither's is true of both.
+    """
+    kept = list(target.without("REV").properties)
     conflicts: list[str] = []
     groups = _groups_renamed(source, target)
     preferred = {one.name for one in target.properties if one.preferred is not None}
