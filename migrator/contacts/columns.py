@@ -6,6 +6,7 @@ missing or was bent is kept in whole (see leftovers.py), and `restored` puts it 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -13,12 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from migrator.contacts import dates, meaning
-from migrator.contacts.model import BINARY, Card, Property, text_property
+from migrator.contacts.model import BINARY, LISTS, Card, Property, text_property
 
 LABEL = "X-ABLABEL"
 NAMING = frozenset({"FN", "N"})  # made up from the columns where the card does not say otherwise
-ONE_OF_A_KIND = frozenset({"FN", "N", "UID", "BDAY", "ANNIVERSARY", "KIND", "SORT-STRING", "GENDER"})
-NOT_KEPT = frozenset({"VERSION", "PRODID"})
+ONE_OF_A_KIND = frozenset(
+    {"FN", "N", "UID", "BDAY", "ANNIVERSARY", "KIND", "SORT-STRING", "GENDER", "CATEGORIES", "NICKNAME"}
+)
+NOT_KEPT = frozenset({"VERSION", "PRODID", "REV", "PROFILE"})  # of the file or the moment, not of the person
+CUSTOM = "X-CUSTOM"  # what stands in a column or field of a person's own; its parameter LABEL is what that is called
+REPLACES = "X-REPLACES"  # a leftover's parameter: which thing of the columns it stands for, from 1; 0 is none of them
 LOST = frozenset({"PHOTO", "LOGO", "SOUND"})  # where they are embedded; as addresses they are kept
 SEVERAL = re.compile(r",(?=\S)")
 ROW_LINE = re.compile(r"\r\n?|\n")
@@ -30,8 +35,10 @@ _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_")
 class Columns(Protocol):
     """How a table of one program holds a card. Cells go by the program's own names of columns, in English, whatever the file calls them."""
 
-    def canonical(self, header: Sequence[str]) -> tuple[str, ...] | None:
-        """The columns of a file by our names, in its order; None if this is another program's table."""
+    def recognised(self, header: Sequence[str]) -> tuple[Columns, tuple[str, ...]] | None:
+        """The columns as a file with this first row has them (its language), and our names of them in its order; None if it is
+        another program's.
+        """
 
     def header(self, wanted: Iterable[Mapping[str, str]], there: Sequence[str]) -> tuple[str, ...]:
         """Our names of the columns that these rows need beside those that are there, in order."""
@@ -45,6 +52,9 @@ class Columns(Protocol):
     def card(self, cells: Mapping[str, str]) -> Card:
         """A row's card."""
 
+    def told(self, cells: Mapping[str, str]) -> tuple[str, ...]:
+        """What of a row is no contact's, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -55,13 +65,13 @@ class Said:
 
 
 def said(card: Card) -> list[Said]:
-    """What a card says, but for embedded data and what only the program that wrote it wants to know. Of several of a kind the preferred
-    one is marked so, and no other.
+    """What a card says, but for embedded data and what is not of the person. Of several of a kind the preferred one is marked so, and no
+    other; lists of one kind are one.
     """
     labels = {one.group: one.text for one in card.all(LABEL) if one.group}
     users = Counter(one.group for one in card.properties if one.name != LABEL)
     many = Counter(one.name for one in card.properties)
-    found = []
+    found: list[Said] = []
     for one in card.properties:
         if one.name in NOT_KEPT or (one.data is not None and one.name in BINARY):
             continue
@@ -70,8 +80,23 @@ def said(card: Card) -> list[Said]:
         best = many[one.name] > 1 and one.preferred is not None and one.preferred == _best(card, one.name)
         alone = one.group and (one.group in labels or users[one.group] == 1)
         what = replace(one, preferred=1 if best else None, group="" if alone else one.group)
-        found.append(Said(what, labels.get(one.group, "") if one.group else ""))
+        _say(found, Said(what, labels.get(one.group, "") if one.group else ""))
     return found
+
+
+def _say(found: list[Said], one: Said) -> None:
+    """Add it, a list to the one of its kind that is there."""
+    if one.what.name in LISTS and not one.label:
+        words = tuple(word for part in one.what.parts for word in part)
+        for place, other in enumerate(found):
+            if (
+                replace(other.what, parts=()) == Property(one.what.name) == replace(one.what, parts=())
+                and not other.label
+            ):
+                found[place] = Said(replace(one.what, parts=((*other.what.parts[0], *words),)))
+                return
+        one = Said(replace(one.what, parts=(words,)))
+    found.append(one)
 
 
 def _best(card: Card, name: str) -> int | None:
@@ -80,30 +105,27 @@ def _best(card: Card, name: str) -> int | None:
 
 def grouped(found: Iterable[Said]) -> tuple[Property, ...]:
     """The same as properties of a card: what has a label shares a group with it."""
+    every = list(found)
+    taken = {one.what.group for one in every}
+    free = (group for number in itertools.count(1) if (group := f"item{number}") not in taken)
     properties: list[Property] = []
-    number = 0
-    for one in found:
+    for one in every:
         if not one.label:
             properties.append(one.what)
             continue
-        number += 1
-        properties.append(replace(one.what, group=f"item{number}"))
-        properties.append(Property(LABEL, ((one.label,),), group=f"item{number}"))
+        group = next(free)
+        properties.append(replace(one.what, group=group))
+        properties.append(Property(LABEL, ((one.label,),), group=group))
     return tuple(properties)
 
 
 def left_over(card: Card, read: Sequence[Said]) -> list[Said]:
     """What a card means and its columns, read again, do not. A name that they make up and the card does not have comes empty."""
+    wanted = [one for one in said(card) if one.what.name not in NAMING]
     pool = Counter(map(_meaning, read))
-    missing = []
-    for one in said(card):
-        key = _meaning(one)
-        if one.what.name in NAMING:
-            continue
-        if pool[key]:
-            pool[key] -= 1
-        else:
-            missing.append(one)
+    missing = [one for one in wanted if not _taken(pool, _meaning(one))]
+    if Counter(map(_meaning, restored(read, missing))) != _without_names(read, wanted):
+        missing = _numbered(read, wanted)
     back = Card(grouped([*read, *missing]))
     if any(one.name in NAMING for one in meaning.compare(card, back)):
         names = [Said(replace(one, group="")) for one in card.properties if one.name in NAMING]
@@ -112,27 +134,82 @@ def left_over(card: Card, read: Sequence[Said]) -> list[Said]:
     return missing
 
 
-def _meaning(one: Said) -> Hashable:
-    alone = Card(grouped([one]))
-    facts = frozenset(fact.all_but_shown for fact in meaning.facts(alone))
-    return (facts, one.what.preferred) if facts else one
-
-
 def restored(read: Iterable[Said], leftovers: Iterable[Said]) -> list[Said]:
     """What columns and leftovers say together: a leftover takes the place of what the columns say of the same thing."""
     found = list(read)
-    for one in leftovers:
-        place = next((place for place, other in enumerate(found) if _same_thing(one.what, other.what)), None)
+    free = set(range(len(found)))
+    gone: set[int] = set()
+    for leftover in leftovers:
+        told = leftover.what.param(REPLACES)
+        params = tuple(param for param in leftover.what.params if param[0] != REPLACES)
+        one = replace(leftover, what=replace(leftover.what, params=params))
         empty = one.what.name in NAMING and not one.what.text.strip(";")
-        if place is not None:
-            found[place : place + 1] = [] if empty else [one]
+        place = (int(told) - 1 if told.isdecimal() else None) if told else _place_of(one, found, free)
+        if place in free and found[place].what.name == one.what.name:
+            free.discard(place)
+            gone |= {place} if empty else set()
+            found[place] = one
         elif not empty:
             found.append(one)
-    return found
+    return [one for place, one in enumerate(found) if place not in gone]
+
+
+def _place_of(one: Said, found: Sequence[Said], free: set[int]) -> int | None:
+    """Where the columns speak of the same thing, the likest one."""
+    alike = [place for place in sorted(free) if _same_thing(one.what, found[place].what)]
+    return max(alike, key=lambda place: len(one.what.types & found[place].what.types), default=None)
 
 
 def _same_thing(one: Property, other: Property) -> bool:
-    return one.name == other.name and (one.name in ONE_OF_A_KIND or one.text.rstrip(";") == other.text.rstrip(";"))
+    if one.name != other.name:
+        return False
+    if one.name == "ADR":  # a table may have no column for a component; its words then stand in another
+        return sorted(one.text.replace(";", " ").split()) == sorted(other.text.replace(";", " ").split())
+    return one.name in ONE_OF_A_KIND or one.text.strip() == other.text.strip()
+
+
+def _numbered(read: Sequence[Said], wanted: Iterable[Said]) -> list[Said]:
+    """What is missing, each with the number of what it stands for: where the like of it is there more than once."""
+    free = set(range(len(read)))
+    late = []
+    for one in wanted:
+        place = next((place for place in sorted(free) if _meaning(read[place]) == _meaning(one)), None)
+        if place is None:
+            late.append(one)
+        else:
+            free.discard(place)
+    missing = []
+    for one in late:
+        place = _place_of(one, read, free)
+        free.discard(-1 if place is None else place)
+        number = (REPLACES, (str(0 if place is None else place + 1),))
+        missing.append(replace(one, what=replace(one.what, params=(*one.what.params, number))))
+    return missing
+
+
+def _taken(pool: Counter[Hashable], key: Hashable) -> bool:
+    pool[key] -= 1
+    return pool[key] >= 0
+
+
+def _without_names(read: Iterable[Said], wanted: Iterable[Said]) -> Counter[Hashable]:
+    """What has to come back: what is wanted, and the names that the columns make up, which are looked at apart."""
+    return Counter(map(_meaning, [*wanted, *(one for one in read if one.what.name in NAMING)]))
+
+
+def _meaning(one: Said) -> Hashable:
+    facts = frozenset(fact.all_but_shown for fact in meaning.facts(Card(grouped([one]))))
+    return (facts, one.what.preferred) if facts else one
+
+
+def labelled(properties: Sequence[Property]) -> list[Said]:
+    """Leftovers with their labels, as `fields_of` wrote them."""
+    labels = {one.group: one.text for one in properties if one.name == LABEL and one.group}
+    return [
+        Said(replace(one, group=""), labels[one.group]) if one.group in labels else Said(one)
+        for one in properties
+        if one.name != LABEL or not one.group
+    ]
 
 
 def fields_of(leftovers: Iterable[Said]) -> Iterator[Property]:
@@ -143,6 +220,11 @@ def fields_of(leftovers: Iterable[Said]) -> Iterator[Property]:
             yield Property(LABEL, ((one.label,),), group=f"more{number}")
         else:
             yield one.what
+
+
+def custom(label: str, value: str) -> Property:
+    """What stands in a column that nobody knows."""
+    return replace(text_property(CUSTOM, value), params=(("LABEL", (label,)),) if label else ())
 
 
 # -- words and dates --------------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from migrator.contacts import columns, leftovers
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
+from migrator.errors import EndpointRefused
 
 JOINT = " ::: "
 STAR = "* "
@@ -24,7 +25,6 @@ STARRED_PROPERTY = "X-GOOGLE-STARRED"
 SYSTEM = frozenset({"mycontacts", "my contacts", "other contacts", "starred"})
 LABELS = "Labels"
 OLD_LABELS = "Group Membership"
-CUSTOM = "X-CUSTOM"
 
 SINGLE: Final = (
     "First Name", "Middle Name", "Last Name", "Phonetic First Name", "Phonetic Middle Name", "Phonetic Last Name", "Name Prefix",
@@ -60,8 +60,21 @@ _PLAIN: Final = {
     "X-INITIALS": ("Initials",),
     "X-LOCATION": ("Location",),
 }
+_MEANT: Final = {
+    *SINGLE,
+    OLD_LABELS,
+    "Name",
+    "Gender",
+    *(name for names in (*_NAMES, *_PLAIN.values()) for name in names),
+}
+_FIELDS: Final = {
+    **{kind: {*fields, "Type"} for kind, fields in NUMBERED.items()},
+    "IM": {"Type", "Service", "Value"},
+    "Organization": {"Type", "Name", "Title", "Department"},
+}
 _OLD = {"Name", "Given Name", "Family Name"}
 _COLUMN = re.compile(r"(.+?) (\d{1,4}) - (.+)")
+FEWEST_KNOWN = 2  # columns by which a table is taken for Google's
 MOST = 200  # of one kind; sheets end at 16,384 columns
 
 _PHONES: Final = {
@@ -81,22 +94,34 @@ _KIN = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class GoogleColumns:
-    """Fulfils Columns. The names of columns are Google's own, which are English everywhere."""
+    """Fulfils Columns. The names of columns are Google's own, which are English everywhere. `old` is the older layout, which is only read."""
 
-    def canonical(self, header: Sequence[str]) -> tuple[str, ...] | None:
+    old: bool = False
+
+    def recognised(self, header: Sequence[str]) -> tuple[GoogleColumns, tuple[str, ...]] | None:
         """The columns as they are called, if they are Google's."""
         names = tuple(name.strip() for name in header)
         marks = [name for name in names if _COLUMN.fullmatch(name)]
         known = set(names) & ({*SINGLE, OLD_LABELS} | _OLD)
-        return names if len(known) >= 2 and (marks or LABELS in names or OLD_LABELS in names) else None  # noqa: PLR2004
+        ours = len(known) >= FEWEST_KNOWN and (marks or LABELS in names or OLD_LABELS in names)
+        return (GoogleColumns(bool(_OLD & set(names)) or OLD_LABELS in names), names) if ours else None
 
-    def is_old(self, header: Sequence[str]) -> bool:
-        """Whether these are the columns of the older layout, which is not written."""
-        return bool(_OLD & set(header)) or OLD_LABELS in header
+    def told(self, cells: Mapping[str, str]) -> tuple[str, ...]:
+        """Nothing: what has no meaning of its own is kept as it is."""
+        del cells
+        return ()
 
     def header(self, wanted: Iterable[Mapping[str, str]], there: Sequence[str]) -> tuple[str, ...]:
-        """The newer layout, with as many columns of each kind as these rows and those there need."""
+        """The newer layout, with as many columns of each kind as these rows and those there need. Raises EndpointRefused for a file
+        of the older one.
+        """
+        if self.old:
+            raise EndpointRefused(
+                "a file in Google's older layout is only read.",
+                remedy="Give another path; it is written in the newer one.",
+            )
         counts = dict(FEWEST)
         for name in (*there, *(name for cells in wanted for name in cells)):
             found = _COLUMN.fullmatch(name)
@@ -118,7 +143,7 @@ class GoogleColumns:
         cells = _columns_of(card)
         rest = columns.left_over(card, _said_in(cells))
         for number, one in enumerate(columns.fields_of(rest), start=1):
-            label, value = leftovers.as_field(one)
+            label, value = _field(one)
             cells[f"Custom Field {number} - Label"] = label
             cells[f"Custom Field {number} - Value"] = value
         return cells
@@ -127,21 +152,11 @@ class GoogleColumns:
 
     def card(self, cells: Mapping[str, str]) -> Card:
         """A row's card. Labels are groups and no part of it."""
-        rest: list[Said] = []
-        labels: dict[str, str] = {}
-        for label, value in _custom_fields(cells):
-            one = leftovers.as_property(label, value)
-            if one is None:
-                one = replace(text_property(CUSTOM, value), params=(("LABEL", (label,)),) if label else ())
-            if one.name == columns.LABEL and one.group:
-                labels[one.group] = one.text
-            else:
-                rest.append(Said(one))
-        labelled = [
-            Said(replace(one.what, group=""), labels[one.what.group]) if one.what.group in labels else one
-            for one in rest
+        rest = [
+            leftovers.as_property(label, value) or columns.custom(label, value)
+            for label, value in _custom_fields(cells)
         ]
-        return Card(columns.grouped(columns.restored(_said_in(cells), labelled)))
+        return Card(columns.grouped(columns.restored(_said_in(cells), columns.labelled(rest))))
 
 
 # -- labels -----------------------------------------------------------------------------------------------------------
@@ -196,6 +211,7 @@ def _said_in(cells: Mapping[str, str]) -> list[Said]:
         service = fields.get("Service", "").strip().lower() or "im"
         found += [Said(text_property("IMPP", f"{service}:{value}")) for value in _several(fields.get("Value", ""))]
     found += [Said(one) for fields in kinds.get("Organization", ()) for one in _organisation(fields)]
+    found += [Said(one) for one in _unknown(cells)]
     return found
 
 
@@ -258,6 +274,23 @@ def _valued(many: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
 def _custom_fields(cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for fields in _by_kind(cells).get("Custom Field", ()):
         yield fields.get("Label", ""), fields.get("Value", "")
+
+
+def _field(one: Property) -> tuple[str, str]:
+    """Label and value of a custom field: a person's own go by what that person called them."""
+    label = one.param("LABEL")
+    if one == columns.custom(label, one.text) and leftovers.as_property(label, "") is None:
+        return label, one.text
+    return leftovers.as_field(one)
+
+
+def _unknown(cells: Mapping[str, str]) -> Iterator[Property]:
+    """What stands in columns that mean nothing here, kept under the columns' names."""
+    for column, value in cells.items():
+        parts = _COLUMN.fullmatch(column)
+        if column in _MEANT or (parts and parts[3] in _FIELDS.get(parts[1], ())) or not value.strip():
+            continue
+        yield columns.custom(column, value)
 
 
 def _several(text: str) -> list[str]:

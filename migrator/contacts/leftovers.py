@@ -77,11 +77,12 @@ def below(note: str, leftovers: Iterable[Property]) -> str:
 
 def above(text: str) -> tuple[str, tuple[Property, ...]]:
     """The note and the leftovers of a text that `below` made, or that a person wrote."""
-    note, heading, rest = text.replace("\r\n", "\n").rpartition(HEADING)
-    if not heading or (note and not note.endswith("\n")) or (rest and not rest.startswith("\n")):
+    lines = text.replace("\r\n", "\n").split("\n")
+    if HEADING not in lines:
         return text, ()
+    heading = len(lines) - 1 - lines[::-1].index(HEADING)
     found = []
-    for line in rest.split("\n")[1:]:
+    for line in lines[heading + 1 :]:
         sides = _LINE.fullmatch(line)
         one = as_property(sides[1], _many_lines(sides[2])) if sides else None
         if one is None:
@@ -89,7 +90,7 @@ def above(text: str) -> tuple[str, tuple[Property, ...]]:
                 return text, ()  # a person has written below it: all of it is their note
             continue
         found.append(one)
-    return note.removesuffix("\n"), tuple(found)
+    return "\n".join(lines[:heading]), tuple(found)
 
 
 def _value(one: Property) -> str:

@@ -81,7 +81,8 @@ class SheetFile:
         told = [row.broken] if row.broken else []
         if over:
             told.append(f"{len(over)} cells stand beyond the last column")
-        return self.columns.card(self.cells(row)), tuple(told)
+        cells = self.cells(row)
+        return self.columns.card(cells), (*told, *self.columns.told(cells))
 
     def groups(self) -> Iterator[Card]:
         """The groups that rows are in, by name; a row without a UID is a member under the one it will be given."""
@@ -121,15 +122,16 @@ class SheetLayout:
         row = next(table.rows(file, look, look.begins), None)
         if row is None:
             return SheetFile(file, self.columns, self.groups_in, self.look, (), (), os.fstat(file.fileno()).st_size)
-        header = self.columns.canonical(row.cells)
-        if header is None:
+        found = self.columns.recognised(row.cells)
+        if found is None:
             shown = ", ".join(row.cells[:4])[:120]
             raise Misbehaved(
                 f"{name}: its first row ({shown}) has not the columns of {self.title}.",
                 remedy="Export it again from there, or give the type of endpoint that fits it.",
             )
+        columns, header = found
         first = row.offset + len(row.raw)
-        return SheetFile(file, self.columns, self.groups_in, look, _apart(header), row.cells, first)
+        return SheetFile(file, columns, self.groups_in, look, _apart(header), row.cells, first)
 
     def beginning(self) -> bytes:
         """The first row."""
@@ -138,18 +140,29 @@ class SheetLayout:
 
     def prepared(self, path: Path, cards: Sequence[Card]) -> Sequence[bytes]:
         """A row for each card; the table is written anew, wider, where they need more columns than it has."""
-        wanted = [self.columns.cells(card) for card in cards]
         with path.open("rb") as file:
             there = self.opened(file, path.name)
+            wanted = [there.columns.cells(card) for card in cards]
             header, look = there.header, there.look
             needed = {name for cells in wanted for name, cell in cells.items() if cell}
             if needed - set(header):
-                header = self.columns.header(wanted, header)
+                header = there.columns.header(wanted, header)
                 with files.replacing(path) as fresh:
                     self._rewrite(there, fresh, header)
                 if not there.header:
                     look = self.look
         return [self._row(cells, header, look) for cells in wanted]
+
+    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
+        """Letters that the file's charset does not have."""
+        there = self.opened(file, name)
+        charset = (there.look if there.header else self.look).charset
+        if charset.startswith("utf"):
+            return ""
+        odd = {
+            letter for cell in there.columns.cells(card).values() for letter in cell if not table.fits(letter, charset)
+        }
+        return f"{name} is in {charset}, which has no {' '.join(sorted(odd))[:40]}" if odd else ""
 
     def put_group(self, path: Path, group: Card) -> str:
         """Say in its members' rows that they are in the group, and in no other row."""
@@ -161,7 +174,7 @@ class SheetLayout:
         members = frozenset(group.members)
         with path.open("rb") as file, files.replacing(path) as fresh:
             there = self.opened(file, path.name)
-            self._rewrite(there, fresh, self.columns.header((), there.header), group.label, members)
+            self._rewrite(there, fresh, there.columns.header((), there.header), group.label, members)
         return ""
 
     def _rewrite(
@@ -174,7 +187,7 @@ class SheetLayout:
     ) -> None:
         """The same table with this header, and with these members in a group."""
         known = dict(zip(there.header, there.titles, strict=True))
-        titles = [known.get(name) or said for name, said in zip(header, self.columns.titles(header), strict=True)]
+        titles = [known.get(name) or said for name, said in zip(header, there.columns.titles(header), strict=True)]
         there.file.seek(0)
         fresh.write(there.file.read(there.look.begins) if there.header else self.mark)
         fresh.write(table.written(titles, there.look if there.header else self.look, guard=False))

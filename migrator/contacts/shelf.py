@@ -87,6 +87,9 @@ class Layout(Protocol):
     def prepared(self, path: Path, cards: Sequence[Card]) -> Sequence[bytes]:
         """Each card's bytes, to be put at the end of the file, which may have been made fit for them before."""
 
+    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
+        """Why the file cannot hold this card, in words; "" if it can."""
+
     def put_group(self, path: Path, group: Card) -> str:
         """Put a group into the file, or in place of the one of its UID; why not, in words, or ""."""
 
@@ -318,12 +321,15 @@ class ShelfWriter(ShelfReader):
             with path.open("rb") as file:
                 index = self._index(path, file)
                 groups = {group.uid for group in self._layout.opened(file, path.name).groups()} if apart else set()
-            fresh: dict[str, int] = {}
-            for place, card in enumerate(cards):
-                if index.holds(card.uid) or card.uid in fresh or card.uid in groups:
-                    answers[place] = Put(refused=f"{path.name} has a card of this UID already")
-                else:
-                    fresh[card.uid] = place
+                fresh: dict[str, int] = {}
+                for place, card in enumerate(cards):
+                    refused = self._layout.refusal(file, path.name, card)
+                    if index.holds(card.uid) or card.uid in fresh or card.uid in groups:
+                        refused = f"{path.name} has a card of this UID already"
+                    if refused:
+                        answers[place] = Put(refused=refused)
+                    else:
+                        fresh[card.uid] = place
             rows = [place for place in fresh.values() if cards[place] not in apart]
             for place, entry in zip(rows, self._append(path, [cards[one] for one in rows]), strict=True):
                 answers[place] = Put(entry.ref, entry.tag)
@@ -344,6 +350,9 @@ class ShelfWriter(ShelfReader):
                 place = index.place(entry.ref)
                 if place is None or index.entry(place).tag != entry.tag:
                     return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
+                refused = self._layout.refusal(file, path.name, card)
+                if refused:
+                    return Put(refused=refused)
             (raw,) = self._layout.prepared(path, [card])
             with path.open("rb") as file:
                 index = self._index(path, file)

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 LONGEST_CELL = 16 * 1024 * 1024
 HEAD = 64 * 1024
+BOM = codecs.BOM_UTF8
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\x00-\x1f]")
 _NUMBER = re.compile(r"[+-][0-9 ()./-]+")

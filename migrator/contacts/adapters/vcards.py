@@ -108,6 +108,11 @@ class VcardLayout:
         del path
         return [self._written(card) for card in cards]
 
+    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
+        """Nothing: any card can be written."""
+        del file, name, card
+        return ""
+
     def put_group(self, path: Path, group: Card) -> str:
         """Never asked for."""
         raise NotImplementedError
