@@ -383,10 +383,10 @@ def _keep(unit: Unit, how: str) -> Property:
         ]
         for one in unit
     ]  # fmt: skip
-    # Roundcube's reader cuts at ; and unescapes: nothing of that kind may stand in it.
-    return text_property(
-        KEPT, quote(json.dumps([how, rows], ensure_ascii=False, separators=(",", ":")), safe="!*()@+=")
-    )
+    # Roundcube's reader cuts at ; and unescapes, its export loses blanks: nothing of that kind may stand in it.
+    value = quote(json.dumps([how, rows], ensure_ascii=False, separators=(",", ":")), safe="!*()@+=")
+    # Nor may the line end where the export makes a fold (see mending.py).
+    return text_property(KEPT, value if (len(KEPT) + 1 + len(value)) % _FOLDED_AT else f"{value}%20")
 
 
 def _kept(text: str) -> tuple[Unit, str] | None:
