@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from migrator.contacts import dates, meaning
-from migrator.contacts.model import BINARY, LISTS, Card, Property, text_property
+from migrator.contacts.model import LISTS, Card, Property, text_property
 
 LABEL = "X-ABLABEL"
 NAMING = frozenset({"FN", "N"})  # made up from the columns where the card does not say otherwise
@@ -24,7 +24,7 @@ ONE_OF_A_KIND = frozenset(
 NOT_KEPT = frozenset({"VERSION", "PRODID", "REV", "PROFILE"})  # of the file or the moment, not of the person
 CUSTOM = "X-CUSTOM"  # what stands in a column or field of a person's own; its parameter LABEL is what that is called
 REPLACES = "X-REPLACES"  # a leftover's parameter: which thing of the columns it stands for, from 1; 0 is none of them
-LOST = frozenset({"PHOTO", "LOGO", "SOUND"})  # where they are embedded; as addresses they are kept
+LOST = frozenset({"PHOTO", "LOGO", "SOUND"})  # where they are embedded, not as the address of one
 SEVERAL = re.compile(r",(?=\S)")
 ROW_LINE = re.compile(r"\r\n?|\n")
 
@@ -65,7 +65,7 @@ class Said:
 
 
 def said(card: Card) -> list[Said]:
-    """What a card says, but for embedded data and what is not of the person. Of several of a kind the preferred one is marked so, and no
+    """What a card says, but for embedded pictures and sounds and what is not of the person. Of several of a kind the preferred one is marked so, and no
     other; lists of one kind are one.
     """
     labels = {one.group: one.text for one in card.all(LABEL) if one.group}
@@ -73,7 +73,7 @@ def said(card: Card) -> list[Said]:
     many = Counter(one.name for one in card.properties)
     found: list[Said] = []
     for one in card.properties:
-        if one.name in NOT_KEPT or (one.data is not None and one.name in BINARY):
+        if one.name in NOT_KEPT or (one.data is not None and one.name in LOST):
             continue
         if one.name == LABEL and one.group and users[one.group]:
             continue

@@ -165,6 +165,17 @@ def _forget_announcement(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def copy(file: IO[bytes], fresh: IO[bytes], start: int, stop: int) -> None:
+    """Put a part of one file at the end of another."""
+    file.seek(start)
+    while start < stop:
+        piece = file.read(min(CHUNK, stop - start))
+        if not piece:
+            return
+        fresh.write(piece)
+        start += len(piece)
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold a folder's files against other sessions that write, of this process or another; the kernel lets go at our death."""

@@ -7,7 +7,9 @@ below the note, behind a line that says so.
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 
 from migrator.contacts.model import COMPONENTS, LISTS, Parts, Property
@@ -31,13 +33,15 @@ _LINE = re.compile(r"((?:[^:\"]|\"[^\"]*\")*):\s?(.*)", re.DOTALL)
 
 
 def as_field(one: Property) -> tuple[str, str]:
-    """A property's label and value. Embedded data has no such form: it is left out before."""
+    """A property's label and value; embedded data stands in base64, as in a vCard."""
     params: list[tuple[str, Sequence[str]]] = []
     if one.types:
         params.append(("TYPE", sorted(one.types)))
     if one.preferred is not None:
         params.append(("PREF", (str(one.preferred),)))
     params += one.params
+    if one.data is not None:
+        params += [("ENCODING", ("b",)), *([("MEDIATYPE", (one.media,))] if one.media else [])]
     said = "".join(f";{name}={','.join(map(_param_value, values))}" for name, values in params)
     return f"{one.group}.{one.name}{said}" if one.group else f"{one.name}{said}", _value(one)
 
@@ -61,6 +65,13 @@ def as_property(label: str, value: str) -> Property | None:
             preferred = int(values[0])
         else:
             params.append((param, values))
+    if ("ENCODING", ("b",)) in params:
+        media = next((values[0] for param, values in params if param == "MEDIATYPE" and values), "")
+        kept = tuple(param for param in params if param[0] not in {"ENCODING", "MEDIATYPE"})
+        try:
+            return Property(name, (), types, preferred, kept, group, b64decode(value, validate=True), media)
+        except binascii.Error:
+            return None
     return Property(name, _parts(name, value), types, preferred, tuple(params), group)
 
 
@@ -94,6 +105,8 @@ def above(text: str) -> tuple[str, tuple[Property, ...]]:
 
 
 def _value(one: Property) -> str:
+    if one.data is not None:
+        return b64encode(one.data).decode()
     if one.name not in COMPONENTS and one.name not in LISTS:
         return one.text
     return ";".join(",".join(map(_escaped, part)) for part in one.parts)

@@ -16,7 +16,7 @@ from migrator.contacts import columns, leftovers, outlook_titles
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
 
-ENGLISH = "en"
+ENGLISH = outlook_titles.ENGLISH_WORD
 MAILS = ("E-mail", "E-mail 2", "E-mail 3")
 UID_COLUMN = "User 4"
 UID_MARK = "UID:"
@@ -88,7 +88,7 @@ class OutlookColumns:
 
     def titles(self, columns: Sequence[str]) -> tuple[str, ...]:
         """The titles in this language."""
-        said = outlook_titles.titles(self.language)
+        said = outlook_titles.own(self.language)
         return tuple(said.get(name, name) for name in columns)
 
     def cells(self, card: Card) -> dict[str, str]:

@@ -6,9 +6,10 @@ A French file has two columns called Titre: the first is the form of address, th
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
+
+from migrator.contacts import titles
 
 _TITLES = """Title,First Name,Middle Name,Last Name,Suffix,Company,Department,Job Title,Business Street,Business Street 2,Business Street 3,\
 Business City,Business State,Business Postal Code,Business Country/Region,Home Street,Home Street 2,Home Street 3,Home City,Home State,\
@@ -504,38 +505,18 @@ _OF: Final = {
     ),
 }
 LANGUAGES: Final = tuple(_OF)
+ENGLISH_WORD: Final = "en"
 
 
-def folded(title: str) -> str:
-    """A title without what differs between versions: case, accents, brackets, punctuation, blanks."""
-    plain = unicodedata.normalize("NFKD", title.casefold())
-    return "".join(letter for letter in plain if letter.isalnum())
-
-
-def titles(language: str) -> dict[str, str]:
+def own(language: str) -> dict[str, str]:
     """What Outlook calls each of our columns in a language."""
-    found = dict(zip(ENGLISH, ENGLISH, strict=True))
-    for line in _OF[language]:
-        name, _, said = line.partition("=")
-        found[name] = said.partition("|")[0] or name
-    return found
+    return {**dict(zip(ENGLISH, ENGLISH, strict=True)), **titles.own(_OF[language])}
 
 
 def names_of(header: Sequence[str], language: str) -> list[str | None]:
     """Our names of a file's columns if it is in this language or, column by column, in English; None for a column that is none of ours."""
-    known: dict[str, list[str]] = {}
-    for line in (*_OF[language], *(f"{name}={name}" for name in ENGLISH), *_OF["en"]):
-        name, _, said = line.partition("=")
-        for title in said.split("|"):
-            known.setdefault(folded(title or name), []).append(name)
-    taken: set[str] = set()
-    found: list[str | None] = []
-    for title in header:
-        free = next((name for name in known.get(folded(title), ()) if name not in taken), None)
-        if free:
-            taken.add(free)
-        found.append(free)
-    if language == "pt" and "Birthday" not in taken and "Anniversary" in taken:
+    found = titles.names_of(header, titles.known_as((*_OF[language], *ENGLISH, *_OF[ENGLISH_WORD])))
+    if language == "pt" and "Birthday" not in found:
         # Brazil's Aniversário is the birthday, Portugal's the anniversary: there the birthday has a column of its own.
-        found = ["Birthday" if name == "Anniversary" else name for name in found]
+        return ["Birthday" if name == "Anniversary" else name for name in found]
     return found

@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from migrator.contacts import files
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
@@ -358,9 +358,9 @@ class ShelfWriter(ShelfReader):
                 index = self._index(path, file)
                 offset, size = index.offsets[place], index.sizes[place]
                 with files.replacing(path) as fresh:
-                    _copy(file, fresh, 0, offset)
+                    files.copy(file, fresh, 0, offset)
                     fresh.write(raw)
-                    _copy(file, fresh, offset + size, index.stamp[1])
+                    files.copy(file, fresh, offset + size, index.stamp[1])
             with path.open("rb") as file:
                 index = self._index(path, file)
                 written = index.place(f"{key_of(card.uid):016x}")
@@ -391,7 +391,7 @@ class ShelfWriter(ShelfReader):
             return Put(refused=refused)
         with path.open("rb") as file:
             for group in self._layout.opened(file, path.name).groups():
-                if group.label == card.label:
+                if group.uid == card.uid or group.label == card.label:
                     entry = _group_entry(group)
                     return Put(entry.ref, entry.tag)
         return Put(refused=f"{path.name} has none of its members", remedy="Make the group by hand.")
@@ -412,13 +412,3 @@ def _stamp(file: BinaryIO) -> tuple[int, ...]:
 def _ends_with_a_line(file: BinaryIO, size: int) -> bool:
     end = os.pread(file.fileno(), 2, max(size - 2, 0))
     return not size or end.endswith(b"\n") or end in {b"\n\0", b"\0\n"}
-
-
-def _copy(file: BinaryIO, fresh: IO[bytes], start: int, stop: int) -> None:
-    file.seek(start)
-    while start < stop:
-        piece = file.read(min(files.CHUNK, stop - start))
-        if not piece:
-            return
-        fresh.write(piece)
-        start += len(piece)

@@ -1,0 +1,203 @@
+"""Thunderbird's and Horde's LDIF as a layout of cards: an entry says what a row of Thunderbird's CSV says, and lists are entries too.
+
+A list is a groupOfNames whose members are named by the `dn` of theirs, which is made of name and address. Two of one name and address are
+both meant. Attributes that begin with `x-` are ours (the UID of a list, members that are not in the file); other programs pass over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from migrator.contacts import columns, files, ldif, thunderbird_titles
+from migrator.contacts.model import Card, Features, Property, text_property
+from migrator.contacts.shelf import Place, tag_of
+from migrator.contacts.thunderbird import ThunderbirdColumns
+from migrator.contacts.vcard import uid_for
+
+SUFFIX = ".ldif"
+LISTS = frozenset({"groupofnames", "groupofuniquenames"})
+CLASSES = ("top", "person", "organizationalPerson", "inetOrgPerson", "mozillaAbPersonAlpha")
+LIST_CLASSES = ("top", "groupOfNames")
+OUR_UID = "x-uid"
+OUR_MEMBER = "x-member"
+PHOTO = "jpegPhoto"
+JPEG = "image/jpeg"
+
+_COLUMN_OF = {name.lower(): column for column, names in thunderbird_titles.ATTRIBUTES.items() for name in names}
+_OF_THE_FILE = frozenset(
+    {"dn", "objectclass", "modifytimestamp", "changetype", OUR_UID, OUR_MEMBER, PHOTO.lower(), "cn;displayname"}
+)
+_ALSO = frozenset({"Primary Email", "Secondary Email"})  # a second value of these is one more address
+
+
+@dataclass(frozen=True, slots=True)
+class LdifFile:
+    """Fulfils Opened."""
+
+    file: BinaryIO
+
+    def places(self, start: int = 0) -> Iterator[Place]:
+        """Every entry that is no list."""
+        for offset, raw in ldif.entries(self.file, start):
+            entry = ldif.read(raw)
+            if not is_list(entry):
+                yield Place(offset, len(raw), card_of(entry).uid, tag_of(raw.strip()))
+
+    def card(self, raw: bytes) -> tuple[Card, tuple[str, ...]]:
+        """The entry as a card."""
+        entry = ldif.read(raw)
+        return card_of(entry), entry.dropped
+
+    def groups(self) -> Iterator[Card]:
+        """The lists, their members by UID."""
+        uids: dict[str, list[str]] = {}
+        lists = []
+        for _, raw in ldif.entries(self.file):
+            entry = ldif.read(raw)
+            if is_list(entry):
+                lists.append(entry)
+            else:
+                card = card_of(entry)
+                uids.setdefault(dn_key(entry.first("dn")), []).append(card.uid or uid_for(card))
+        for entry in lists:
+            named = [uid for dn in entry.texts("member", "uniqueMember") for uid in uids.get(dn_key(dn), ())]
+            yield _list_card(entry, [*named, *entry.texts(OUR_MEMBER)])
+
+
+@dataclass(frozen=True, slots=True)
+class LdifLayout:
+    """Fulfils Layout."""
+
+    features: Features
+    suffix: str = SUFFIX
+    groups_are_cards: bool = False
+
+    def opened(self, file: BinaryIO, name: str) -> LdifFile:
+        """A file; any is one of LDIF, if of no entry."""
+        del name
+        return LdifFile(file)
+
+    def beginning(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def prepared(self, path: Path, cards: Sequence[Card]) -> Sequence[bytes]:
+        """Each card as an entry."""
+        del path
+        return [ldif.written(attributes_of(card)) for card in cards]
+
+    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
+        """Nothing: any card can be written."""
+        del file, name, card
+        return ""
+
+    def put_group(self, path: Path, group: Card) -> str:
+        """Put the list at the end, or in place of the one of its UID."""
+        with path.open("rb") as file:
+            wanted = frozenset(group.members)
+            named: dict[str, str] = {}
+            place: tuple[int, int] | None = None
+            for offset, raw in ldif.entries(file):
+                entry = ldif.read(raw)
+                if is_list(entry):
+                    if _list_card(entry, ()).uid == group.uid:
+                        place = offset, len(raw)
+                    continue
+                card = card_of(entry)
+                uid = card.uid or uid_for(card)
+                if uid in wanted:
+                    named[uid] = entry.first("dn") or dn_of(card)
+            fresh = ldif.written(_list_attributes(group, named))
+            if place is None:
+                files.append(path, b"\r\n" + fresh)  # the entry before it may lack the blank line that ends it
+                return ""
+            with files.replacing(path) as whole:
+                files.copy(file, whole, 0, place[0])
+                whole.write(fresh.removesuffix(b"\r\n"))
+                files.copy(file, whole, sum(place), file.seek(0, 2))
+        return ""
+
+
+# -- entries and cards ------------------------------------------------------------------------------------------------
+
+
+def is_list(entry: ldif.Entry) -> bool:
+    """Whether an entry is a list of others."""
+    return bool(LISTS & {one.lower() for one in entry.texts("objectClass")})
+
+
+def card_of(entry: ldif.Entry) -> Card:
+    """An entry's card."""
+    cells: dict[str, str] = {}
+    more: list[Property] = []
+    for name, value in entry.attributes:
+        base = ldif.base_of(name)
+        column = _COLUMN_OF.get(base)
+        text = ldif.text_of(value)
+        if base == PHOTO.lower() and value:
+            more.append(Property("PHOTO", data=value, media=JPEG))
+        elif base in _OF_THE_FILE or not text.strip() or cells.get(column or "") == text:
+            continue
+        elif column and column not in cells:
+            cells[column] = text
+        elif column in _ALSO:
+            more.append(text_property("EMAIL", text))
+        else:
+            more.append(columns.custom(name, text))
+    return ThunderbirdColumns().card(cells).with_property(*more)
+
+
+def attributes_of(card: Card) -> Iterator[tuple[str, bytes]]:
+    """A card's entry, attribute by attribute."""
+    yield "dn", dn_of(card).encode()
+    yield from (("objectclass", one.encode()) for one in CLASSES)
+    cells: Mapping[str, str] = ThunderbirdColumns().cells(card)
+    for column, names in thunderbird_titles.ATTRIBUTES.items():
+        if cells.get(column):
+            yield names[0], cells[column].encode("utf-8", "replace")
+    photo = next((one for one in card.all("PHOTO") if one.data and one.media == JPEG), None)
+    if photo and photo.data:
+        yield PHOTO, photo.data
+
+
+def dn_of(card: Card) -> str:
+    """The name an entry has in lists: made of what people call it and its first address."""
+    mail = card.text("EMAIL").strip()
+    return ",".join(
+        filter(None, (f"cn={ldif.name_in_dn(card.label)}", f"mail={ldif.name_in_dn(mail)}" if mail else ""))
+    )
+
+
+def dn_key(dn: str) -> str:
+    """What makes two such names one: case and the blanks behind commas are no matter."""
+    return ",".join(part.strip() for part in dn.casefold().split(","))
+
+
+def _list_card(entry: ldif.Entry, members: Sequence[str]) -> Card:
+    card = Card((text_property("KIND", "group"), text_property("FN", entry.first("cn"))))
+    uid = entry.first(OUR_UID) or uid_for(card)
+    note, nickname = entry.first("description"), entry.first("mozillaNickname")
+    return card.with_property(
+        text_property("UID", uid),
+        *([text_property("NOTE", note)] if note else []),
+        *([Property("NICKNAME", ((nickname,),))] if nickname else []),
+        *(text_property("MEMBER", f"urn:uuid:{one}") for one in dict.fromkeys(members)),
+    )
+
+
+def _list_attributes(group: Card, named: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    yield "dn", f"cn={ldif.name_in_dn(group.label)}".encode()
+    yield from (("objectclass", one.encode()) for one in LIST_CLASSES)
+    yield "cn", group.label.encode("utf-8", "replace")
+    yield OUR_UID, group.uid.encode("utf-8", "replace")
+    for attribute, name in (("mozillaNickname", "NICKNAME"), ("description", "NOTE")):
+        if group.text(name):
+            yield attribute, group.text(name).encode("utf-8", "replace")
+    for uid in dict.fromkeys(group.members):
+        if uid in named:
+            yield "member", named[uid].encode("utf-8", "replace")
+        else:
+            yield OUR_MEMBER, uid.encode("utf-8", "replace")
