@@ -130,7 +130,11 @@ def left_over(card: Card, read: Sequence[Said]) -> list[Said]:
     if any(one.name in NAMING for one in meaning.compare(card, back)):
         names = [Said(replace(one, group="")) for one in card.properties if one.name in NAMING]
         empty = NAMING - {one.what.name for one in names}
-        missing += [*names, *(Said(Property(name, (("",),))) for name in sorted(empty))]
+        names += [Said(Property(name, (("",),))) for name in sorted(empty)]
+        if Card(grouped(restored(read, [*missing, *names]))).label != card.label:
+            # Nobody gave it a name: it is called by its first address or number, and a table has an order of its own for these.
+            names = [Said(text_property("FN", card.label)), *(one for one in names if one.what.name != "FN")]
+        missing += names
     return missing
 
 
