@@ -62,7 +62,6 @@ class Sent:
 
     shown: tuple[Property, ...]
     rest: tuple[Property, ...]
-    hidden: tuple[str, ...] = ()  # names of properties that come back but are not shown there
 
     def text(self, *, without: AbstractSet[str] = frozenset(), name: str = "") -> str:
         """The card as Roundcube writes it down, without properties of these names, or under another `name`."""
@@ -78,7 +77,6 @@ def to_roundcube(card: Card) -> Sent:
     shown: list[Property] = []
     rest: list[Property] = []
     kept: list[Property] = []
-    hidden: list[str] = []
     names = Counter(one.name for one in card.properties)
     for unit in _units(card):
         several = names[unit[0].name] > 1
@@ -88,11 +86,9 @@ def to_roundcube(card: Card) -> Sent:
         rest += [one for one in seen if one.name not in SEEN_AS_FIELDS]
         if not _says_all(seen, unit, several=several):
             kept.append(_keep(unit, SHOWN if seen else HIDDEN))
-            if not seen and unit[0].name != "CATEGORIES":  # those are shown as groups
-                hidden.append(unit[0].name)
     if not any(one.name == "FN" and one.text.strip() for one in shown):
         shown = [one for one in shown if one.name != "FN"] + [text_property("FN", card.label)]
-    return Sent(tuple(shown), (*rest, *kept), tuple(hidden))
+    return Sent(tuple(shown), (*rest, *kept))
 
 
 def from_roundcube(raw: bytes) -> vcard.Read:
