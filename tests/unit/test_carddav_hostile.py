@@ -218,13 +218,19 @@ def test_a_url_that_is_a_book_means_this_book_alone(front):
 
 @pytest.mark.parametrize(
     "silent",
-    [Answer(b"<html>Welcome</html>", 200, "text/html"), Answer(status=404), Answer(status=405), told(), told(status("/", 404)), Answer(b"<!DOCTYPE html>", 207, "text/html")],
+    [Answer(b"<html>Welcome</html>", 200, "text/html"), Answer(status=404), Answer(status=405), Answer(status=502), told(), told(status("/", 404)), Answer(b"<!DOCTYPE html>", 207, "text/html")],
 )  # fmt: skip
 def test_where_the_well_known_place_is_silent_the_root_is_asked(front, reader, silent):
     front.on("PROPFIND", "/", told(has("/", principal("/dav/ann/"))), times=2)
     front.on("PROPFIND", "/.well-known/carddav", silent, times=1)
     front.on("PROPFIND", "/dav/ann/", told(has("/dav/ann/", IS_FOLDER, home("/dav/ann/")), has(BOOK, IS_BOOK)))
     assert [book.id for book in reader.books()] == [BOOK]
+
+
+def test_a_server_that_fails_while_it_is_asked_for_books_is_unavailable(front, reader):
+    front.on("", "", Answer(b"<html>Bad gateway</html>", 502, "text/html"))
+    with pytest.raises(Unavailable):
+        reader.books()
 
 
 def test_a_server_without_address_books_is_told_with_where_was_looked(front, reader):
@@ -459,6 +465,12 @@ def test_a_new_card_is_put_only_where_nothing_is(front, writer):
     assert sent.headers["if-none-match"] == "*"
     assert sent.headers["content-type"] == "text/vcard; charset=utf-8"
     assert "if-match" not in sent.headers
+
+
+def test_a_server_that_gives_nothing_for_a_card_is_told(front, reader):
+    front.on("REPORT", BOOK, told(has(f"{BOOK}empty.vcf", tag('"1"'), "<C:address-data/>")))
+    (held,) = reader.fetch(BOOK, [f"{BOOK}empty.vcf"])
+    assert held.dropped
 
 
 def test_a_server_that_tells_no_tag_after_a_put_is_believed(front, writer):

@@ -43,7 +43,6 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED = 401, 403, 404, 405
 CONFLICT, GONE, PRECONDITION, TOO_LARGE = 409, 410, 412, 413
 SERVER_ERROR, NOT_IMPLEMENTED, NO_STORAGE = 500, 501, 507
 
-RESOURCE_TYPE = f"{DAV}resourcetype"
 PRINCIPAL = f"{DAV}current-user-principal"
 HOME = f"{CARD}addressbook-home-set"
 ADDRESS_DATA = f"{CARD}address-data"
@@ -81,8 +80,6 @@ class Options(WebOptions, Service):
 # -- what it can ------------------------------------------------------------------------------------------------------
 
 FEATURES = Features(title="CardDAV", versions=("3.0",), needs_name=True, rewrites=True, keeps_groups=True)
-
-_NOT_VALID = frozenset({"valid-address-data", "supported-address-data", "no-uid-conflict", "max-resource-size"})
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -141,9 +138,8 @@ class CardDavReader:
             reply = self._ask("REPORT", book, dav.sync_collection(token), depth="0")
             if reply.status in {NOT_FOUND, GONE}:
                 raise _no_book(self._login.account, book)
-            if (
-                reply.status != MULTISTATUS
-            ):  # RFC 6578, 3.2: an old token is 403 or 409; no such report is 403, 405, 415 or 501
+            # A token it has forgotten is 403 (RFC 6578, 3.2), Xandikos' 412; a report it does not know is 403, 405, 415 or 501.
+            if reply.status != MULTISTATUS:
                 return None
             told = self._multistatus(reply, book)
             for resource in told.resources:
@@ -195,36 +191,31 @@ class CardDavReader:
 
     def _told_homes(self) -> Sequence[str]:
         starts = dict.fromkeys([*([self._start] if self._start != "/" else []), WELL_KNOWN, "/"])
+        failed: Reply | None = None
         for start in starts:
-            told = self._looked_at(start)
+            reply = self._ask_who_we_are(start)
+            failed = reply if reply.status >= SERVER_ERROR and reply.status != NOT_IMPLEMENTED else failed
+            told = _first_found(reply, start)
             if told is None:
                 continue
             if told.is_book:
                 return (told.path,)
-            principals = [self._here(href, told.path) for href in told.hrefs(PRINCIPAL)[:1]]
-            homes = told.hrefs(HOME)
-            for principal in principals:
-                if not homes and (there := self._looked_at(principal)) is not None:
-                    homes, told = there.hrefs(HOME), there
-            if homes:
-                return [dav.folder(self._here(href, told.path)) for href in homes]
+            if not told.hrefs(HOME) and told.hrefs(PRINCIPAL):
+                principal = self._here(told.hrefs(PRINCIPAL)[0], told.path)
+                told = _first_found(self._ask_who_we_are(principal), principal) or told
+            if told.hrefs(HOME):
+                return [dav.folder(self._here(href, told.path)) for href in told.hrefs(HOME)]
+        if failed is not None:
+            raise _unexpected(failed)
         raise EndpointRefused(
             f"{self._site.name}: the server names no address books for {self._login.account}, neither at "
             f"{' nor at '.join(starts)}.",
             remedy="Check the url in the plan. Where the server has books but does not tell where, name their path as `home`.",
         )
 
-    def _looked_at(self, path: str) -> Resource | None:
-        """Who we are there and where our books are; None where nothing speaks WebDAV."""
+    def _ask_who_we_are(self, path: str) -> Reply:
         asked = dav.propfind("current-user-principal", "resourcetype", "C:addressbook-home-set")
-        reply = self._ask("PROPFIND", path, asked, depth="0")
-        if reply.status >= SERVER_ERROR and reply.status != NOT_IMPLEMENTED:
-            raise _unexpected(reply)
-        try:
-            resources = dav.multistatus(reply.content, path).resources
-        except NotMultistatus:
-            return None
-        return next((one for one in resources if one.found), None)
+        return self._ask("PROPFIND", path, asked, depth="0")
 
     def _here(self, href: str, asked: str) -> str:
         """The path of an href that has to be on this host."""
@@ -243,8 +234,8 @@ class CardDavReader:
     # -- cards
 
     def _cards(self, book: str, refs: Sequence[str]) -> dict[str, _Got]:
-        """These cards by what their paths have in common. An answer that cannot be read is asked for in halves, then card by card: a
-        control character in one card spoils the XML of all (Radicale and Xandikos send it as it is).
+        """These cards, by ref. An answer that cannot be read is asked for in halves, at last card by card: a control character in one
+        spoils the XML of all (Radicale and Xandikos send it as it is).
         """
         try:
             got = self._portion(book, refs)
@@ -432,6 +423,7 @@ class CardDavWriter(CardDavReader):
             if self._current_tag(entry.ref) != tag:
                 return _changed_since()
             tag = "*"
+        card = vcard.with_uid(card)
         reply = self._put(entry.ref, card, self._versions(book), {"If-Match": tag})
         if reply.status in {PRECONDITION, NOT_FOUND, GONE} and not dav.conditions(reply.content) & _NOT_VALID:
             return _changed_since()
@@ -572,11 +564,22 @@ class _Got:
     status: int = dav.OK
 
 
+def _first_found(reply: Reply, asked: str) -> Resource | None:
+    """The resource an answer is about; None where nothing there speaks WebDAV."""
+    try:
+        resources = dav.multistatus(reply.content, asked).resources
+    except NotMultistatus:
+        return None
+    return next((one for one in resources if one.found), None)
+
+
 def _held(ref: str, got: _Got) -> Held:
     if got.status != dav.OK:
         return Held(Entry(ref), Card(), (f"the server did not give this card (status {got.status})",))
     read, *more = list(vcard.read(BytesIO(got.raw))) or [vcard.parse(got.raw)]
     dropped = read.dropped
+    if not read.card.properties and not dropped:
+        dropped = ("the server gave nothing for this card",)
     if more:  # forbidden by RFC 6352, 5.1, and taken by Xandikos
         labels = ", ".join(one.card.label for one in more)
         dropped = (*dropped, f"the server keeps {len(more) + 1} cards as one; not read: {labels[:LONGEST_QUOTE]}")
@@ -656,6 +659,9 @@ _REFUSALS = {
         refused="this account may not write to the book", remedy="Give it the right, or choose another book."
     ),
 }
+
+# What 412 is about where it is not about If-Match or If-None-Match: Xandikos answers so to a card without a name.
+_NOT_VALID = frozenset({"valid-address-data", "supported-address-data", "no-uid-conflict", "max-resource-size"})
 
 
 def _there_already() -> Put:
