@@ -353,7 +353,9 @@ def _mark(one: Property) -> object:
     """What tells two properties as shown apart."""
     name = "X-SKYPE-USERNAME" if one.name == "X-SKYPE" else one.name
     words = frozenset(word.lower() for word in one.types) if name in _TYPED else frozenset()
-    text = ",".join(",".join(part) for part in one.parts) if name == "NICKNAME" else one.text
+    text = one.text
+    if name == "NICKNAME":
+        text = ",".join(word for part in one.parts for word in part if word.strip())
     # Blanks are what an export loses (see mending.py).
     return name, one.data or "".join(text.split()).rstrip(";"), words
 

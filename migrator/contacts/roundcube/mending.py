@@ -91,7 +91,7 @@ def _from_form(broken: _Broken, known: Mapping[str, str]) -> tuple[str, str, boo
             found[-1], glued = "", pieces[-1]
         else:
             found[-1], glued = _unglued(pieces[-1], known)
-    if found[-1] is None and (place := _end_of_line(broken)):
+    if found[-1] is None and pieces[-1] and (place := _end_of_line(broken)):
         return broken.value[:place], broken.value[place:], False
     sure = all(text is not None or not piece for text, piece in zip(found, pieces, strict=True))
     texts = [piece if text is None else text for text, piece in zip(found, pieces, strict=True)]
