@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import Enum
 
 from migrator.contacts import dates, meaning
@@ -23,6 +24,7 @@ _ONCE = frozenset(
 )
 _TOLD_ELSEWHERE = frozenset({"UID", "REV", "PRODID", "VERSION", "X-ABLABEL", "NOTE"})
 _REACHES = ("EMAIL", "TEL")
+_UNKNOWN = datetime.min.replace(tzinfo=UTC)
 _WITHOUT_UID = frozenset({"UID"})
 
 
@@ -94,7 +96,9 @@ def _folded(source: Sequence[Card]) -> Iterable[_One]:
         if newer > 0:
             one.card = card
         elif newer == 0 and not meaning.same(one.card, card, _WITHOUT_UID):
+            newest = max(_age(one.card), _age(card))
             one.card, conflicts = unite(one.card, card)
+            one.card = _dated(one.card, newest)
             one.conflicts += conflicts
     return found.values()
 
@@ -120,6 +124,7 @@ class _Shelf:
     taken: bool = False
     settled: bool = False
     written_by: int | None = None
+    newest: tuple[datetime, str] = (_UNKNOWN, "")
 
     def decision(self, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
         """A decision about this card that changes nothing, or nothing more than another does already."""
@@ -215,9 +220,12 @@ class _Book:
     def _meet(self, place: int, ours: Card, shelf: _Shelf, why: str) -> Decision:
         theirs = shelf.card
         shelf.taken = True
+        newer = 0
+        if ours.uid == with_uid(theirs).uid:
+            newer = _newer(ours, theirs)
+            shelf.newest = max(shelf.newest, _age(ours), _age(theirs))
         if meaning.same(theirs, ours, _WITHOUT_UID):
             return shelf.decision(Verdict.KEEP, why)
-        newer = _newer(ours, theirs) if ours.uid == with_uid(theirs).uid else 0
         if newer < 0:
             return shelf.decision(Verdict.KEEP, f"{why}; that one is newer")
         if newer > 0:
@@ -225,7 +233,7 @@ class _Book:
         united, conflicts = unite(theirs, ours)
         if meaning.same(theirs, united):
             return shelf.decision(Verdict.KEEP, f"{why}; it says all the source's says", conflicts)
-        return shelf.change(place, united, Verdict.UNITE, why, conflicts)
+        return shelf.change(place, _dated(united, shelf.newest), Verdict.UNITE, why, conflicts)
 
 
 def _under(card: Card, uid: str) -> Card:
@@ -241,22 +249,33 @@ def _name(card: Card) -> tuple[str, bool]:
     return " ".join(card.label.casefold().split()) if named else "", card.is_group
 
 
+def _age(card: Card) -> tuple[datetime, str]:
+    """When a card was last changed, as an instant and as it says so; the beginning of time where that is not known."""
+    spelt = card.text("REV")
+    return dates.instant(spelt) or _UNKNOWN, spelt
+
+
 def _newer(ours: Card, theirs: Card) -> int:
     """1 if the first is newer, -1 if the second is, 0 if that is not known."""
-    mine, other = (dates.instant(card.text("REV")) for card in (ours, theirs))
-    if mine is None or other is None or mine == other:
+    mine, other = _age(ours)[0], _age(theirs)[0]
+    if _UNKNOWN in {mine, other} or mine == other:
         return 0
     return 1 if mine > other else -1
+
+
+def _dated(card: Card, newest: tuple[datetime, str]) -> Card:
+    """A united card with the newest REV of what went into it under its UID, so that none of that counts as newer than the whole."""
+    if newest[0] == _UNKNOWN or newest[1] == card.text("REV"):
+        return card
+    return card.without("REV").with_property(Property("REV", ((newest[1],),)))
 
 
 # -- two cards into one -------------------------------------------------------------------------------------------------------
 
 
 def unite(target: Card, source: Card) -> tuple[Card, tuple[str, ...]]:
-    """The target's card with everything the source's says beside it, and in words what the source says that a card can say only once. It
-    has no REV: neither's is true of both.
-    """
-    kept = list(target.without("REV").properties)
+    """The target's card with everything the source's says beside it, and in words what the source says that a card can say only once."""
+    kept = list(target.properties)
     conflicts: list[str] = []
     groups = _groups_renamed(source, target)
     preferred = {one.name for one in target.properties if one.preferred is not None}
