@@ -133,27 +133,36 @@ def append(path: Path, content: bytes) -> int:
 
 def take_back_half(path: Path) -> bool:
     """Cut away what an append that died left half-way; whether there was such a thing. To be called before a file is changed."""
+    if not _announcement(path).exists():
+        return False
+    end = whole_until(path)
+    if end is not None:
+        with path.open("r+b") as file:
+            file.truncate(end)
+            os.fsync(file.fileno())
+    _forget_announcement(path)
+    return end is not None
+
+
+def whole_until(path: Path) -> int | None:
+    """Where a file ends for who reads it while an append is under way, or after it died; None where nothing is half-way."""
     try:
         announced = json.loads(_announcement(path).read_bytes())
         at, size, digest = int(announced["at"]), int(announced["size"]), str(announced["sha256"])
     except FileNotFoundError:
-        return False
+        return None
     except (ValueError, KeyError, TypeError) as error:
         raise Misbehaved(
             f"{_announcement(path)} is not what was written there.",
             remedy=f"Look at the end of {path.name}, remove that file, then run again.",
         ) from error
-    torn = False
-    with suppress(FileNotFoundError), path.open("r+b") as file:
+    with suppress(FileNotFoundError), path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(at)
         # More than was announced is somebody else's writing: it stays, and so does what is before it.
-        torn = at < end <= at + size and hashlib.sha256(file.read(size)).hexdigest() != digest
-        if torn:
-            file.truncate(at)
-            os.fsync(file.fileno())
-    _forget_announcement(path)
-    return torn
+        if at < end <= at + size and hashlib.sha256(file.read(size)).hexdigest() != digest:
+            return at
+    return None
 
 
 def _announcement(path: Path) -> Path:

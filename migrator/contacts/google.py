@@ -21,6 +21,7 @@ JOINT = " ::: "
 STAR = "* "
 EVERYBODY = "* myContacts"
 STARRED = "* starred"
+IN_GROUPS = "X-IN-GROUPS"  # a parameter of categories: those that are groups too
 STARRED_PROPERTY = "X-GOOGLE-STARRED"
 SYSTEM = frozenset({"mycontacts", "my contacts", "other contacts", "starred"})
 LABELS = "Labels"
@@ -156,6 +157,7 @@ class GoogleColumns:
             leftovers.as_property(label, value) or columns.custom(label, value)
             for label, value in _custom_fields(cells)
         ]
+        rest = [replace(one, params=tuple(param for param in one.params if param[0] != IN_GROUPS)) for one in rest]
         return Card(columns.grouped(columns.restored(_said_in(cells), columns.labelled(rest))))
 
 
@@ -163,22 +165,40 @@ class GoogleColumns:
 
 
 def labels_of(cells: Mapping[str, str]) -> tuple[str, ...]:
-    """The labels of a row that are groups: not Google's word for everybody, and not those that the card has as categories."""
-    sorted_in = {
-        name
-        for label, value in _custom_fields(cells)
-        if label == "CATEGORIES"
-        for one in [leftovers.as_property(label, value)]
-        if one
-        for name in one.parts[0]
-    }
-    return tuple(name for name in _labels(cells) if name.lower() not in SYSTEM and name not in sorted_in)
+    """The labels of a row that are groups: not Google's word for everybody, and not those that are only the card's categories."""
+    categories = [one for _, one in _categories(cells)]
+    sorted_in = {name for one in categories for name in one.parts[0]}
+    in_groups = {name for one in categories for name in _in_groups(one)}
+    return tuple(
+        name for name in _labels(cells) if name.lower() not in SYSTEM and (name not in sorted_in or name in in_groups)
+    )
 
 
 def labelled(cells: Mapping[str, str], label: str, *, on: bool) -> dict[str, str]:
-    """The row with this label or without it."""
+    """The row with this label or without it. What is a category of the card as well stays one, and keeps its label."""
+    said = dict(cells)
+    for column, one in _categories(cells):
+        if label in one.parts[0]:
+            groups = _in_groups(one) | {label} if on else _in_groups(one) - {label}
+            params = [param for param in one.params if param[0] != IN_GROUPS]
+            params += [(IN_GROUPS, tuple(sorted(groups)))] if groups else []
+            said[column] = leftovers.as_field(replace(one, params=tuple(params)))[0]
+            return said
     there = [one for one in _raw_labels(cells) if one.removeprefix(STAR) != label]
-    return {**cells, LABELS: JOINT.join([*there, label] if on else there)}
+    return {**said, LABELS: JOINT.join([*there, label] if on else there)}
+
+
+def _categories(cells: Mapping[str, str]) -> Iterator[tuple[str, Property]]:
+    """The categories that a row has in full in custom fields, each with the column of its label."""
+    for column, label in cells.items():
+        if column.startswith("Custom Field") and label.startswith("CATEGORIES"):
+            one = leftovers.as_property(label, cells.get(f"{column.rpartition(' - ')[0]} - Value", ""))
+            if one and one.name == "CATEGORIES":
+                yield column, one
+
+
+def _in_groups(categories: Property) -> frozenset[str]:
+    return frozenset(name for param, values in categories.params if param == IN_GROUPS for name in values)
 
 
 def can_be_label(name: str) -> bool:

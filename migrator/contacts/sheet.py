@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
@@ -118,7 +118,7 @@ class SheetLayout:
     def opened(self, file: BinaryIO, name: str) -> SheetFile:
         """A table. Raises Misbehaved if its columns are another program's."""
         file.seek(0)
-        look = table.look_of(file.read(table.HEAD), self.separators)
+        look = table.look_of(file.read(table.HEAD), self.separators, self.look.charset)
         row = next(table.rows(file, look, look.begins), None)
         if row is None:
             return SheetFile(file, self.columns, self.groups_in, self.look, (), (), os.fstat(file.fileno()).st_size)
@@ -164,7 +164,7 @@ class SheetLayout:
         }
         return f"{name} is in {charset}, which has no {' '.join(sorted(odd))[:40]}" if odd else ""
 
-    def put_group(self, path: Path, group: Card) -> str:
+    def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Say in its members' rows that they are in the group, and in no other row."""
         if self.groups_in is None:
             return self.no_groups
@@ -174,7 +174,14 @@ class SheetLayout:
         members = frozenset(group.members)
         with path.open("rb") as file, files.replacing(path) as fresh:
             there = self.opened(file, path.name)
-            self._rewrite(there, fresh, there.columns.header((), there.header), group.label, members)
+            names = frozenset({group.label, instead_of.label if instead_of else group.label})
+            self._rewrite(
+                there,
+                fresh,
+                there.columns.header((), there.header),
+                names,
+                lambda name, uid: name == group.label and uid in members,
+            )
         return ""
 
     def _rewrite(
@@ -182,10 +189,10 @@ class SheetLayout:
         there: SheetFile,
         fresh: IO[bytes],
         header: tuple[str, ...],
-        group: str = "",
-        members: frozenset[str] = frozenset(),
+        groups: frozenset[str] = frozenset(),
+        is_in: Callable[[str, str], bool] = lambda _, __: False,
     ) -> None:
-        """The same table with this header, and with these members in a group."""
+        """The same table with this header; and in these groups, those who are in them."""
         known = dict(zip(there.header, there.titles, strict=True))
         titles = [known.get(name) or said for name, said in zip(header, there.columns.titles(header), strict=True)]
         there.file.seek(0)
@@ -198,10 +205,10 @@ class SheetLayout:
                     remedy="Correct it, then run again; nothing was changed.",
                 )
             said: Mapping[str, str] = cells
-            if group and self.groups_in is not None:
-                on = (uid_of(self.columns.card(cells))) in members
-                if on or group in self.groups_in.of(cells):
-                    said = self.groups_in.with_group(cells, group, on=on)
+            if groups and self.groups_in is not None:
+                uid = uid_of(there.columns.card(cells))
+                for name in groups:
+                    said = self.groups_in.with_group(said, name, on=is_in(name, uid))
             fresh.write(self._row(said, header, there.look))
 
     def _row(self, cells: Mapping[str, str], header: Sequence[str], look: Look) -> bytes:

@@ -90,8 +90,8 @@ class Layout(Protocol):
     def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
         """Why the file cannot hold this card, in words; "" if it can."""
 
-    def put_group(self, path: Path, group: Card) -> str:
-        """Put a group into the file, or in place of the one of its UID; why not, in words, or ""."""
+    def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
+        """Put a group into the file, in place of another where one is given; why not, in words, or ""."""
 
 
 # -- where cards stand ------------------------------------------------------------------------------------------------
@@ -109,11 +109,12 @@ class _Index:
     order: array[int] = field(default_factory=lambda: array("I"))
 
     @classmethod
-    def of(cls, opened: Opened, stamp: tuple[int, ...]) -> _Index:
-        """The index of a file."""
+    def of(cls, opened: Opened, stamp: tuple[int, ...], end: int | None) -> _Index:
+        """The index of a file; behind `end` it is still being written."""
         index = cls(stamp)
         for place in opened.places():
-            index._append(place)
+            if end is None or place.offset < end:
+                index._append(place)
         index.order = array("I", sorted(range(len(index.keys)), key=index.keys.__getitem__))
         return index
 
@@ -282,13 +283,19 @@ class ShelfReader:
         stamp = _stamp(file)
         known = self._indexes.get(path)
         if known is None or known.stamp != stamp:
-            known = _Index.of(self._layout.opened(file, path.name), stamp)
+            known = _Index.of(self._layout.opened(file, path.name), stamp, files.whole_until(path))
             self._indexes[path] = known
         return known
 
 
 class ShelfWriter(ShelfReader):
-    """The books of one account, being filled."""
+    """The books of one account, being filled. What a death left half-way is taken back before a book is read or written."""
+
+    def _path(self, book: str) -> Path:
+        path = super()._path(book)
+        with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
+            files.take_back_half(path)
+        return path
 
     def create_book(self, name: str) -> Book:
         """Make a file. Raises Refused where the path is one single file that is there, or no file can have this name."""
@@ -316,33 +323,36 @@ class ShelfWriter(ShelfReader):
         path = self._path(book)
         answers: dict[int, Put] = {}
         with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
-            files.take_back_half(path)
             apart = [card for card in cards if self._stands_apart(card)]
             with path.open("rb") as file:
                 index = self._index(path, file)
-                groups = {group.uid for group in self._layout.opened(file, path.name).groups()} if apart else set()
+                groups = list(self._layout.opened(file, path.name).groups()) if apart else []
+                uids, names = {group.uid for group in groups}, {group.label for group in groups}
                 fresh: dict[str, int] = {}
                 for place, card in enumerate(cards):
                     refused = self._layout.refusal(file, path.name, card)
-                    if index.holds(card.uid) or card.uid in fresh or card.uid in groups:
+                    if index.holds(card.uid) or card.uid in fresh or card.uid in uids:
                         refused = f"{path.name} has a card of this UID already"
+                    elif card in apart and card.label in names:
+                        refused = f"{path.name} has a group {card.label} already"
                     if refused:
                         answers[place] = Put(refused=refused)
-                    else:
-                        fresh[card.uid] = place
+                        continue
+                    fresh[card.uid] = place
+                    if card in apart:
+                        names.add(card.label)
             rows = [place for place in fresh.values() if cards[place] not in apart]
             for place, entry in zip(rows, self._append(path, [cards[one] for one in rows]), strict=True):
                 answers[place] = Put(entry.ref, entry.tag)
             for place in fresh.values():
                 if place not in answers:
-                    answers[place] = self._put_group(path, cards[place])
+                    answers[place] = self._put_group(path, cards[place], None)
         return [answers[place] for place in range(len(cards))]
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:
         """Write the file again with this card in the other's place."""
         path = self._path(book)
         with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
-            files.take_back_half(path)
             if self._stands_apart(card):
                 return self._update_group(path, entry, card)
             with path.open("rb") as file:
@@ -385,10 +395,10 @@ class ShelfWriter(ShelfReader):
     def _stands_apart(self, card: Card) -> bool:
         return card.is_group and not self._layout.groups_are_cards
 
-    def _put_group(self, path: Path, card: Card) -> Put:
-        refused = self._layout.put_group(path, card)
+    def _put_group(self, path: Path, card: Card, instead_of: Card | None) -> Put:
+        refused = self._layout.put_group(path, card, instead_of)
         if refused:
-            return Put(refused=refused)
+            return Put(refused=refused, remedy="Make the group by hand; its members are moved as any other card.")
         with path.open("rb") as file:
             for group in self._layout.opened(file, path.name).groups():
                 if group.uid == card.uid or group.label == card.label:
@@ -398,10 +408,11 @@ class ShelfWriter(ShelfReader):
 
     def _update_group(self, path: Path, entry: Entry, card: Card) -> Put:
         with path.open("rb") as file:
-            there = {one.ref: one for one in map(_group_entry, self._layout.opened(file, path.name).groups())}
-        if entry.ref not in there or there[entry.ref].tag != entry.tag:
+            there = {_group_entry(one): one for one in self._layout.opened(file, path.name).groups()}
+        old = next((one for known, one in there.items() if (known.ref, known.tag) == (entry.ref, entry.tag)), None)
+        if old is None:
             return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
-        return self._put_group(path, card)
+        return self._put_group(path, card, old)
 
 
 def _stamp(file: BinaryIO) -> tuple[int, ...]:

@@ -42,14 +42,16 @@ class Row:
     broken: str = ""
 
 
-def look_of(head: bytes, separators: str = ",;\t") -> Look:
-    """How a file that begins like this is written. UTF-16 is told by its mark; what is no UTF-8 is the Windows code page."""
+def look_of(head: bytes, separators: str = ",;\t", plain: str = "utf-8") -> Look:
+    """How a file that begins like this is written. UTF-16 is told by its mark; what is no UTF-8 is the Windows code page. `plain` is the
+    charset of a file that does not tell, being all ASCII so far.
+    """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         charset, begins = "utf-16-le" if head.startswith(codecs.BOM_UTF16_LE) else "utf-16-be", 2
     elif head.startswith(codecs.BOM_UTF8):
         charset, begins = "utf-8", 3
     else:
-        charset, begins = "utf-8" if _is_utf8(head) else "cp1252", 0
+        charset, begins = plain if head.isascii() else "utf-8" if _is_utf8(head) else "cp1252", 0
     first = re.sub(r'"[^"]*"', "", head[begins:].decode(charset, "replace").lstrip("\r\n").partition("\n")[0])
     return Look(charset, max(separators, key=first.count), begins)
 
@@ -142,10 +144,12 @@ def _lines(file: BinaryIO, look: Look) -> Iterator[bytes]:
 
 
 def _decoded(line: bytes, charset: str) -> str:
+    if charset.startswith("utf-16"):
+        return line.decode(charset, "replace")
     try:
-        return line.decode(charset)
+        return line.decode()  # also in a file of the code page: what is UTF-8 by chance is hardly text there
     except UnicodeDecodeError:
-        return line.decode("cp1252" if not charset.startswith("utf-16") else charset, "replace")
+        return line.decode("cp1252", "replace")
 
 
 def _is_utf8(head: bytes) -> bool:

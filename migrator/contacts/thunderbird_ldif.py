@@ -94,8 +94,8 @@ class LdifLayout:
         del file, name, card
         return ""
 
-    def put_group(self, path: Path, group: Card) -> str:
-        """Put the list at the end, or in place of the one of its UID."""
+    def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
+        """Put the list at the end, or in place of the other."""
         with path.open("rb") as file:
             wanted = frozenset(group.members)
             named: dict[str, str] = {}
@@ -103,7 +103,7 @@ class LdifLayout:
             for offset, raw in ldif.entries(file):
                 entry = ldif.read(raw)
                 if is_list(entry):
-                    if _list_card(entry, ()).uid == group.uid:
+                    if instead_of is not None and _list_card(entry, ()).uid == instead_of.uid:
                         place = offset, len(raw)
                     continue
                 card = card_of(entry)

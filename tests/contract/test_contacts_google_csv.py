@@ -1,11 +1,21 @@
-"""The contract of address books on Google's CSV."""
+"""The contract of address books on Google's CSV, and what its labels and columns mean."""
 
 from __future__ import annotations
 
+import csv
+import tracemalloc
+from contextlib import closing
+
 import pytest
 
+from migrator.contacts import files
 from migrator.contacts.adapters import google_csv
-from migrator.testing.book_store import BookContract
+from migrator.contacts.meaning import differences
+from migrator.contacts.model import Property, text_property
+from migrator.engine.contract import Login
+from migrator.testing.book_store import BookContract, cards, everything, group, mail, person
+
+ANN = Login("ann@example.com", "ann@example.com")
 
 
 class TestFolder(BookContract):
@@ -14,3 +24,135 @@ class TestFolder(BookContract):
     @pytest.fixture
     def options(self, tmp_path):
         return google_csv.Options(path=tmp_path / "contacts")
+
+
+class TestUnguarded(TestFolder):
+    @pytest.fixture
+    def options(self, tmp_path):
+        return google_csv.Options(path=tmp_path / "contacts", guard=False)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "contacts.csv"
+
+
+@pytest.fixture
+def writer(path):
+    with closing(google_csv.ADAPTER.writer(google_csv.Options(path=path), ANN)) as session:
+        session.create_book("contacts")
+        yield session
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+ANNE, BOB = person("1", "Ann Doe", mail("ann@example.com")), person("2", "Bob Roe", mail("bob@example.com"))
+
+
+def test_a_group_is_a_label_of_its_members(writer, path):
+    writer.add(path.name, [ANNE, BOB])
+    before = [(entry.ref, entry.tag) for entry in writer.index(path.name)]
+    (put,) = writer.add(path.name, [group("g", "Friends, old and new", "2")])
+    assert not put.refused
+    assert [row["Labels"] for row in rows(path)] == ["* myContacts", "* myContacts ::: Friends, old and new"]
+    assert [(entry.ref, entry.tag) for entry in writer.index(path.name)][:2] == before, (
+        "who joins a group is no changed card"
+    )
+
+
+def test_a_group_that_changes_leaves_no_old_member_and_no_old_name(writer, path):
+    writer.add(path.name, [ANNE, BOB, group("g", "Friends", "1")])
+    entry = list(writer.index(path.name))[-1]
+    assert not writer.update(path.name, entry, group("g", "Old friends", "2")).refused
+    assert [row["Labels"] for row in rows(path)] == ["* myContacts", "* myContacts ::: Old friends"]
+
+
+def test_a_group_without_a_member_or_with_a_name_that_google_has_not_is_refused_in_words(writer, path):
+    puts = writer.add(
+        path.name, [ANNE, group("g", "Nobody"), group("h", "a ::: b", "1"), group("i", "myContacts", "1")]
+    )
+    assert [put.refused for put in puts] == [
+        "",
+        "contacts.csv has none of its members",
+        "Google has no label of the name a ::: b",
+        "Google has no label of the name myContacts",
+    ]
+    assert all(put.remedy for put in puts[1:])
+
+
+def test_a_second_group_of_one_name_does_not_take_the_first_one_s_members(writer, path):
+    puts = writer.add(path.name, [ANNE, BOB, group("g", "Friends", "1"), group("h", "Friends", "2")])
+    assert [bool(put.refused) for put in puts] == [False, False, False, True]
+    assert [one.members for one in cards(writer, path.name) if one.is_group] == [("1",)]
+
+
+def test_a_category_that_is_a_group_too_stays_both(writer, path):
+    sorted_in = ANNE.with_property(Property("CATEGORIES", (("Friends", "Chess"),)))
+    writer.add(path.name, [sorted_in, BOB, group("g", "Friends", "1", "2")])
+    ann, bob, friends = cards(writer, path.name)
+    assert differences(sorted_in, ann) == []
+    assert differences(BOB, bob) == []
+    assert friends.members == ("1", "2")
+    assert rows(path)[0]["Labels"] == "* myContacts ::: Friends ::: Chess"
+    entry = list(writer.index(path.name))[-1]
+    writer.update(path.name, entry, group("g", "Friends", "2"))
+    ann, bob, friends = cards(writer, path.name)
+    assert differences(sorted_in, ann) == []
+    assert friends.members == ("2",)
+
+
+def test_a_card_with_more_of_a_kind_than_there_are_columns_widens_the_table(writer, path):
+    writer.add(path.name, [ANNE])
+    many = person("3", "Many Mails", *(mail(f"m{n}@example.com") for n in range(9)))
+    assert not any(put.refused for put in writer.add(path.name, [many, BOB]))
+    found = cards(writer, path.name)
+    assert [differences(*pair) for pair in zip([ANNE, many, BOB], found, strict=True)] == [[], [], []]
+    assert "E-mail 9 - Value" in rows(path)[0]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_formula_is_harmless_in_a_sheet_and_itself_when_read_back(writer, path):
+    evil = person(
+        "4", "=HYPERLINK(0) @SUM(1)", text_property("NOTE", "-2+3+cmd|' /C calc'!A0"), text_property("TEL", "+49 30 1")
+    )
+    writer.add(path.name, [evil])
+    (row,) = rows(path)
+    assert row["Notes"] == "'-2+3+cmd|' /C calc'!A0"
+    assert row["First Name"].startswith("'=")
+    assert row["Phone 1 - Value"] == "+49 30 1", "a number is no formula, and Google has to dial it"
+    assert differences(evil, cards(writer, path.name)[0]) == []
+
+
+def test_what_a_death_left_half_way_is_not_seen_by_who_reads_and_not_kept_by_who_writes(writer, path, monkeypatch):
+    writer.add(path.name, [ANNE])
+    whole = path.read_bytes()
+    monkeypatch.setattr(files, "_forget_announcement", lambda path: None)
+    writer.add(path.name, [BOB])
+    monkeypatch.undo()
+    half = path.read_bytes()[: len(whole) + 20]
+    path.write_bytes(half)
+    with closing(google_csv.ADAPTER.reader(google_csv.Options(path=path), ANN)) as reader:
+        assert [held.card.label for held in everything(reader, path.name)] == ["Ann Doe"]
+    assert path.read_bytes() == half, "who reads changes nothing"
+    with closing(google_csv.ADAPTER.writer(google_csv.Options(path=path), ANN)) as next_one:
+        assert [one.label for one in cards(next_one, path.name)] == ["Ann Doe"]
+    assert path.read_bytes() == whole
+
+
+def test_reading_a_large_table_holds_an_index_and_one_row(path):
+    with closing(google_csv.ADAPTER.writer(google_csv.Options(path=path), ANN)) as writer:
+        writer.create_book("contacts")
+        note = text_property("NOTE", "x" * 4000)
+        for start in range(0, 1500, 500):
+            writer.add(path.name, [person(f"u{n}", f"Person N{n}", note) for n in range(start, start + 500)])
+    with closing(google_csv.ADAPTER.reader(google_csv.Options(path=path), ANN)) as reader:
+        tracemalloc.start()
+        refs = [entry.ref for entry in reader.index(path.name)]
+        assert sum(1 for _ in reader.fetch(path.name, refs)) == 1500
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert path.stat().st_size > 6_000_000
+    assert peak < 3_000_000, "the file must not be in memory"

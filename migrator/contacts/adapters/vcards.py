@@ -113,7 +113,7 @@ class VcardLayout:
         del file, name, card
         return ""
 
-    def put_group(self, path: Path, group: Card) -> str:
+    def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Never asked for."""
         raise NotImplementedError
 
