@@ -1,6 +1,7 @@
 """How fast cards go into and out of CardDAV servers: migrator's adapter beside vdirsyncer, on the same cards in one run.
 
-    python tests/bench/put_cards.py [--cards 300] [--rounds 3] [--connections 1 4] [--vdirsyncer FOLDER] [--alone]
+    python tests/bench/put_cards.py [--cards 300] [--rounds 3] [--connections 1 4] [--servers radicale xandikos]
+        [--vdirsyncer FOLDER] [--alone]
 
 Real Radicale and Xandikos, a fresh account and an empty book for every measurement. Every tenth card has a photo. vdirsyncer is installed
 from PyPI into a virtual environment that is thrown away, or taken from one (`--vdirsyncer`); its time is that of `vdirsyncer sync`, of
@@ -197,6 +198,7 @@ def main() -> None:
     grammar.add_argument("--cards", type=int, default=300)
     grammar.add_argument("--rounds", type=int, default=3)
     grammar.add_argument("--connections", type=int, nargs="+", default=[1, 4])
+    grammar.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS)
     grammar.add_argument("--vdirsyncer", type=Path, metavar="FOLDER", help="a virtual environment that has it")
     grammar.add_argument("--alone", action="store_true", help="without vdirsyncer")
     asked = grammar.parse_args()
@@ -209,7 +211,7 @@ def main() -> None:
         print(f"{len(sent):,} cards, {size / 1024:,.0f} KB; median of {asked.rounds} rounds")
         if peer:
             print(f"vdirsyncer: start {median(peer.start() for _ in range(3)):.2f} s")
-        for kind in SERVERS:
+        for kind in asked.servers:
             server = dav.start(kind, ground.prepare(folder / kind), {})
             try:
                 measure(server, sent, asked, peer)
