@@ -84,6 +84,16 @@ class SheetFile:
         cells = self.cells(row)
         return self.columns.card(cells), (*told, *self.columns.told(cells))
 
+    def refusal(self, card: Card) -> str:
+        """Letters that the file's charset does not have."""
+        charset = self.look.charset
+        if charset.startswith("utf"):
+            return ""
+        odd = {
+            letter for cell in self.columns.cells(card).values() for letter in cell if not table.fits(letter, charset)
+        }
+        return f"it has letters that {charset} has not: {' '.join(sorted(odd))[:40]}" if odd else ""
+
     def groups(self) -> Iterator[Card]:
         """The groups that rows are in, by name; a row without a UID is a member under the one it will be given."""
         if self.groups_in is None:
@@ -152,17 +162,6 @@ class SheetLayout:
                 if not there.header:
                     look = self.look
         return [self._row(cells, header, look) for cells in wanted]
-
-    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
-        """Letters that the file's charset does not have."""
-        there = self.opened(file, name)
-        charset = (there.look if there.header else self.look).charset
-        if charset.startswith("utf"):
-            return ""
-        odd = {
-            letter for cell in there.columns.cells(card).values() for letter in cell if not table.fits(letter, charset)
-        }
-        return f"{name} is in {charset}, which has no {' '.join(sorted(odd))[:40]}" if odd else ""
 
     def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Say in its members' rows that they are in the group, and in no other row."""

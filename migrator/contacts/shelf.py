@@ -59,6 +59,9 @@ class Opened(Protocol):
     def card(self, raw: bytes) -> tuple[Card, tuple[str, ...]]:
         """The card of these bytes, and what could not be read of it."""
 
+    def refusal(self, card: Card) -> str:
+        """Why the file cannot hold this card, in words; "" if it can."""
+
     def groups(self) -> Iterator[Card]:
         """Groups that are no cards in the file, as cards; each has a UID."""
 
@@ -86,9 +89,6 @@ class Layout(Protocol):
 
     def prepared(self, path: Path, cards: Sequence[Card]) -> Sequence[bytes]:
         """Each card's bytes, to be put at the end of the file, which may have been made fit for them before."""
-
-    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
-        """Why the file cannot hold this card, in words; "" if it can."""
 
     def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Put a group into the file, in place of another where one is given; why not, in words, or ""."""
@@ -326,11 +326,12 @@ class ShelfWriter(ShelfReader):
             apart = [card for card in cards if self._stands_apart(card)]
             with path.open("rb") as file:
                 index = self._index(path, file)
-                groups = list(self._layout.opened(file, path.name).groups()) if apart else []
+                opened = self._layout.opened(file, path.name)
+                groups = list(opened.groups()) if apart else []
                 uids, names = {group.uid for group in groups}, {group.label for group in groups}
                 fresh: dict[str, int] = {}
                 for place, card in enumerate(cards):
-                    refused = self._layout.refusal(file, path.name, card)
+                    refused = opened.refusal(card)
                     if index.holds(card.uid) or card.uid in fresh or card.uid in uids:
                         refused = f"{path.name} has a card of this UID already"
                     elif card in apart and card.label in names:
@@ -360,7 +361,7 @@ class ShelfWriter(ShelfReader):
                 place = index.place(entry.ref)
                 if place is None or index.entry(place).tag != entry.tag:
                     return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
-                refused = self._layout.refusal(file, path.name, card)
+                refused = self._layout.opened(file, path.name).refusal(card)
                 if refused:
                     return Put(refused=refused)
             (raw,) = self._layout.prepared(path, [card])

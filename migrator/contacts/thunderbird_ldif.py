@@ -51,6 +51,11 @@ class LdifFile:
         entry = ldif.read(raw)
         return card_of(entry), entry.dropped
 
+    def refusal(self, card: Card) -> str:
+        """Nothing: any card can be written."""
+        del card
+        return ""
+
     def groups(self) -> Iterator[Card]:
         """The lists, their members by UID."""
         uids: dict[str, list[str]] = {}
@@ -88,11 +93,6 @@ class LdifLayout:
         """Each card as an entry."""
         del path
         return [ldif.written(attributes_of(card)) for card in cards]
-
-    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
-        """Nothing: any card can be written."""
-        del file, name, card
-        return ""
 
     def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Put the list at the end, or in place of the other."""

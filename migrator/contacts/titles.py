@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 
 def folded(title: str) -> str:
@@ -12,7 +13,8 @@ def folded(title: str) -> str:
     return "".join(letter for letter in plain if letter.isalnum())
 
 
-def known_as(lines: Iterable[str]) -> dict[str, list[str]]:
+@cache
+def known_as(lines: tuple[str, ...]) -> Mapping[str, Sequence[str]]:
     """Our names of columns by their folded titles, from lines like `Home Phone=Tel. privat|Telefon privat`; a name without a title in its
     line is its own. One title may be several columns' (Ville, at home and at work): they are meant in order.
     """
@@ -31,7 +33,7 @@ def own(lines: Iterable[str]) -> dict[str, str]:
     }
 
 
-def names_of(header: Sequence[str], known: dict[str, list[str]]) -> list[str | None]:
+def names_of(header: Sequence[str], known: Mapping[str, Sequence[str]]) -> list[str | None]:
     """Our names of a file's columns, None for one that is none of ours; of two that mean one column the first has it."""
     taken: set[str] = set()
     found: list[str | None] = []

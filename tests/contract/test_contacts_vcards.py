@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from contextlib import closing
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
 from migrator.testing.book_store import ONE_PIXEL, BookContract, cards, everything, group, mail, person
 
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "vcards"
 ANN = Login("ann@example.com", "ann@example.com")
 
 
@@ -261,6 +263,15 @@ def test_reading_holds_an_index_and_one_card(tmp_path):
         tracemalloc.stop()
     assert path.stat().st_size > 10_000_000
     assert peak < 4_000_000, "the file must not be in memory"
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.vcf")), ids=lambda path: path.name)
+def test_a_uid_is_told_in_passing_as_it_is_told_by_reading(path):
+    with path.open("rb") as file:
+        seen = vcards.VcardFile(file, None)
+        for place in seen.places():
+            file.seek(place.offset)
+            assert place.uid == seen.card(file.read(place.size))[0].uid
 
 
 def test_what_a_reader_sees_is_what_the_core_reads(tmp_path):

@@ -12,6 +12,7 @@ writing; a change writes the file anew beside the old one. Groups are cards of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +52,9 @@ class Options(Service):
 
 FEATURES = Features(title="vCard files", versions=("4.0", "3.0"), needs_name=False, rewrites=False)
 SUFFIX = ".vcf"
+_UID = re.compile(rb"^UID:([!-\[\]-~]+)\r?\n(?![ \t])", re.MULTILINE)
+_MAYBE_UID = re.compile(rb"U\s*I\s*D\s*[:;]", re.IGNORECASE)
+_NOT_PLAIN = re.compile(rb"AGENT|QUOTED-PRINTABLE|\0|BEGIN[\s\S]*BEGIN", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,20 @@ class VcardFile:
         read = vcard.parse(raw, self.charset)
         return read.card, read.dropped
 
+    def refusal(self, card: Card) -> str:
+        """Nothing: any card can be written."""
+        del card
+        return ""
+
     def groups(self) -> Iterator[Card]:
         """None: they are cards in the file."""
         return iter(())
 
     def _uid(self, raw: bytes) -> str:
+        """The card's UID; a card that says it plainly is not read whole for it."""
+        found = _UID.findall(raw)
+        if len(found) == 1 and len(_MAYBE_UID.findall(raw)) == 1 and not _NOT_PLAIN.search(raw):
+            return str(found[0].decode("ascii")).strip().removeprefix("urn:uuid:")
         return vcard.parse(raw, self.charset).card.uid
 
 
@@ -107,11 +120,6 @@ class VcardLayout:
         """Each card as text. Where the file does not end with a line, the first one begins with a new one."""
         del path
         return [self._written(card) for card in cards]
-
-    def refusal(self, file: BinaryIO, name: str, card: Card) -> str:
-        """Nothing: any card can be written."""
-        del file, name, card
-        return ""
 
     def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Never asked for."""
