@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from migrator.errors import PlanError, StateFull
 
 COLUMNS = ("address", "password")
+ADDRESS = "# "
 _ARMOR_END = "-----END AGE ENCRYPTED FILE-----"
 
 
@@ -40,18 +41,26 @@ class Handout:
         self._heard = heard
         self._lock = Lock()
         self._known: dict[str, SecretStr] | None = None
+        self._sealed: set[str] = (
+            set()
+        )  # addresses of an encrypted hand-out, which stand before each message in the clear
 
     def password_of(self, address: str) -> SecretStr | None:
         """The password made for an address; None where there is none, or where only the holder of the identity can tell."""
         with self._lock:
             return self._read().get(address.lower())
 
+    def holds(self, address: str) -> bool:
+        """Whether a password was made for an address, be it one that cannot be read here."""
+        with self._lock:
+            return address.lower() in self._read() or address.lower() in self._sealed
+
     def add(self, address: str, password: SecretStr) -> None:
         """Write one down, on disk before this returns. Raises StateFull where there is no room, PlanError where it cannot be written."""
         with self._lock:
             known = self._read()
             self._heard(password.get_secret_value())
-            self._append(_line(address, password))
+            self._append(address, _line(address, password))
             known[address.lower()] = password
 
     def _read(self) -> dict[str, SecretStr]:
@@ -60,10 +69,13 @@ class Handout:
             self._known = dict(passwords_in(self._path)) if readable else {}
             for password in self._known.values():
                 self._heard(password.get_secret_value())
+            if self._recipient and self._path.exists():
+                lines = self._path.read_text(encoding="utf-8").splitlines()
+                self._sealed = {line.removeprefix(ADDRESS) for line in lines if line.startswith(ADDRESS)}
         return self._known
 
-    def _append(self, line: str) -> None:
-        text = _sealed(line, self._recipient) if self._recipient else line
+    def _append(self, address: str, line: str) -> None:
+        text = f"{ADDRESS}{address.lower()}\n{_sealed(line, self._recipient)}" if self._recipient else line
         new = not self._path.exists()
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -94,7 +106,8 @@ def passwords_in(path: Path, identity: Path | None = None) -> Iterator[tuple[str
             f"The hand-out {path} may be read by others (mode {mode:04o}).", remedy=f"Run: chmod 600 {path}"
         )
     if _ARMOR_END in text:
-        text = "".join(_opened(block + _ARMOR_END + "\n", path, identity) for block in text.split(_ARMOR_END)[:-1])
+        clear = "\n".join(line for line in text.splitlines() if not line.startswith(ADDRESS))
+        text = "".join(_opened(block + _ARMOR_END + "\n", path, identity) for block in clear.split(_ARMOR_END)[:-1])
     for row in csv.reader(io.StringIO(text)):
         if len(row) == len(COLUMNS) and tuple(row) != COLUMNS:
             yield row[0].lower(), SecretStr(row[1])

@@ -89,7 +89,7 @@ def handout(
     """What each mailbox owner needs: the new server, its port, the user name, and the password if it changed.
 
     This is the one verb that shows passwords. Those made during the move come from the hand-out beside the plan
-    (plan.handout.csv); it is safe to delete that file once everybody has got theirs.
+    (plan.handout.csv); keep that file until the last run and the last verify, then delete it.
 
     Exit codes: 0 done, 2 the plan or the hand-out cannot be used.
     """

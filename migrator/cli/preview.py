@@ -197,6 +197,7 @@ def _by_subject(stage: StagePreview) -> list[tuple[Subject, list[Action]]]:
 
 
 def _stage_lines(stage: StagePreview) -> list[str]:
+    from migrator.cli import figures
     from migrator.cli.nouns import heading, nouns_of
     from migrator.cli.summary import finding_lines
 
@@ -207,7 +208,7 @@ def _stage_lines(stage: StagePreview) -> list[str]:
         lines += ["", "Foreseen:", *finding_lines(stage.findings)]
     if stage.troubles:
         lines += ["", "Could not be looked at:"]
-        lines += [f"  {subject.label}: {error.sentence()}" for subject, error in stage.troubles]
+        lines += [f"  {figures.sentence(subject.label, str(error), error.remedy)}" for subject, error in stage.troubles]
     return lines
 
 

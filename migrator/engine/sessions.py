@@ -47,6 +47,7 @@ class Sessions:
         self._idle: list[_Idle] = []
         self._refused: dict[tuple[str, str], LoginRefused] = {}
         self._reached: set[str] = set()
+        self._unknown: set[str] = set()  # endpoints at which nobody knows which accounts there are
         self._absent: set[tuple[str, str]] = set()  # endpoint and account at a target
         self.down: dict[tuple[str, str], MigratorError] = {}  # by kind and route: what is not tried again in this run
 
@@ -71,12 +72,18 @@ class Sessions:
         return lane in self._reached
 
     def learn_of(self, stage: Stage, read: Reading) -> None:
-        """Ask a step that makes accounts which are not there, so that nobody tries to log in to them. What cannot be asked stays unknown."""
-        if isinstance(stage.step, MakesAccounts) and (stage.kind, stage.route) not in self.down:
-            endpoint = stage.opener.endpoint(Side.TARGET)
+        """Ask a step that makes accounts which are not there, so that nobody tries to log in to them. Where it cannot be asked, nobody knows
+        of any account there, and none is tried.
+        """
+        if not isinstance(stage.step, MakesAccounts):
+            return
+        endpoint = stage.opener.endpoint(Side.TARGET)
+        self._unknown.add(endpoint)
+        if (stage.kind, stage.route) not in self.down:
             with suppress(MigratorError):
                 absent = {(endpoint, account) for account in stage.step.not_made(read)}
                 self._absent = {one for one in self._absent if one[0] != endpoint} | absent
+                self._unknown.discard(endpoint)
 
     def close(self) -> None:
         """Close what is idle."""
@@ -86,9 +93,17 @@ class Sessions:
             one.session.close()
 
     def _refuse_absent(self, stage: Stage, side: Side, account: str) -> None:
-        if side is Side.TARGET and (stage.opener.endpoint(side), account) in self._absent:
+        endpoint = stage.opener.endpoint(side)
+        if side is not Side.TARGET or isinstance(stage.step, MakesAccounts):
+            return
+        if endpoint in self._unknown:
             raise NotMadeYet(
-                f"{account}: the account is not at {stage.opener.endpoint(side)} yet.",
+                f"{account}: nobody knows whether the account is at {endpoint}, because that could not be asked.",
+                remedy="See what the plan's earlier step says, and mend that first.",
+            )
+        if (endpoint, account) in self._absent:
+            raise NotMadeYet(
+                f"{account}: the account is not at {endpoint} yet.",
                 remedy="See what the plan's earlier step says of it.",
             )
 

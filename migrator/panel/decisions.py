@@ -198,16 +198,22 @@ def why_not(wanted: Thing, features: Features) -> tuple[str, str] | None:
         return f"{features.title} does not take {split(wanted.address)[0]} in front of the @", rename
     if isinstance(wanted, Autoresponder) and not wanted.body.strip():
         return "the source does not show its text", "Set it up by hand at the target."
-    if isinstance(wanted, Filter) and len(wanted.rules) > 1:
-        several = features.kept("filter.several conditions")
-        if several.how is How.LOST:
-            return (
-                several.why or f"{features.title} takes one condition a filter",
-                "Make the filter by hand at the target.",
-            )
+    if field := _field_it_loses(wanted, features):
+        return field, "Set it up by hand at the target."
     if way := _way_it_has_not(wanted, features):
         return way, "Decide what is to become of that mail, and set it up by hand."
     return None
+
+
+def _field_it_loses(wanted: Thing, features: Features) -> str:
+    """Why a thing would not be itself at the target: the one field without which it is another; "" if the target keeps it."""
+    name = ""
+    if isinstance(wanted, Filter) and len(wanted.rules) > 1:
+        name = "filter.several conditions"
+    elif isinstance(wanted, Forwarder) and wanted.keeps_copy:
+        name = "forwarder.copy kept"
+    keep = features.kept(name)
+    return keep.why if keep.how is How.LOST else ""
 
 
 def _way_it_has_not(wanted: Thing, features: Features) -> str:
@@ -413,6 +419,10 @@ def field_table(source: Features, target: Features) -> list[tuple[str, str, str]
     rows = []
     nouns = sorted(source.lists - {ListName, Database}, key=lambda noun: list(FIELDS).index(noun.word))
     for noun in nouns:
+        if noun is Domain:
+            told = ", ".join(FIELDS[noun.word])
+            rows.append((f"{noun.word}: {told}", How.LOST.value, "not carried over; the target has its own"))
+            continue
         if noun not in target.creates:
             rows.append(
                 (

@@ -24,7 +24,13 @@ from migrator.panel.passwords import Choice, Source, choose, make
 AT_ONCE = 10  # things made before the target is listed again
 WAY = ":"
 CURE_FOR_ALTERED = "Correct it by hand at the target if it matters."
+CURE_FOR_UNKNOWN = "Name one in the plan's accounts, or say passwords: keep-hash-or-generate."
 CURE_FOR_MISSING = "Look at the target's own log, then run again."
+
+
+def no_password(choice: Choice) -> str:
+    """Why a mailbox is not made without a password, in words."""
+    return f"no password is known{f' ({choice.doubt})' if choice.doubt else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +118,7 @@ class ThingMove:
                 )
         choice = self._choice(decision)
         if choice is not None and choice.source is Source.NONE:
-            return Outcome(
-                decision.key,
-                Fate.LEFT_BEHIND,
-                note=f"no password is known{f' ({choice.doubt})' if choice.doubt else ''}",
-                cure="Name one in the plan's accounts, or say passwords: keep-hash-or-generate.",
-            )
+            return Outcome(decision.key, Fate.LEFT_BEHIND, note=no_password(choice), cure=CURE_FOR_UNKNOWN)
         # Behind the digest stands where the password came from: after a death nobody else could tell.
         way = choice.source.name if choice else ""
         return Loaded(decision.key, 0, f"{decision.digest}{WAY}{way}", Making(decision, choice))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import (
@@ -54,9 +54,9 @@ from migrator.panel.model import (
     Mailbox,
     Thing,
 )
-from migrator.panel.moving import AT_ONCE, Passwords, ThingMove, listed
+from migrator.panel.moving import AT_ONCE, CURE_FOR_UNKNOWN, Passwords, ThingMove, listed, no_password
 from migrator.panel.options import AccountsOptions
-from migrator.panel.passwords import Source
+from migrator.panel.passwords import Choice, Source
 
 THE_PANEL = "panel"  # the account under which sessions to a panel are opened: there is one login for all it keeps
 DOMAIN = "#domain"  # ends the key of the action that makes the domain
@@ -164,6 +164,12 @@ class AccountsStep:
         recorded = _recorded(key, things, read)
         decisions = self._decisions(things, noun, subject.key, target, recorded)
         passwords = Passwords(self.accounts, self.options, target.features.schemes, source)
+        choices = {
+            one.key: passwords.choice(one.source.address, read)
+            for one in decisions
+            if one.do is Do.CREATE and isinstance(one.source, Mailbox)
+        }
+        decisions = [_without_password(one, choices.get(one.key)) for one in decisions]
         ended = {one.key for one in decisions if _is_settled(one, recorded.get(one.key))}
         to_do = [one for one in decisions if one.key not in ended]
         made = [one for one in to_do if one.do in {Do.CREATE, Do.CHANGE}]
@@ -177,7 +183,10 @@ class AccountsStep:
             lanes=_LANES,
             after=after,
             data={"subject": subject.key, "word": word, **_foreseen(decisions)},
-            details=tuple(self._detail(one, passwords, read) for one in decisions if one.do is not Do.KEEP or one.why),
+            details=(
+                *(_detail(one, choices.get(one.key)) for one in decisions if one.do is not Do.KEEP or one.why),
+                *(f"! {finding.text}" for finding in self._missing_at_source(noun, subject.key, decisions)),
+            ),
         )
 
     def _borrowing(self, subject: Subject, source: PanelReader, read: Reading, after: tuple[str, ...]) -> Action:
@@ -222,14 +231,6 @@ class AccountsStep:
             target.features,
             lambda address: same_form(address).lower() in self.accounts,
         )
-
-    def _detail(self, decision: Decision, passwords: Passwords, read: Reading) -> str:
-        shown = said(decision.wanted if decision.do is not Do.SKIP else decision.source)
-        why = decision.why
-        if decision.do is Do.CREATE and isinstance(decision.source, Mailbox):
-            choice = passwords.choice(decision.source.address, read)
-            why = "; ".join(filter(None, (choice.said(), why)))
-        return f"{decision.do.value} {shown}{f'  ({why})' if why else ''}"
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
         """What the target will not take, as far as its features tell."""
@@ -433,6 +434,20 @@ def _is_settled(decision: Decision, outcome: Outcome | None) -> bool:
 
 def _reconsidered(outcome: Outcome, why: str) -> Outcome:
     return Outcome(outcome.key, Fate.LEFT_BEHIND, note=why or "looked at again", cure="It is done by this run.")
+
+
+def _detail(decision: Decision, choice: Choice | None) -> str:
+    """One line of a preview about one thing."""
+    shown = said(decision.wanted if decision.do is not Do.SKIP else decision.source)
+    why = "; ".join(filter(None, (choice.said() if choice and decision.do is Do.CREATE else "", decision.why)))
+    return f"{decision.do.value} {shown}{f'  ({why})' if why else ''}"
+
+
+def _without_password(decision: Decision, choice: Choice | None) -> Decision:
+    """A mailbox that the plan makes only with a known password is left behind where none is known."""
+    if choice is None or choice.source is not Source.NONE:
+        return decision
+    return replace(decision, do=Do.LEAVE, why=no_password(choice), cure=CURE_FOR_UNKNOWN)
 
 
 def _foreseen(decisions: Sequence[Decision]) -> dict[str, str]:

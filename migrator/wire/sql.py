@@ -82,7 +82,7 @@ class DatabaseOptions(BaseModel):
             if self.path is None and not self.names_its_file:
                 raise ValueError("path: an sqlite database is a file; say where it is")
         elif not (self.database and self.user and self.password):
-            raise ValueError("database, user and password: all three are needed to log in")
+            raise ValueError("database, user and password are needed to log in, all three")
         elif self.path is not None:
             raise ValueError("path: only an sqlite database is a file")
         if self.tls_fingerprint and self.dialect != "mysql":

@@ -52,6 +52,8 @@ def test_an_encrypted_one_is_read_with_the_identity_alone(tmp_path):
     sealed.add("ann@example.com", ODD)
     sealed.add("bob@example.com", SecretStr("other"))
     assert "other" not in path.read_text()
+    assert Handout(path, str(identity.to_public())).holds("BOB@example.com"), "whose they are is no secret"
+    assert Handout(path, str(identity.to_public())).password_of("bob@example.com") is None
     assert sealed.password_of("ann@example.com") == ODD, "what this process made it still knows"
     assert dict(passwords_in(path, key)) == {"ann@example.com": ODD, "bob@example.com": SecretStr("other")}
     with pytest.raises(PlanError, match="is encrypted"):

@@ -24,6 +24,7 @@ from migrator.panel.model import (
     Password,
     Rule,
     Way,
+    lost,
     with_scheme,
 )
 from migrator.panel.options import AccountsOptions
@@ -367,3 +368,18 @@ def test_a_password_that_cannot_be_put_back_is_told_and_kept_for_the_next_run() 
     world.trial.run()
     assert world.old.passwords[ANN] == HASH
     assert not world.route.strongbox.held
+
+
+def test_a_preview_tells_who_is_left_behind_without_a_password_and_who_is_not_at_the_source() -> None:
+    world = World(ANN, "nobody@example.com", passwords="known").fill()
+    lines = world.details("mailboxes")
+    assert lines[0] == "! ann@example.com  1 GB  (no password is known)"
+    assert lines[-1] == "! nobody@example.com: the source panel has no such mailbox"
+
+
+def test_a_forwarder_whose_copy_would_be_lost_is_left_behind_before_it_is_tried() -> None:
+    world = World().fill()
+    world.old.fill(Forwarder(ANN, (Destination("else@example.net"),), keeps_copy=True))
+    world.new.features = replace(ABLE, keeps={"forwarder.copy kept": lost("it forwards without a copy")})
+    world.trial.run()
+    assert world.outcome("forwarders", ANN) == (Fate.LEFT_BEHIND, "it forwards without a copy")
