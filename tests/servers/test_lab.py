@@ -211,7 +211,9 @@ def test_two_dovecots_start_within_three_seconds_and_stop_without_a_trace(lab):
     assert _servers("status", "--folder", folder).returncode == 1
 
 
-@pytest.mark.parametrize("name", ["dovecot-slash", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos"])
+@pytest.mark.parametrize(
+    "name", ["dovecot-slash", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos"]
+)
 def test_a_server_starts_again_in_the_same_folder(lab, name):
     folder = lab.folder / f"again-{name}"
     for _ in range(2):

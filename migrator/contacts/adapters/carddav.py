@@ -76,6 +76,11 @@ class Options(WebOptions, Service):
             raise ValueError("write a path that starts with / and holds no braces but {user} and {account}")
         return value if value.endswith("/") else f"{value}/"
 
+    @property
+    def needs_password(self) -> bool:
+        """Whether each account has to bring a password of its own."""
+        return True
+
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
