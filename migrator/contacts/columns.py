@@ -25,6 +25,10 @@ NOT_KEPT = frozenset({"VERSION", "PRODID", "REV", "PROFILE"})  # of the file or 
 CUSTOM = "X-CUSTOM"  # what stands in a column or field of a person's own; its parameter LABEL is what that is called
 REPLACES = "X-REPLACES"  # a leftover's parameter: which thing of the columns it stands for, from 1; 0 is none of them
 LOST = frozenset({"PHOTO", "LOGO", "SOUND"})  # where they are embedded, not as the address of one
+_ONE_COLUMN = (
+    frozenset({"ANNIVERSARY", "X-ABDATE"}),
+    frozenset({"X-SPOUSE", "X-MANAGER", "X-ASSISTANT", "X-ABRELATEDNAMES", "RELATED"}),
+)
 SEVERAL = re.compile(r",(?=\S)")
 ROW_LINE = re.compile(r"\r\n?|\n")
 
@@ -68,19 +72,20 @@ def said(card: Card) -> list[Said]:
     """What a card says, but for embedded pictures and sounds and what is not of the person. Of several of a kind the preferred one is marked so, and no
     other; lists of one kind are one.
     """
-    labels = {one.group: one.text for one in card.all(LABEL) if one.group}
-    users = Counter(one.group for one in card.properties if one.name != LABEL)
+    labels = {one.group.lower(): one.text for one in card.all(LABEL) if one.group}
+    users = Counter(one.group.lower() for one in card.properties if one.name != LABEL)
     many = Counter(one.name for one in card.properties)
     found: list[Said] = []
     for one in card.properties:
         if one.name in NOT_KEPT or (one.data is not None and one.name in LOST):
             continue
-        if one.name == LABEL and one.group and users[one.group]:
+        group = one.group.lower()
+        if one.name == LABEL and group and users[group]:
             continue
         best = many[one.name] > 1 and one.preferred is not None and one.preferred == _best(card, one.name)
-        alone = one.group and (one.group in labels or users[one.group] == 1)
+        alone = group in labels or users[group] == 1
         what = replace(one, preferred=1 if best else None, group="" if alone else one.group)
-        _say(found, Said(what, labels.get(one.group, "") if one.group else ""))
+        _say(found, Said(what, labels.get(group, "") if group else ""))
     return found
 
 
@@ -149,7 +154,7 @@ def restored(read: Iterable[Said], leftovers: Iterable[Said]) -> list[Said]:
         one = replace(leftover, what=replace(leftover.what, params=params))
         empty = one.what.name in NAMING and not one.what.text.strip(";")
         place = (int(told) - 1 if told.isdecimal() else None) if told else _place_of(one, found, free)
-        if place in free and found[place].what.name == one.what.name:
+        if place is not None and place in free and _same_kind(one.what, found[place].what):
             free.discard(place)
             gone |= {place} if empty else set()
             found[place] = one
@@ -165,11 +170,16 @@ def _place_of(one: Said, found: Sequence[Said], free: set[int]) -> int | None:
 
 
 def _same_thing(one: Property, other: Property) -> bool:
-    if one.name != other.name:
+    if not _same_kind(one, other):
         return False
-    if one.name == "ADR":  # a table may have no column for a component; its words then stand in another
-        return sorted(one.text.replace(";", " ").split()) == sorted(other.text.replace(";", " ").split())
+    if one.name == "ADR":  # a table may have no column for a component; its words then stand in another, or nowhere
+        return not Counter(other.text.replace(";", " ").split()) - Counter(one.text.replace(";", " ").split())
     return one.name in ONE_OF_A_KIND or one.text.strip() == other.text.strip()
+
+
+def _same_kind(one: Property, other: Property) -> bool:
+    """Whether one can stand for the other: they have one name, or names that tables have one column for."""
+    return one.name == other.name or any({one.name, other.name} <= names for names in _ONE_COLUMN)
 
 
 def _numbered(read: Sequence[Said], wanted: Iterable[Said]) -> list[Said]:

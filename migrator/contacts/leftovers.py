@@ -24,6 +24,11 @@ _NAMES = """
 """
 STANDARD = frozenset(_NAMES.split())
 
+OTHER = "X-OTHER"  # a property whose name no label can be; its parameter NAME is that
+NAME = "NAME"
+PARTS = "X-PARTS"  # a parameter of properties that have components though nobody expects them
+
+_PLAIN_NAME = re.compile(r"[A-Z0-9-]+")
 _LEFT = re.compile(r"(?:([A-Za-z0-9-]+)\.)?([A-Z][A-Z0-9-]*)((?:;[A-Z0-9-]+=(?:\"[^\"\r\n]*\"|[^\";\r\n])*)*)")
 _PARAM = re.compile(r";([A-Z0-9-]+)=((?:\"[^\"]*\"|[^\";])*)")
 _VALUE = re.compile(r'"([^"]*)"|([^",]+)')
@@ -40,10 +45,15 @@ def as_field(one: Property) -> tuple[str, str]:
     if one.preferred is not None:
         params.append(("PREF", (str(one.preferred),)))
     params += one.params
+    name = one.name
+    if not _is_name(name):
+        name, params = OTHER, [(NAME, (one.name,)), *params]
+    if _is_structured(one):
+        params.append((PARTS, ("1",)))
     if one.data is not None:
         params += [("ENCODING", ("b",)), *([("MEDIATYPE", (one.media,))] if one.media else [])]
     said = "".join(f";{name}={','.join(map(_param_value, values))}" for name, values in params)
-    return f"{one.group}.{one.name}{said}" if one.group else f"{one.name}{said}", _value(one)
+    return f"{one.group}.{name}{said}" if one.group else f"{name}{said}", _value(one)
 
 
 def as_property(label: str, value: str) -> Property | None:
@@ -52,8 +62,9 @@ def as_property(label: str, value: str) -> Property | None:
     if found is None:
         return None
     group, name, said = found[1] or "", found[2], found[3]
-    if name not in STANDARD and not name.startswith("X-"):
+    if not _is_name(name):
         return None
+    structured = name in COMPONENTS or name in LISTS
     types: frozenset[str] = frozenset()
     preferred: int | None = None
     params: list[tuple[str, tuple[str, ...]]] = []
@@ -63,6 +74,10 @@ def as_property(label: str, value: str) -> Property | None:
             types = frozenset(values)
         elif param == "PREF" and values and values[0].isdecimal():
             preferred = int(values[0])
+        elif param == NAME and name == OTHER and values:
+            name = values[0]
+        elif param == PARTS:
+            structured = True
         else:
             params.append((param, values))
     if ("ENCODING", ("b",)) in params:
@@ -72,7 +87,8 @@ def as_property(label: str, value: str) -> Property | None:
             return Property(name, (), types, preferred, kept, group, b64decode(value, validate=True), media)
         except binascii.Error:
             return None
-    return Property(name, _parts(name, value), types, preferred, tuple(params), group)
+    parts = _parts(value, lists_only=name in LISTS) if structured else ((value,),)
+    return Property(name, parts, types, preferred, tuple(params), group)
 
 
 def below(note: str, leftovers: Iterable[Property]) -> str:
@@ -107,15 +123,24 @@ def above(text: str) -> tuple[str, tuple[Property, ...]]:
 def _value(one: Property) -> str:
     if one.data is not None:
         return b64encode(one.data).decode()
-    if one.name not in COMPONENTS and one.name not in LISTS:
+    if one.name not in COMPONENTS and one.name not in LISTS and not _is_structured(one):
         return one.text
     return ";".join(",".join(map(_escaped, part)) for part in one.parts)
 
 
-def _parts(name: str, value: str) -> Parts:
-    if name not in COMPONENTS and name not in LISTS:
-        return ((value,),)
-    between = ";" if name in COMPONENTS else ""
+def _is_name(name: str) -> bool:
+    """Whether a label that begins like this cannot be a person's own word."""
+    return name in STANDARD or (name.startswith("X-") and bool(_PLAIN_NAME.fullmatch(name)))
+
+
+def _is_structured(one: Property) -> bool:
+    """Whether a property of which that is not expected has components or a list."""
+    expected = one.name in COMPONENTS or one.name in LISTS
+    return not expected and (len(one.parts) > 1 or any(len(part) != 1 for part in one.parts))
+
+
+def _parts(value: str, *, lists_only: bool) -> Parts:
+    between = "" if lists_only else ";"
     parts: list[list[str]] = [[""]]
     letters = iter(value)
     for letter in letters:

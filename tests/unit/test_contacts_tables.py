@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -19,16 +20,19 @@ from migrator.contacts import (
     table,
     thunderbird,
     thunderbird_titles,
+    vcard,
 )
 from migrator.contacts.meaning import differences
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.table import Look
 from migrator.testing.book_store import CARDS, mail, person
 
+VCARDS = Path(__file__).parents[2] / "fixtures" / "vcards"
+
 # -- cards that nobody would write ------------------------------------------------------------------------------------
 
 NAMES = """EMAIL TEL URL NOTE TITLE ROLE ADR ORG BDAY ANNIVERSARY NICKNAME CATEGORIES X-SKYPE X-ABLABEL X-SPOUSE RELATED IMPP GENDER UID
-    X-CUSTOM SORT-STRING KEY X-OUTLOOK CLASS"""
+    X-CUSTOM SORT-STRING KEY X-OUTLOOK CLASS B SOME.OTHER.VALUE X-ODD+NAME X-PARTED X-ABDATE X-ABRELATEDNAMES"""
 LETTERS = st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n")
 WORDS = st.one_of(
     st.sampled_from(
@@ -62,6 +66,10 @@ def properties(draw):
         parts = tuple((draw(st.just("") | WORDS),) for _ in range(7))
     elif name in {"NICKNAME", "CATEGORIES"}:
         parts = (tuple(draw(st.lists(WORDS, min_size=1, max_size=3))),)
+    elif name == "X-PARTED":
+        parts = tuple(
+            tuple(draw(st.lists(st.just("") | WORDS, min_size=1, max_size=2))) for _ in range(draw(st.integers(1, 3)))
+        )
     elif name == "ORG":
         parts = tuple((one,) for one in draw(st.lists(WORDS, min_size=1, max_size=3)))
     elif name == "GENDER":
@@ -125,6 +133,15 @@ def test_a_card_comes_back_from_any_table_meaning_the_same(program, card):
 @pytest.mark.parametrize("trait", sorted(set(CARDS) - {"photo"}))
 def test_each_trait_comes_back_from_each_table(program, trait):
     assert differences(CARDS[trait], there_and_back(TABLES[program], CARDS[trait]), columns.LOST) == []
+
+
+@pytest.mark.parametrize("program", [name for name in TABLES if not name.startswith("outlook") or name == "outlook-en"])
+@pytest.mark.parametrize("path", sorted(VCARDS.glob("*.vcf")), ids=lambda path: path.name)
+def test_an_odd_card_comes_back_from_any_table(program, path):
+    with path.open("rb") as file:
+        odd = [read.card for read in vcard.read(file) if not read.card.is_group]
+    for card in odd:
+        assert differences(card, there_and_back(TABLES[program], card), columns.LOST) == []
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------
