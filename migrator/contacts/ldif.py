@@ -39,16 +39,19 @@ class Entry:
 
 
 def entries(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """The entries of a file from a place on, each with its own. A line that only counts the version is no entry."""
+    """The entries of a file from a place on, each with its own and the blank line that ends it. A line that only counts the version is no
+    entry.
+    """
     file.seek(start)
     lines: list[bytes] = []
     size, begin, at = 0, start, start
     for line in file:
-        if not line.strip(b"\r\n\t ") or size > LARGEST_ENTRY:
+        blank = not line.strip(b"\r\n\t ")
+        if blank or size > LARGEST_ENTRY:
             if _says_something(lines):
-                yield begin, b"".join(lines)
+                yield begin, b"".join([*lines, line] if blank else lines)
             lines, size = [], 0
-        if line.strip(b"\r\n\t "):
+        if not blank:
             if not lines:
                 begin = at
             lines.append(line)

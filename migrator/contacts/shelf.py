@@ -368,6 +368,8 @@ class ShelfWriter(ShelfReader):
             with path.open("rb") as file:
                 index = self._index(path, file)
                 offset, size = index.offsets[place], index.sizes[place]
+                if raw == os.pread(file.fileno(), size, offset):
+                    return Put(entry.ref, entry.tag)
                 with files.replacing(path) as fresh:
                     files.copy(file, fresh, 0, offset)
                     fresh.write(raw)

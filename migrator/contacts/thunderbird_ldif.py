@@ -1,7 +1,8 @@
 """Thunderbird's and Horde's LDIF as a layout of cards: an entry says what a row of Thunderbird's CSV says, and lists are entries too.
 
 A list is a groupOfNames whose members are named by the `dn` of theirs, which is made of name and address. Two of one name and address are
-both meant. Attributes that begin with `x-` are ours (the UID of a list, members that are not in the file); other programs pass over them.
+both meant, unless the list has UIDs too. Attributes that begin with `x-` are ours (UIDs of a list and of its members); other programs pass
+over them.
 """
 
 from __future__ import annotations
@@ -68,8 +69,11 @@ class LdifFile:
                 card = card_of(entry)
                 uids.setdefault(dn_key(entry.first("dn")), []).append(card.uid or uid_for(card))
         for entry in lists:
-            named = [uid for dn in entry.texts("member", "uniqueMember") for uid in uids.get(dn_key(dn), ())]
-            yield _list_card(entry, [*named, *entry.texts(OUR_MEMBER)])
+            exact = entry.texts(OUR_MEMBER)
+            for dn in entry.texts("member", "uniqueMember"):
+                meant = uids.get(dn_key(dn), [])
+                exact += [] if set(meant) & set(exact) else meant
+            yield _list_card(entry, exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class LdifLayout:
                 return ""
             with files.replacing(path) as whole:
                 files.copy(file, whole, 0, place[0])
-                whole.write(fresh.removesuffix(b"\r\n"))
+                whole.write(fresh)
                 files.copy(file, whole, sum(place), file.seek(0, 2))
         return ""
 
@@ -196,8 +200,8 @@ def _list_attributes(group: Card, named: Mapping[str, str]) -> Iterator[tuple[st
     for attribute, name in (("mozillaNickname", "NICKNAME"), ("description", "NOTE")):
         if group.text(name):
             yield attribute, group.text(name).encode("utf-8", "replace")
-    for uid in dict.fromkeys(group.members):
-        if uid in named:
-            yield "member", named[uid].encode("utf-8", "replace")
-        else:
-            yield OUR_MEMBER, uid.encode("utf-8", "replace")
+    members = tuple(dict.fromkeys(group.members))
+    yield from (
+        ("member", dn.encode("utf-8", "replace")) for dn in dict.fromkeys(named[uid] for uid in members if uid in named)
+    )
+    yield from ((OUR_MEMBER, uid.encode("utf-8", "replace")) for uid in members)

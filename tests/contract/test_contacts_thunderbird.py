@@ -80,6 +80,21 @@ def test_a_list_that_changes_stands_in_its_own_place(writer, path):
     assert writer.update(path.name, entry, group("g", "Team", "1")).refused
 
 
+def test_two_of_one_name_and_address_are_told_apart_in_a_list(writer, path):
+    twin = person("3", "Ann Doe", mail("ann@example.com"), text_property("NOTE", "the other"))
+    writer.add(path.name, [ANNE, twin, group("g", "Team", "3")])
+    assert cards(writer, path.name)[-1].members == ("3",)
+
+
+def test_an_update_leaves_no_blank_lines_behind(writer, path):
+    writer.add(path.name, [ANNE, BOB])
+    before = path.read_bytes()
+    for name in ("Ann Roe", "Ann Doe"):
+        entry = next(iter(writer.index(path.name)))
+        writer.update(path.name, entry, person("1", name, mail("ann@example.com")))
+    assert path.read_bytes() == before
+
+
 def test_an_empty_list_is_one_too(writer, path):
     (put,) = writer.add(path.name, [group("g", "Nobody yet")])
     assert put.ref
