@@ -11,12 +11,40 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+ASCII = 0x7F  # where it ends
+SHORT_WORD = 3  # "Ü" and "Åé" are Western
 WESTERN = "cp1252"
-_DENSE = 0.6  # of the letters of words that are not plain ASCII
-_OTHERS = ("cp1251", "koi8-r", "cp1253", "cp1255", "cp1256", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
-_ASIAN = frozenset({"gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"})
+_DENSE = 0.4  # of the octets of words that are not plain ASCII
+_WESTERN_LIKENESS = 0.5  # of a word made of letters above ASCII, as no Western one is
 _HIGH_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_WORD = re.compile(r"[^\W\d_]+|\S")
 _LATIN_1 = frozenset({"iso8859-1", "ascii"})  # what is labelled so is Windows' superset more often than not
+
+# Letters that make most of a text, or of names and addresses: what comes out in the wrong charset has few of them.
+_CYRILLIC = frozenset("оеаинтсрвлкмдпуя")
+_GREEK = frozenset("αοιετσνηυρπκμλςάέίόήύ")
+_HEBREW = frozenset("יוהלאתברמנשדכ")
+_ARABIC = frozenset("اليمونترببعدسحكفة")
+_KANA = frozenset(chr(number) for number in range(0x3041, 0x30FD))
+_HANGUL = frozenset(
+    "이김박최정강조윤장임한오서신권황안송전홍가나다라마바사아자하고구기도동두로리모무미민보부비선성소수순시영예우원유은의인일재주준지진"
+    "현호혜희회식늘울산대경남북특별광역길번층호역읍면청"
+)
+_HAN = frozenset(
+    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡林郭何高罗羅郑鄭梁谢謝宋唐许許邓鄧冯馮韩韓曹曾彭蔡潘田董袁余叶葉蒋杜苏蘇魏程吕丁沈任姚"
+    "小大中文明国國华華北京上海台湾灣市区區路号號楼樓省县縣街镇鎮村公司有限科技工作人一二三四五六七八九十年月日东東西南山本川木村藤佐伊井上下"
+    "原野口松石太郎子美都府町丁目株式会社部長室営業先生电電话話手机機家技术研发開发周午喜欢茶空第行"
+)
+_ALPHABETS = {"cp1251": _CYRILLIC, "koi8-r": _CYRILLIC, "cp1253": _GREEK, "cp1255": _HEBREW, "cp1256": _ARABIC}
+# The first octets of everyday letters in charsets of two octets.
+_EVERYDAY = {
+    "gb18030": (_HAN, range(0xB0, 0xD8)),
+    "big5": (_HAN, range(0xA4, 0xC7)),
+    "shift_jis": (_HAN | _KANA, range(0x88, 0x98)),
+    "euc_jp": (_HAN | _KANA, range(0xB0, 0xD0)),
+    "euc_kr": (_HANGUL, range(0xB0, 0xC9)),
+}
+_COMMON, _LETTER, _RARE, _NO_LETTER = 1.0, 0.45, 0.1, -1.0
 
 
 def decode(value: bytes, charset: str) -> str:
@@ -43,54 +71,47 @@ def known(label: str) -> str:
 
 def guess(texts: Iterable[bytes]) -> str:
     """The charset of texts that are not UTF-8."""
-    words = [word for text in texts for word in _HIGH_WORD.findall(text)]
-    letters = b"".join(words)
-    high = sum(octet > 0x7F for octet in letters)  # noqa: PLR2004 - the end of ASCII
-    if not letters or high / len(letters) < _DENSE or max(map(len, words)) < 3:  # noqa: PLR2004 - "Ü", "Åé" are Western
+    whole = b"\n".join(texts)
+    words = _HIGH_WORD.findall(whole)
+    octets = b"".join(words)
+    high = sum(octet > ASCII for octet in octets)
+    if not octets or high / len(octets) < _DENSE or max(map(len, words)) < SHORT_WORD:
         return WESTERN
-    whole = b" ".join(words)
-    scores = [(_likeness(whole, charset), -place, charset) for place, charset in enumerate(_OTHERS)]
-    best, _, charset = max(scores)
-    return charset if best > _likeness(whole, WESTERN) else WESTERN
+    likely = {charset: _likeness(whole, charset) for charset in (*_ALPHABETS, *_EVERYDAY)}
+    best = max(likely, key=lambda charset: likely[charset])
+    return best if likely[best] > _WESTERN_LIKENESS else WESTERN
 
 
 def _likeness(text: bytes, charset: str) -> float:
-    """How much a text looks like one in this charset: common letters of one script count for it, all else against it."""
+    """How much a text looks like one in this charset, at most about 1."""
     try:
         decoded = text.decode(charset)
     except UnicodeDecodeError:
-        return -1.0
-    # An Asian charset makes one letter of two bytes, so that its letters weigh double: what is rare in a script costs more than that.
-    weight = 2.0 if charset in _ASIAN else 1.0
-    scripts: dict[str, int] = {}
-    score = 0.0
-    before = ""
-    for letter in decoded:
-        if ord(letter) > 0x7F:  # noqa: PLR2004 - as above
-            script = unicodedata.name(letter, "UNKNOWN").split()[0]
-            scripts[script] = scripts.get(script, 0) + 1
-            score += weight * _commonness(letter, before)
-        before = letter
-    return score / len(text) * (max(scripts.values(), default=0) / max(sum(scripts.values()), 1))
+        return _NO_LETTER
+    if charset in _EVERYDAY:
+        common, everyday = _EVERYDAY[charset]
+        scores = [_of_two_octets(letter, charset, common, everyday) for letter in decoded if ord(letter) > ASCII]
+    else:
+        scores = [score for word in _WORD.findall(decoded) for score in _of_alphabet(word, _ALPHABETS[charset])]
+    return sum(scores) / len(scores) if scores else _NO_LETTER
 
 
-def _commonness(letter: str, before: str) -> float:
+def _of_two_octets(letter: str, charset: str, common: frozenset[str], everyday: range) -> float:
+    if letter in common:
+        return _COMMON
+    octets = letter.encode(charset)
+    if len(octets) == 1:
+        return _RARE  # half-width katakana, of which any octets make some
     if not letter.isalpha():
-        return -1.0
-    if letter.isupper():
-        return 0.3 if before.islower() else 0.8  # capitals begin words
-    if 0x4E00 <= ord(letter) <= 0x9FFF:  # noqa: PLR2004 - the ideographs
-        return 1.0 if _is_everyday(letter) else 0.2
-    return 1.0
+        return _RARE if unicodedata.category(letter).startswith("P") else _NO_LETTER
+    return _LETTER if octets[0] in everyday else _RARE
 
 
-def _is_everyday(letter: str) -> bool:
-    """Whether an ideograph is in the first level of GB 2312 or JIS X 0208 or Big5's frequent ones."""
-    for charset, first, last in (("gb2312", 0xB0, 0xD7), ("euc_jp", 0xB0, 0xCF), ("big5", 0xA4, 0xC6)):
-        try:
-            lead = letter.encode(charset)[0]
-        except UnicodeEncodeError:
-            continue
-        if first <= lead <= last:
-            return True
-    return False
+def _of_alphabet(word: str, common: frozenset[str]) -> list[float]:
+    """A score for each letter above ASCII of a word; a word in two scripts, or with a capital in its midst, is none."""
+    high = [letter for letter in word if ord(letter) > ASCII]
+    if not high or not word.isalpha():
+        return [_RARE if unicodedata.category(letter).startswith(("P", "S")) else _NO_LETTER for letter in high]
+    if len(high) < len(word) or not (word[1:] == word[1:].lower() or word.isupper()):
+        return [_NO_LETTER] * len(high)
+    return [_COMMON if letter.lower() in common else _LETTER for letter in high]

@@ -24,7 +24,9 @@ _MARK = re.compile(
     rb"[ \t\0]*:[ \t\0]*V\0?C\0?A\0?R\0?D[\s\0]*",
     re.IGNORECASE,
 )
+_MAY_BE_MARK = frozenset(b"BbEe \t\0\xef\xff\xfe")  # what its line begins with
 _AGENT = re.compile(rb"\s*(?:[\w-]+\.)?AGENT(?:;[^:]*)?:\s*", re.IGNORECASE)
+_MAY_BE_AGENT = frozenset(b"AaIi \0")
 _VERSION = re.compile(rb"^\s*VERSION(?:;[^:\n]*)?:\s*([\d.]+)", re.IGNORECASE | re.MULTILINE)
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*;\s*(?:ENCODING\s*=\s*\"?)?QUOTED-PRINTABLE", re.IGNORECASE)
 _BASE64_HEAD = re.compile(
@@ -92,11 +94,17 @@ def cut(stream: BinaryIO) -> Iterator[Cut]:
     pending = _Pending()
     outside = 0
     for offset, line in _lines(stream):
-        mark = _MARK.fullmatch(line) if len(line) < WIDTH + LONGEST_READ and (b":" in line) else None
+        mark = _MARK.fullmatch(line) if line[0] in _MAY_BE_MARK else None
         if mark and not pending.fits(mark["indent"]):
             mark = None
-        if not pending.open and not (mark and mark["begin"]):
-            outside += bool(line.strip(b" \t\r\n\0\x1a") and line.strip() not in _BOMS)
+        if mark is None:
+            if pending.open:
+                pending.go_on(line)
+            else:
+                outside += _says_something(line)
+            continue
+        if not pending.open and not mark["begin"]:
+            outside += 1
             continue
         for done in pending.take(offset, line, mark):
             yield Cut(done.raw, done.offset, outside, done.too_large)
@@ -106,6 +114,10 @@ def cut(stream: BinaryIO) -> Iterator[Cut]:
         outside = 0
     if outside:
         yield Cut(b"", 0, outside)
+
+
+def _says_something(line: bytes) -> bool:
+    return bool(line.strip(b" \t\r\n\0\x1a")) and line.strip() not in _BOMS
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -166,13 +178,14 @@ class _Pending:
         """Whether BEGIN or END stands where the card's BEGIN stood: a fold may have moved another to a line of its own."""
         return not self._lines or indent.replace(b"\0", b"") == self._indent
 
-    def take(self, offset: int, line: bytes, mark: re.Match[bytes] | None) -> Iterator[Cut]:
-        """Add a line; yields the cards that are known to be complete by it."""
-        if mark is None:
-            if self._inner_ended and line.strip(b"\r\n \t\0"):
-                self._inner, self._inner_ended = None, False
-            self._add(line)
-            return
+    def go_on(self, line: bytes) -> None:
+        """Add a line that is neither BEGIN nor END."""
+        if self._inner_ended and line.strip(b"\r\n \t\0"):
+            self._inner, self._inner_ended = None, False
+        self._add(line)
+
+    def take(self, offset: int, line: bytes, mark: re.Match[bytes]) -> Iterator[Cut]:
+        """Add a BEGIN or END; yields the cards that are known to be complete by it."""
         if mark["begin"]:
             yield from self._begin(offset, line, mark)
             return
@@ -225,8 +238,10 @@ class _Pending:
             self._too_large = True
             return
         self._lines.append(line)
-        if line.strip(b"\r\n \t\0"):
-            self._announced = line[:1] in b"AaIi\0 " and _AGENT.fullmatch(line.replace(b"\0", b"")) is not None
+        if line[0] in _MAY_BE_AGENT:
+            self._announced = _AGENT.fullmatch(line.replace(b"\0", b"")) is not None
+        elif self._announced and line.strip():
+            self._announced = False
 
     def _made(self, lines: list[bytes], offset: int) -> Cut:
         raw = b"".join(lines)
@@ -300,7 +315,7 @@ def _logical(rows: list[bytes], *, keeps_space: bool) -> tuple[list[Line | Stray
     while place < len(rows):
         row = rows[place]
         place += 1
-        mark = _MARK.fullmatch(row) if b":" in row else None
+        mark = _MARK.fullmatch(row) if row and row[0] in _MAY_BE_MARK else None
         if mark and not mark["indent"]:
             close()
             if not mark["begin"]:

@@ -138,10 +138,10 @@ def _paired(missing: list[Fact], new: list[Fact]) -> Iterator[Difference]:
 def facts(card: Card, ignoring: frozenset[str] = frozenset()) -> Iterator[Fact]:
     """Everything a card says beside its name, each thing in one spelling."""
     labels, best = _labels(card), _best(card)
-    formatted = card.first("FN")
+    names = (card.first("FN"), card.first("N"))
     for one in card.properties:
         name = common_name(one.name)
-        if name in IGNORED or name in ignoring or one.name in ignoring or name == "N" or one is formatted:
+        if name in IGNORED or name in ignoring or one.name in ignoring or any(one is told for told in names):
             continue
         yield from _facts(one, name, labels, best)
 

@@ -26,6 +26,7 @@ VERSIONS = ("3.0", "4.0")
 
 APPLE_KIND, APPLE_MEMBER = "X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER"
 _FROM_APPLE = {APPLE_KIND: "KIND", APPLE_MEMBER: "MEMBER"}
+OTHER_NAME = "X-N"  # how a second N is written, of which a card may have one
 _DAYS = frozenset({"BDAY", "ANNIVERSARY", "DEATHDATE"})
 _INSTANTS = frozenset({"REV", "CREATED"})
 # Names of which the value is one text, whatever commas and semicolons stand in it bare (RFC 2426, 6350; X- names that everybody writes so).
@@ -75,6 +76,8 @@ _GEO = re.compile(r"geo:(-?[\d.]+),(-?[\d.]+)", re.IGNORECASE | re.ASCII)
 _COORDINATES = re.compile(r"(-?[\d.]+)\s*[;,]\s*(-?[\d.]+)", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_PLAIN_BACKSLASH = re.compile(r"\\(?![;,:])")
+_PATH = re.compile(r"(?<!\S)(?:[A-Za-z]:\\|\\\\)[^\s;,]*")  # of Windows
 _UNESCAPED = {"n": "\n", "N": "\n", ",": ",", ";": ";", ":": ":", "\\": "\\", '"': '"'}
 _SOFT_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
 _DEEPEST = 4  # cards in cards in cards
@@ -174,7 +177,12 @@ class _Reading:
         if line.name in {"VERSION", "BEGIN", "END"}:
             return
         header = _Header(line, old=self.version.startswith("2"))
-        if not header.base64 and _BASE64_DATA.match(line.value[:LONGEST_WORD]) and _may_be_data(line.name):
+        if (
+            not header.base64
+            and line.value[:5].lower() == b"data:"
+            and _may_be_data(line.name)
+            and _BASE64_DATA.match(line.value)
+        ):
             header.base64 = True
         found = self._embedded(line, header) if header.base64 else self._text(line, header)
         if found is not None:
@@ -196,6 +204,8 @@ class _Reading:
         if header.quoted_printable:
             value = _SOFT_ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), value)
         text = self._cleaned(self._decoded(value, header.charset, line), line)
+        if "\\" in text and self.version.startswith("2"):
+            text = _with_plain_backslashes_doubled(text, everywhere=header.quoted_printable)
         if line.name == "AGENT" and "BEGIN" in text[:LONGEST_WORD].upper() and self._depth < _DEEPEST:
             inner = _parse(unescaped(text).encode(), None, self._depth + 1)
             self.told += [f"AGENT: {told}" for told in inner.dropped]
@@ -327,7 +337,7 @@ class _Header:
             parts = ((dates.day(parts[0][0], omitted[0][0]) or parts[0][0],),)
             params = tuple(one for one in params if one[0] != "X-APPLE-OMIT-YEAR")
         return Property(
-            _FROM_APPLE.get(line.name, line.name),
+            "N" if line.name == OTHER_NAME else _FROM_APPLE.get(line.name, line.name),
             parts,
             frozenset(types),
             self._preferred,
@@ -396,8 +406,18 @@ def unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda found: _UNESCAPED.get(found[1], found[0]), text)
 
 
+def _with_plain_backslashes_doubled(text: str, *, everywhere: bool) -> str:
+    """A value of 2.1 as later versions would have it. There a backslash escapes a semicolon and nothing else; line ends are for
+    quoted-printable. Many write \\n all the same, which is taken for one outside quoted-printable, but not in a path.
+    """
+    if everywhere:
+        return _PLAIN_BACKSLASH.sub(r"\\\\", text)
+    return _PATH.sub(lambda found: _PLAIN_BACKSLASH.sub(r"\\\\", found[0]), text)
+
+
 def _parts(name: str, text: str, *, old: bool) -> Parts:
     """The value as components and lists, as far as its property has them."""
+    name = "N" if name == OTHER_NAME else name
     if name in _ONE_TEXT:
         return ((unescaped(text if name == "NOTE" else text.strip()),),)
     if name in LISTS:
@@ -480,11 +500,15 @@ def _with_names(card: Card, version: str) -> Iterator[Property]:
         yield Property("FN", ((card.label,),))
     if version == "3.0" and not any(map(_says_something, card.all("N"))):
         yield derived_name(card)
+    only = {name: card.first(name) for name in ("N", "PRODID")}
     for one in card.properties:
-        if one.name in {"FN", "N"} and not _says_something(one):
+        if one.name in {"VERSION", "BEGIN", "END"} or (one.name in {"FN", "N"} and not _says_something(one)):
             continue
-        if one.name not in {"VERSION", "BEGIN", "END"}:
-            yield one
+        if one.name == "PRODID" and one is not only["PRODID"]:
+            continue
+        # More than one N is an error in 3.0 (2426, 3.1.2; vobject refuses the card) and in 4.0 but for other alphabets' (6350, 5.4).
+        surplus = one.name == "N" and one is not only["N"] and not (version == "4.0" and one.param("ALTID"))
+        yield replace(one, name=OTHER_NAME) if surplus else one
 
 
 def derived_name(card: Card) -> Property:
