@@ -47,6 +47,9 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("panel", "plesk"): "migrator.panel.adapters.plesk:ADAPTER",
     ("panel", "postfix_sql"): "migrator.panel.adapters.postfix_sql:ADAPTER",
 }
+TOOLS: Mapping[str, str] = {
+    "contacts diff": "migrator.contacts.diff:diff",
+}
 KINDS_GROUP = "migrator.steps.v1"
 _ADAPTERS_GROUP = re.compile(r"migrator\.([a-z][a-z0-9_]*)\.v1")
 
@@ -79,6 +82,11 @@ class Registry:
                 f"there is no {service} adapter called {_shown(word)}.{_hint(word, self.adapters(service))}"
             )
         return found
+
+    def tool(self, words: str) -> Callable[..., Any]:  # Any: each verb knows its own tool
+        """What a room offers a verb of the command line beside its step."""
+        module, _, name = TOOLS[words].partition(":")
+        return cast("Callable[..., Any]", getattr(import_module(module), name))
 
     def kinds(self) -> tuple[str, ...]:
         """The words of all step kinds; nothing is imported."""

@@ -24,7 +24,7 @@ Exit codes: 0 all done. 1 a mistake of migrator itself. 2 the plan or the comman
 pending (--exit-code). 9 another run holds this plan. 130 or 143 interrupted: run again.
 """.strip().replace("\n", " ")
 
-VERBS = ("init", "check", "preview", "run", "status", "verify", "report", "handout", "schema")
+VERBS = ("init", "check", "preview", "run", "status", "verify", "report", "handout", "contacts", "schema")
 
 USAGE = 2  # as exits.py has it, which is not imported to show a help text
 
@@ -66,6 +66,9 @@ def application(verbs: Sequence[str] = VERBS) -> typer.Typer:
     app.callback(invoke_without_command=True)(migrator)
     for verb in verbs:
         do = getattr(import_module(f"migrator.cli.{verb}"), verb)
+        if isinstance(do, typer.Typer):  # a verb with verbs of its own
+            app.add_typer(do, name=verb)
+            continue
         what, title, codes = cleandoc(do.__doc__ or "").partition("Exit codes:")
         app.command(help=what, epilog=title + codes)(do)
     return app

@@ -1,0 +1,51 @@
+"""`migrator contacts diff`: two files of cards compared by what they say."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HERE = """BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u1\r\nFN:Ana Peña\r\nN:Peña;Ana;;;\r\nTEL;TYPE=CELL,HOME:+34 1\r\nEND:VCARD\r
+BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u2\r\nFN:Bob\r\nN:;Bob;;;\r\nBDAY:1980-04-12\r\nEND:VCARD\r
+BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u3\r\nFN:Only here\r\nN:here;Only;;;\r\nEND:VCARD\r\n"""
+THERE = """BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:uuid:u1\r\nTEL;TYPE=home;TYPE=cell:+34 1\r\nFN:Ana Peña\r\nN:Peña;Ana;;;\r\nEND:VCARD\r
+BEGIN:VCARD\r\nVERSION:4.0\r\nUID:u2\r\nFN:Bob\r\nN:;Bob;;;\r\nBDAY:19810412\r\nEND:VCARD\r\n"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "old.vcf").write_text(HERE, newline="")
+    (tmp_path / "new.vcf").write_text(THERE, newline="")
+    return tmp_path
+
+
+def diff(folder, *words):
+    command = [sys.executable, "-m", "migrator", "contacts", "diff", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_it_tells_card_by_card_what_differs(files):
+    done = diff(files, "old.vcf", "new.vcf")
+    assert done.returncode == 7, done.stderr
+    assert done.stdout == (
+        "~ Bob\n    BDAY was 1980-04-12 and is 19810412\n- Only here: only in old.vcf\n"
+        "1 card equal, 1 different, 1 only in old.vcf, 0 only in new.vcf.\n"
+    )
+
+
+def test_the_same_file_says_the_same(files):
+    done = diff(files, "old.vcf", "old.vcf")
+    assert (done.returncode, done.stdout) == (0, "3 cards equal, 0 different, 0 only in old.vcf, 0 only in old.vcf.\n")
+
+
+def test_it_answers_in_json(files):
+    told = json.loads(diff(files, "old.vcf", "new.vcf", "--json").stdout)
+    assert (told["same"], told["equal"], told["only_source"]) == (False, 1, ["Only here"])
+
+
+def test_a_file_that_is_not_there_is_one_sentence(files):
+    done = diff(files, "old.vcf", "missing.vcf")
+    assert done.returncode == 2
+    assert "missing.vcf" in done.stderr
+    assert "Traceback" not in done.stderr
