@@ -24,7 +24,7 @@ Exit codes: 0 all done. 1 a mistake of migrator itself. 2 the plan or the comman
 pending (--exit-code). 9 another run holds this plan. 130 or 143 interrupted: run again.
 """.strip().replace("\n", " ")
 
-VERBS = ("init", "check", "preview", "run", "status", "verify", "report", "handout", "contacts", "schema")
+VERBS = ("init", "check", "preview", "run", "status", "verify", "report", "handout", "schema", "contacts")
 
 USAGE = 2  # as exits.py has it, which is not imported to show a help text
 

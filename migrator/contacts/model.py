@@ -183,4 +183,4 @@ class Features:
     rewrites: bool = True
     keeps_groups: bool = True
     largest_photo: int | None = None
-    lost: frozenset[str] = frozenset()  # properties it has no place for
+    lost: frozenset[str] = frozenset()  # properties it has no place for where they are embedded

@@ -6,6 +6,7 @@ An account is a subject, an address book an action. What a target drops or mangl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
@@ -56,28 +57,37 @@ class ContactsStep:
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
         account = self.accounts[subject.key]
         with read.source(CONTACTS, account.source.account) as source:
-            there = self._books_at_target(account, read)
+            there, no_place = self._at_target(account, read)
             filling: dict[str, str] = {}
             for plan in plan_books(source.books(), there, self.options.books):
-                action = self._action(subject, account, plan, source, read)
+                action = self._action(subject, account, plan, source, no_place, read)
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
                     filling[plan.name] = action.key  # two that fill one book go one after the other
 
-    def _books_at_target(self, account: Account, read: Reading) -> Sequence[Book]:
+    def _at_target(self, account: Account, read: Reading) -> tuple[Sequence[Book], AbstractSet[str]]:
+        """The target's books, and the properties it has no place for."""
         try:
             with read.target(CONTACTS, account.target.account) as target:
-                return target.books()
+                return target.books(), target.features.lost
         except NotMadeYet:
-            return ()
+            return (), frozenset()
 
-    def _action(self, subject: Subject, account: Account, plan: BookPlan, source: BookReader, read: Reading) -> Action:
+    def _action(
+        self,
+        subject: Subject,
+        account: Account,
+        plan: BookPlan,
+        source: BookReader,
+        no_place: AbstractSet[str],
+        read: Reading,
+    ) -> Action:
         key = f"{subject.key}/{plan.source.name}"
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
             return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
         held = list(everything(source, plan.source.id))
-        wishes = self._wishes(held, self._cards_at_target(account, plan, read))
+        wishes = self._wishes(held, self._cards_at_target(account, plan, read), no_place)
         recorded = _recorded(key, list(wishes), read)
         to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
         why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
@@ -105,16 +115,16 @@ class ContactsStep:
         with read.target(CONTACTS, account.target.account) as target:
             return list(everything(target, plan.target.id))
 
-    def _wishes(self, held: Sequence[Held], there: Sequence[Held]) -> dict[str, Wish]:
+    def _wishes(self, held: Sequence[Held], there: Sequence[Held], no_place: AbstractSet[str]) -> dict[str, Wish]:
         """What is to become of each card, contacts first, for groups name their members."""
-        wanted = [self._as_wanted(one) for one in held if self.options.groups or not one.card.is_group]
+        wanted = [self._as_wanted(one, no_place) for one in held if self.options.groups or not one.card.is_group]
         decisions = merge([one.card for one, _ in wanted], [one.card for one in there])
         wishes = [Wish(one, decision, lost) for (one, lost), decision in zip(wanted, decisions, strict=True)]
         in_order = sorted(wishes, key=lambda wish: wish.held.card.is_group)
         return {wish.held.entry.ref: wish for wish in in_order}
 
-    def _as_wanted(self, held: Held) -> tuple[Held, tuple[str, ...]]:
-        """The card without photos that the plan leaves out, and what is lost of it in words."""
+    def _as_wanted(self, held: Held, no_place: AbstractSet[str]) -> tuple[Held, tuple[str, ...]]:
+        """The card without photos that the plan leaves out and without what the target has no place for, and what is lost in words."""
         most = self.options.largest_photo
         large = [one for one in held.card.all("PHOTO") if most is not None and len(one.data or b"") > most]
         lost = held.dropped
@@ -122,6 +132,11 @@ class ContactsStep:
             kept = tuple(one for one in held.card.properties if one not in large)
             held = replace(held, card=replace(held.card, properties=kept))
             lost = (*lost, *(f"a photo of {len(one.data or b''):,} bytes is left out (largest_photo)" for one in large))
+        embedded = [one for one in held.card.properties if one.data is not None and one.name in no_place]
+        if embedded:
+            kept = tuple(one for one in held.card.properties if one not in embedded)
+            held = replace(held, card=replace(held.card, properties=kept))
+            lost = (*lost, *(f"the target has no place for {name}" for name in sorted({one.name for one in embedded})))
         return held, lost
 
     # -- do --------------------------------------------------------------------------------------------------------------
@@ -148,7 +163,7 @@ class ContactsStep:
 
     def _move(self, held: Sequence[Held], source: BookReader, target: BookWriter, book: str) -> CardMove:
         there = list(everything(target, book))
-        return CardMove(source, target, book, self._wishes(held, there), there)
+        return CardMove(source, target, book, self._wishes(held, there, target.features.lost), there)
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
         """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""
@@ -181,12 +196,13 @@ class ContactsStep:
             held = list(everything(source, action.data["source"]))
         with read.target(CONTACTS, account.target.account) as target:
             there = list(everything(target, book)) if book else []
+            no_place = target.features.lost
         recorded = _recorded(action.key, [one.entry.ref for one in held], read)
         by_ref = {one.entry.ref: one.card for one in there}
         by_uid = {one.card.uid: one.card for one in there}
         for one in held:
             if self.options.groups or not one.card.is_group:
-                wanted, _ = self._as_wanted(one)
+                wanted, _ = self._as_wanted(one, no_place)
                 yield from _compared(wanted, recorded.get(one.entry.ref), by_ref, by_uid)
 
 

@@ -252,3 +252,17 @@ def test_likeness_that_an_importer_takes_for_sameness_is_found_out() -> None:
     world.new.keeps = skipping_likeness
     world.trial.run()
     assert world.trial.fates()[Fate.LEFT_BEHIND] == 1
+
+
+def test_what_the_target_has_no_place_for_is_told_once_and_asked_for_no_more() -> None:
+    world = World(person("Ana Peña", "u1", Property("PHOTO", data=b"x" * 50, media="image/jpeg")))
+    world.new.features = replace(world.new.features, lost=frozenset({"PHOTO"}))
+    world.new.keeps = losing("PHOTO")
+    world.trial.run()
+    assert world.notes(Fate.ALTERED) == ["the target has no place for PHOTO"]
+    assert world.trial.verify().differences == 0
+    again = World(*world.old.cards(ANN, "Contacts"))
+    again.new = again.route.new = world.new
+    before = list(world.new.writes)
+    again.trial.run()
+    assert world.new.writes == before, "without a state it is found, not written again"

@@ -46,7 +46,7 @@ class Options(Service):
     )
 
 
-FEATURES = Features(title="Thunderbird LDIF", needs_name=False, rewrites=True, lost=columns.LOST)
+FEATURES = Features(title="Thunderbird LDIF", needs_name=False, rewrites=True, lost=columns.LOST - {"PHOTO"})
 NO_GROUPS = "Thunderbird's CSV has no place for a list; its LDIF (format: ldif) has"
 
 
@@ -54,7 +54,7 @@ def _layout(options: Options) -> Layout:
     if options.format == "ldif":
         return LdifLayout(FEATURES)
     return SheetLayout(
-        replace(FEATURES, title="Thunderbird CSV", keeps_groups=False),
+        replace(FEATURES, title="Thunderbird CSV", keeps_groups=False, lost=columns.LOST),
         ThunderbirdColumns(),
         "Thunderbird",
         guard=options.guard,
