@@ -41,7 +41,7 @@ def day(text: str, omit_year: str = "") -> str:
 def basic(text: str) -> str:
     """A day or instant as vCard 4.0 spells it: 19800412, --0412, 19800412T083000Z. What is no day stays as it is."""
     spelt = day(text)
-    if not spelt or len(spelt) <= len("1980-04"):
+    if not spelt or _MONTH.fullmatch(spelt):
         return spelt or text
     date, _, time = spelt.partition("T")
     date = f"--{date[2:].replace('-', '')}" if date.startswith("--") else date.replace("-", "")

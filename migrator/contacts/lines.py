@@ -175,8 +175,8 @@ class _Pending:
         return bool(self._lines)
 
     def fits(self, indent: bytes) -> bool:
-        """Whether BEGIN or END stands where the card's BEGIN stood: a fold may have moved another to a line of its own."""
-        return not self._lines or indent.replace(b"\0", b"") == self._indent
+        """Whether BEGIN or END stands where the card's BEGIN stood, or at the margin: a fold may have moved others to lines of their own."""
+        return not self._lines or indent.replace(b"\0", b"") in {b"", self._indent}
 
     def go_on(self, line: bytes) -> None:
         """Add a line that is neither BEGIN nor END."""
@@ -224,9 +224,9 @@ class _Pending:
             self._agents = 0
             self._inner = (len(self._lines), offset)
         else:
-            wide = b"\0" in line
-            if wide and self._little_endian and line[:1] == b"\0":
+            if self._little_endian and line[:1] == b"\0":
                 line, offset = line[1:], offset + 1  # the second byte of the line end before
+            wide = b"\0" in line
             self._little_endian = wide and line.lstrip(b"\xff\xfe")[:1] != b"\0"
             self._offset = offset
             self._indent = mark["indent"].replace(b"\0", b"")
@@ -244,10 +244,7 @@ class _Pending:
             self._announced = False
 
     def _made(self, lines: list[bytes], offset: int) -> Cut:
-        raw = b"".join(lines)
-        if self._little_endian and raw.endswith(b"\n"):
-            raw += b"\0"
-        return Cut(raw, offset, too_large=self._too_large)
+        return Cut(b"".join(lines), offset, too_large=self._too_large)
 
 
 # -- a card into content lines ------------------------------------------------------------------------------------------
@@ -257,12 +254,15 @@ def narrow(raw: bytes) -> bytes:
     """The card in a charset that agrees with ASCII: UTF-16 becomes UTF-8, a byte order mark goes."""
     if raw.startswith(b"\xef\xbb\xbf"):
         return raw[3:]
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace").encode()
     start = raw.lstrip(b"\r\n")[:2]
-    if len(start) > 1 and b"\0" in start:
-        return raw.decode("utf-16-be" if start[:1] == b"\0" else "utf-16-le", errors="replace").encode()
-    return raw
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        charset = "utf-16"
+    elif len(start) > 1 and b"\0" in start:
+        charset = "utf-16-be" if start[:1] == b"\0" else "utf-16-le"
+    else:
+        return raw
+    # Lines are cut behind the octet of LF; in little-endian text one more belongs to it.
+    return raw[: len(raw) // 2 * 2].decode(charset, errors="replace").encode()
 
 
 def version_of(raw: bytes) -> str:

@@ -43,9 +43,13 @@ _SHOWN = 60
 
 
 def plain_name(name: str) -> str:
-    """The name of a property or parameter as every version allows it: letters, digits and hyphens."""
+    """The name of a property or parameter as every version allows it: letters, digits and hyphens. One that had others is an X- name, so
+    that it is not taken for one that means something.
+    """
     name = name.upper()
-    return name if name.isascii() and name.replace("-", "").isalnum() else _ODD.sub("-", name).strip("-") or "X-UNNAMED"
+    if name.isascii() and name.replace("-", "").isalnum():
+        return name
+    return f"X-{_ODD.sub('-', name.removeprefix('X-')).strip('-') or 'UNNAMED'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def digest(card: Card, ignoring: frozenset[str] = frozenset()) -> str:
     """SHA-256 of what a card means. Cards that mean the same have the same; so have, rarely, two that differ only in which word of the
     name is the family's: ask `same` where that matters.
     """
-    said = sorted(repr(fact.all_but_shown) for fact in facts(card, ignoring))
+    said = sorted({repr(fact.all_but_shown) for fact in facts(card, ignoring)})
     name = [] if "FN" in ignoring else [repr(_words(card.label))]
     structured = _name(card)
     if "N" not in ignoring and structured and _words(" ".join(structured)) != _words(card.label):
@@ -138,7 +142,7 @@ def _paired(missing: list[Fact], new: list[Fact]) -> Iterator[Difference]:
 def facts(card: Card, ignoring: frozenset[str] = frozenset()) -> Iterator[Fact]:
     """Everything a card says beside its name, each thing in one spelling."""
     labels, best = _labels(card), _best(card)
-    names = (card.first("FN"), card.first("N"))
+    names = (card.first("FN"), structured_name(card))
     for one in card.properties:
         name = common_name(one.name)
         if name in IGNORED or name in ignoring or one.name in ignoring or any(one is told for told in names):
@@ -169,7 +173,7 @@ def shown(one: Property) -> str:
 
 def _facts(one: Property, name: str, labels: Mapping[str, list[str]], best: Mapping[str, int]) -> Iterator[Fact]:
     words = _words_about(one, name, labels)
-    preferred = one.preferred is not None and one.preferred == best.get(name)
+    preferred = name != "N" and one.preferred is not None and one.preferred == best.get(name)
     extras = tuple(sorted(_extras(one)))
     for value, text in _values(one, name):
         if value:
@@ -198,7 +202,7 @@ def _best(card: Card) -> dict[str, int]:
 
 
 def _words_about(one: Property, name: str, labels: Mapping[str, list[str]]) -> tuple[str, ...]:
-    if name in BINARY:
+    if name in BINARY or name in LISTS:
         return ()
     types = {_SAME_TYPE.get(word, word) for word in map(str.lower, one.types)}
     return tuple(sorted({*types, *labels.get(one.group.lower(), ())} - _UNSAID.get(name, frozenset())))
@@ -287,9 +291,19 @@ def _marks(fact: Fact) -> str:
 # -- names ----------------------------------------------------------------------------------------------------------------
 
 
+def is_filled(one: Property) -> bool:
+    """Whether there is anything in the components of a property."""
+    return any(word.strip() for part in one.parts for word in part)
+
+
+def structured_name(card: Card) -> Property | None:
+    """The N by which a card is known: the preferred one, else the first, of those in which there is something."""
+    return Card(tuple(filter(is_filled, card.all("N")))).first("N")
+
+
 def _name(card: Card) -> tuple[str, ...]:
     """The components of N without empty ones at the end; empty if there is none."""
-    found = card.first("N")
+    found = structured_name(card)
     if found is None:
         return ()
     parts = [plain(",".join(part)) for part in found.parts]

@@ -31,11 +31,11 @@ _DAYS = frozenset({"BDAY", "ANNIVERSARY", "DEATHDATE"})
 _INSTANTS = frozenset({"REV", "CREATED"})
 # Names of which the value is one text, whatever commas and semicolons stand in it bare (RFC 2426, 6350; X- names that everybody writes so).
 _ONE_TEXT = frozenset(
-    "AGENT ANNIVERSARY BDAY BIRTHPLACE CALADRURI CALURI CLASS CREATED DEATHDATE DEATHPLACE EMAIL EXPERTISE FBURL FN GEO HOBBY "  # noqa: SIM905 - easier read
+    "AGENT ANNIVERSARY BDAY BIRTHPLACE CALADRURI CALURI CLASS CREATED DEATHDATE DEATHPLACE EMAIL EXPERTISE FBURL FN GEO HOBBY "  # noqa: SIM905
     "IMPP INTEREST KEY KIND LABEL LANG LANGUAGE LOGO MAILER MEMBER NAME NOTE ORG-DIRECTORY PHOTO PRODID PROFILE RELATED REV ROLE "
     "SORT-STRING SOUND SOURCE TEL TITLE TZ UID URL VERSION XML X-ABLABEL X-ABADR X-ABRELATEDNAMES X-ABDATE X-ABSHOWAS X-ABUID "
-    "X-AIM X-ANNIVERSARY X-ASSISTANT X-DEPARTMENT X-GENDER X-GADUGADU X-GOOGLE-TALK X-GROUPWISE X-ICQ X-JABBER X-MANAGER "
-    "X-MAIDENNAME X-MSN X-PHONETIC-FIRST-NAME X-PHONETIC-LAST-NAME X-PHONETIC-MIDDLE-NAME X-SKYPE X-SKYPE-USERNAME X-SPOUSE "
+    "X-ADDRESSBOOKSERVER-KIND X-ADDRESSBOOKSERVER-MEMBER X-AIM X-ANNIVERSARY X-ASSISTANT X-DEPARTMENT X-GENDER X-GADUGADU "
+    "X-GOOGLE-TALK X-GROUPWISE X-ICQ X-JABBER X-MANAGER X-MAIDENNAME X-MSN X-PHONETIC-FIRST-NAME X-PHONETIC-LAST-NAME X-PHONETIC-MIDDLE-NAME X-SKYPE X-SKYPE-USERNAME X-SPOUSE "
     "X-TWITTER X-YAHOO".split()
 )
 _URIS = frozenset(
@@ -71,6 +71,7 @@ _DATA_URI = re.compile(r"data:(?P<media>[^,;\\]*)(?P<params>[^,]*),(?P<data>.*)"
 _BASE64_DATA = re.compile(rb"data:(?P<media>[^,;\\]*)[^,]*?;base64\\?,", re.IGNORECASE)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
 _SPACE = re.compile(rb"\s+")
+_NO_LINK = re.compile(r"[\\\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE | re.ASCII)
 _GEO = re.compile(r"geo:(-?[\d.]+),(-?[\d.]+)", re.IGNORECASE | re.ASCII)
 _COORDINATES = re.compile(r"(-?[\d.]+)\s*[;,]\s*(-?[\d.]+)", re.ASCII)
@@ -464,15 +465,9 @@ def _cut(text: str, separator: str) -> list[str]:
 
 
 def _tidied(properties: list[Property]) -> tuple[Property, ...]:
-    """Without an empty N beside one that says something: products that fill a form write both."""
-    names = [one for one in properties if one.name == "N"]
-    if len(names) > 1 and any(_says_something(one) for one in names):
-        return tuple(one for one in properties if one.name != "N" or _says_something(one))
-    return tuple(properties)
-
-
-def _says_something(name: Property) -> bool:
-    return any(word.strip() for part in name.parts for word in part)
+    """Without an empty FN or N beside one that says something: products that fill a form write both."""
+    filled = {one.name for one in properties if one.name in {"FN", "N"} and meaning.is_filled(one)}
+    return tuple(one for one in properties if one.name not in filled or meaning.is_filled(one))
 
 
 def _inline(card: Card) -> str:
@@ -496,13 +491,13 @@ def write(card: Card, version: str = "3.0", *, fold: bool = True) -> str:
 
 
 def _with_names(card: Card, version: str) -> Iterator[Property]:
+    only = {"N": meaning.structured_name(card), "PRODID": card.first("PRODID")}
     if not card.text("FN").strip():
         yield Property("FN", ((card.label,),))
-    if version == "3.0" and not any(map(_says_something, card.all("N"))):
+    if version == "3.0" and only["N"] is None:
         yield derived_name(card)
-    only = {name: card.first(name) for name in ("N", "PRODID")}
     for one in card.properties:
-        if one.name in {"VERSION", "BEGIN", "END"} or (one.name in {"FN", "N"} and not _says_something(one)):
+        if one.name in {"VERSION", "BEGIN", "END"} or (one.name in {"FN", "N"} and not meaning.is_filled(one)):
             continue
         if one.name == "PRODID" and one is not only["PRODID"]:
             continue
@@ -537,7 +532,8 @@ class _Writing:
     def line(self, one: Property) -> str:
         """The content line of a property, not folded."""
         head = self._name(one)
-        group = re.sub(r"[^A-Za-z0-9-]", "-", one.group)
+        # vobject, and a server that reads with it, refuses a card whose lists have a group.
+        group = "" if one.name in LISTS else re.sub(r"[^A-Za-z0-9-]", "-", one.group)
         params = [f"{name}={','.join(map(_param, values))}" for name, values in self._params(one) if values]
         return f"{group}{'.' if group else ''}{';'.join([head, *params])}:{self._value(one)}"
 
@@ -553,7 +549,7 @@ class _Writing:
 
     def _params(self, one: Property) -> Iterator[tuple[str, tuple[str, ...]]]:
         types = sorted(one.types)
-        best = one.preferred is not None and one.preferred == self._best[one.name]
+        best = one.preferred is not None and one.preferred == self._best.get(one.name)
         if one.data is not None and not self._new:
             yield "ENCODING", ("b",)
         if one.media and not self._new:
@@ -601,8 +597,9 @@ class _Writing:
 
 def _uri(text: str, *, new: bool) -> str:
     """A link. 3.0 has no rule of its own for it, and readers of 3.0 take a bare comma for the end of a value; in 4.0 a link is not escaped."""
-    text = re.sub(r"\s", "%20", text)
-    return text if new and "\\" not in text else text.replace("\\", "\\\\").replace(",", "\\,")
+    if new and not _NO_LINK.search(text):
+        return text
+    return escaped(text).replace("\\;", ";")
 
 
 def escaped(text: str) -> str:
@@ -645,7 +642,7 @@ def _folded(line: str) -> str:
 
 def uid_for(card: Card) -> str:
     """A UID for a card that has none, made of what it means: the same card has the same one at every reading."""
-    name = card.first("N")
+    name = meaning.structured_name(card)
     octets = sha256(f"{meaning.digest(card, frozenset({'UID'}))}\n{name.text if name else ''}".encode()).digest()
     return str(uuid.UUID(bytes=octets[:16], version=5))
 
