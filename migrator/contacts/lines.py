@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -26,7 +27,8 @@ _MARK = re.compile(
 )
 _MAY_BE_MARK = frozenset(b"BbEe \t\0\xef\xff\xfe")  # what its line begins with
 _AGENT = re.compile(rb"\s*(?:[\w-]+\.)?AGENT(?:;[^:]*)?:\s*", re.IGNORECASE)
-_MAY_BE_AGENT = frozenset(b"AaIi \0")
+_MAY_BE_AGENT = frozenset(b"AaIi \t\0")
+_BLANKS = frozenset(b" \t")
 _VERSION = re.compile(rb"^\s*VERSION(?:;[^:\n]*)?:\s*([\d.]+)", re.IGNORECASE | re.MULTILINE)
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*;\s*(?:ENCODING\s*=\s*\"?)?QUOTED-PRINTABLE", re.IGNORECASE)
 _BASE64_HEAD = re.compile(
@@ -94,7 +96,7 @@ def cut(stream: BinaryIO) -> Iterator[Cut]:
     pending = _Pending()
     outside = 0
     for offset, line in _lines(stream):
-        mark = _MARK.fullmatch(line) if line[0] in _MAY_BE_MARK else None
+        mark = _MARK.fullmatch(line) if line[0] in _MAY_BE_MARK and not pending.folds(line) else None
         if mark and not pending.fits(mark["indent"]):
             mark = None
         if mark is None:
@@ -178,6 +180,10 @@ class _Pending:
         """Whether BEGIN or END stands where the card's BEGIN stood, or at the margin: a fold may have moved others to lines of their own."""
         return not self._lines or indent.replace(b"\0", b"") in {b"", self._indent}
 
+    def folds(self, line: bytes) -> bool:
+        """Whether a line begins with a blank because it goes on with the one before."""
+        return line[0] in _BLANKS and bool(self._lines) and not self._indent
+
     def go_on(self, line: bytes) -> None:
         """Add a line that is neither BEGIN nor END."""
         if self._inner_ended and line.strip(b"\r\n \t\0"):
@@ -238,7 +244,7 @@ class _Pending:
             self._too_large = True
             return
         self._lines.append(line)
-        if line[0] in _MAY_BE_AGENT:
+        if line[0] in _MAY_BE_AGENT and not self.folds(line):
             self._announced = _AGENT.fullmatch(line.replace(b"\0", b"")) is not None
         elif self._announced and line.strip():
             self._announced = False
@@ -315,8 +321,8 @@ def _logical(rows: list[bytes], *, keeps_space: bool) -> tuple[list[Line | Stray
     while place < len(rows):
         row = rows[place]
         place += 1
-        mark = _MARK.fullmatch(row) if row and row[0] in _MAY_BE_MARK else None
-        if mark and not mark["indent"]:
+        mark = _MARK.fullmatch(row) if row and row[0] in _MAY_BE_MARK and row[0] not in _BLANKS else None
+        if mark:
             close()
             if not mark["begin"]:
                 return found, True
@@ -347,10 +353,10 @@ def _goes_on(last: _Open, row: bytes, *, keeps_space: bool) -> bool:
         last.pieces.append(row)
         return True
     if row[:1] in (b" ", b"\t"):
-        last.pieces.append(row.strip() if last.base64 else row if keeps_space else row[1:])
+        last.pieces.append(row if keeps_space and not last.base64 else row[1:])
         return True
     if last.base64 and (not row.strip() or _BASE64_LINE.fullmatch(row)):
-        last.pieces.append(row.strip())
+        last.pieces.append(row)
         return True
     return False
 
@@ -406,17 +412,31 @@ def _line(number: int, whole: bytes) -> Line | None:
     colon = _colon(whole)
     if colon < 0:
         return None
-    head, value = whole[:colon], whole[colon + 1 :]
+    read = _usual_header if colon <= WIDTH else _header
+    header, value = read(whole[:colon]), whole[colon + 1 :]
+    if header is None or (value.startswith(b"//") and _LINK.match(header[1])):
+        return None
+    return Line(number, *header, value)
+
+
+Header = tuple[str, str, tuple[tuple[str, tuple[str, ...]], ...]]
+
+
+def _header(head: bytes) -> Header | None:
+    """Group, name and parameters; None if there is no name."""
     name, *params = _cut_outside_quotes(_header_text(head), ";")
     name = name.strip()
-    if not _NAME.fullmatch(name) or (value.startswith(b"//") and _LINK.match(name)):
+    if not _NAME.fullmatch(name):
         return None
     group = ""
     if "." in name:
         before, _, after = name.partition(".")
         if after and ("." not in after or _GROUP.fullmatch(before)):
             group, name = before, after
-    return Line(number, group, name.upper(), tuple(map(_param, params)), value)
+    return group, name.upper(), tuple(map(_param, params))
+
+
+_usual_header = lru_cache(maxsize=1000)(_header)  # a file has few of them, again and again
 
 
 def _colon(whole: bytes) -> int:

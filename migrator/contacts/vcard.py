@@ -69,8 +69,8 @@ _SPELT = {"X-ABLABEL": "X-ABLabel", "X-ABSHOWAS": "X-ABShowAs", "X-ABADR": "X-AB
 
 _DATA_URI = re.compile(r"data:(?P<media>[^,;\\]*)(?P<params>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
 _BASE64_DATA = re.compile(rb"data:(?P<media>[^,;\\]*)[^,]*?;base64\\?,", re.IGNORECASE)
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
-_SPACE = re.compile(rb"\s+")
+_SPACE = b" \t\r\n"
+_NOT_BASE64 = bytes(octet for octet in range(256) if not (bytes([octet]).isalnum() or octet in b"+/="))
 _NO_LINK = re.compile(r"[\\\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE | re.ASCII)
 _GEO = re.compile(r"geo:(-?[\d.]+),(-?[\d.]+)", re.IGNORECASE | re.ASCII)
@@ -382,8 +382,8 @@ def _may_be_data(name: str) -> bool:
 
 def _from_base64(value: bytes) -> tuple[bytes, bool]:
     """The octets, and whether something was wrong with them."""
-    value = _SPACE.sub(b"", value)
-    clean = _NOT_BASE64.sub(b"", value)
+    value = value.translate(None, _SPACE)
+    clean = value.translate(None, _NOT_BASE64)
     body = clean.rstrip(b"=")
     spoilt = len(clean) != len(value) or b"=" in body
     body = body.replace(b"=", b"")
