@@ -228,8 +228,9 @@ def _values(one: Property, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(one: Property) -> str:
-    """Components by `;`, without the empty ones at the end."""
-    return ";".join(plain(",".join(part)) for part in one.parts).rstrip(";") if len(one.parts) > 1 else one.text
+    """Components by `;`, without the empty ones at the end. What nobody knows may have components, which some products escape."""
+    text = ";".join(plain(",".join(part)) for part in one.parts)
+    return text.rstrip(";") if len(one.parts) > 1 or one.name.startswith("X-") else text
 
 
 def _canonical(name: str, text: str, one: Property) -> str:

@@ -592,7 +592,9 @@ class _Writing:
             return _uri(text if _SCHEME.match(text) else f"urn:uuid:{text}", new=self._new)
         if one.name in _URIS and _SCHEME.match(one.text):
             return _uri(one.text, new=self._new)
-        return ";".join(",".join(map(escaped, part)) for part in one.parts)
+        # Readers of 3.0 (vobject, and Radicale with it) take a bare comma in what they do not know for the end of the value.
+        comma = "," if self._new or one.name in LISTS or one.name in COMPONENTS else "\\,"
+        return ";".join(comma.join(map(escaped, part)) for part in one.parts)
 
 
 def _uri(text: str, *, new: bool) -> str:

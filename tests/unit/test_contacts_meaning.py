@@ -38,6 +38,8 @@ def card(*content: str, version: str = "3.0") -> Card:
         ("KIND:group\r\nMEMBER:a", "X-ADDRESSBOOKSERVER-KIND:group\r\nX-ADDRESSBOOKSERVER-MEMBER:urn:uuid:a"),
         ("GEO:1.5;2.5", "GEO:geo:1.5,2.5"),
         ("X-GOOGLE TALK:kim", "X-GOOGLE-TALK:kim"),
+        ("X-CUSTOM:a;b;c;;", "X-CUSTOM:a\\;b\\;c\\;\\;"),
+        ("X-CUSTOM:a,b", "X-CUSTOM:a\\,b"),
         ("EMAIL;TYPE=PREF:a@example.com", "EMAIL:a@example.com"),
         ("N:Doe;Ann;;;", "N:;;;;"),
         ("TEL:1\r\nTEL:1", "TEL:1"),

@@ -270,6 +270,7 @@ def test_a_group_is_written_as_apples_in_3_and_as_kind_in_4() -> None:
         ),
         ("GEO:1.5;2.5", "GEO:1.5;2.5", "GEO:geo:1.5,2.5"),
         ("X-messaging/xmpp-All:a;b\\;c", "X-MESSAGING-XMPP-ALL:a;b\\;c", "X-MESSAGING-XMPP-ALL:a;b\\;c"),
+        ("X-CUSTOM:one, two;three", "X-CUSTOM:one\\, two;three", "X-CUSTOM:one, two;three"),
         ("item1.X-ABLabel:_$!<Home>!$_", "item1.X-ABLabel:_$!<Home>!$_", "item1.X-ABLabel:_$!<Home>!$_"),
         ('ADR;LABEL="a, b^nc":;;s', 'ADR;LABEL="a, b^nc":;;s;;;;', 'ADR;LABEL="a, b^nc":;;s;;;;'),
         ("RELATED;VALUE=text:Robin", "RELATED:Robin", "RELATED;VALUE=text:Robin"),
