@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,6 +224,46 @@ def test_a_second_merge_changes_nothing(source: list[Card], target: list[Card]) 
     book = applied(merge(source, as_held(target)), as_held(target))
     again = merge(source, book)
     assert verdicts(again) == [Verdict.KEEP] * len(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        pytest.param(
+            [group("Friends", "u2", uid="g1"), group("Friends", uid="g1")],
+            [group("Friends", "u2", uid="t")],
+            id="two of one UID, the first of which the target has under another",
+        ),
+        pytest.param(
+            [group("Choir", "u1", uid="g1"), group("Choir", "u1", "u2")],
+            [group("Choir", "u1", uid="t")],
+            id="one is known by a likeness that the next would change",
+        ),
+        pytest.param(
+            [card("Ann", email("a@example.com")), card("Bob", email("a@example.com"), uid="u2", rev="2021-01-01")],
+            [card("Ann", uid="u2", rev="2020-01-01")],
+            id="a newer card has taken the place of a namesake",
+        ),
+        pytest.param(
+            [
+                card("Ann", email("a@example.com"), uid="u1"),
+                card("Ann", email("a@example.com"), text_property("NOTE", "one")),
+            ],
+            [card("", uid="u1"), card("Ann", email("a@example.com"), uid="t")],
+            id="after the first merge there are two namesakes",
+        ),
+        pytest.param(
+            [
+                card("Ann", text_property("NOTE", "one"), uid="u2", rev="2020-01-01"),
+                card("Ann", email("a@example.com", "home")),
+            ],
+            [card("Ann", email("a@example.com", "work"), uid="u2", rev="2021-01-01")],
+            id="the target's was newer and becomes one with another",
+        ),
+    ],
+)
+def test_a_second_merge_changes_nothing_either_where(source: list[Card], target: list[Card]) -> None:
+    assert verdicts(merge(source, applied(merge(source, target), target))) == [Verdict.KEEP] * len(source)
 
 
 @given(BOOKS, BOOKS)
