@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import select
 import struct
 import termios
 import unicodedata
@@ -105,6 +106,14 @@ def terminal():
     os.close(watcher)
 
 
+def arrived(watcher, until):
+    """What the terminal has been given, up to `until` or to five seconds of silence: it may come in pieces."""
+    shown = b""
+    while until.encode() not in shown and select.select([watcher], [], [], 5)[0]:
+        shown += os.read(watcher, 4096)
+    return shown.decode()
+
+
 def sized(stream, lines, columns):
     fcntl.ioctl(stream.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
@@ -118,7 +127,7 @@ def test_a_terminal_shows_a_bar_and_what_is_said_stands_above_it(terminal):
     screen.say("old takes fewer connections")
     screen.close()
 
-    drawn = os.read(watcher, 4096).decode()
+    drawn = arrived(watcher, "\rold takes fewer connections\r\n")
     assert " 50% |############            | 50 of 100 messages" in drawn
     assert "\rold takes fewer connections\r\n" in drawn
 
@@ -132,10 +141,7 @@ def test_a_terminal_without_a_size_gets_plain_lines(terminal):
     screen.say("45%, 1,204 of 2,300 messages")
     screen.close()
 
-    shown = b""
-    while not shown.endswith(b"\n"):  # a terminal may give a line in pieces
-        shown += os.read(watcher, 4096)
-    assert shown.decode() == "45%, 1,204 of 2,300 messages\r\n"
+    assert arrived(watcher, "\n") == "45%, 1,204 of 2,300 messages\r\n"
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
