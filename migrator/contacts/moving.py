@@ -37,11 +37,14 @@ def everything(book: BookReader, name: str) -> Iterator[Held]:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One card of the source, and what is to become of it. `lost` says in words what could not be read or was left out of it."""
+    """One card of the source, and what is to become of it. `lost` says in words what could not be read or was left out of it;
+    `arrives_with` is the ref of the card with which this one is written, "" for one that is written, or there, by itself.
+    """
 
     held: Held
     decision: Decision
     lost: tuple[str, ...] = ()
+    arrives_with: str = ""
 
     @property
     def digest(self) -> str:
@@ -51,7 +54,9 @@ class Wish:
 
 @dataclass(slots=True)
 class CardMove:
-    """Carries the cards of one book. `wishes` are by ref at the source, contacts before groups; `there` is the target's book as it was."""
+    """Carries the cards of one book. `wishes` are by ref at the source: contacts, then groups, then what arrives with one of these;
+    `there` is the target's book as it was.
+    """
 
     source: BookReader
     target: BookWriter
@@ -59,6 +64,9 @@ class CardMove:
     wishes: Mapping[str, Wish]
     there: Sequence[Held]
     _moved: dict[str, str] = field(default_factory=dict)  # UIDs that the target keeps under another
+    _arrived: dict[str, Held] = field(
+        default_factory=dict
+    )  # what was written, as the target has it, by ref at the source
     _known: set[str] = field(init=False)  # refs at the target that are paired with a card, or were there before
 
     def __post_init__(self) -> None:
@@ -77,7 +85,7 @@ class CardMove:
             note = "; ".join(wish.lost) or "nothing of it can be read"
             cure = "Look at it in the old address book, and write it anew at the target."
             return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=note, cure=cure)
-        if decision.verdict is Verdict.KEEP:
+        if decision.verdict is Verdict.KEEP and not wish.arrives_with:
             place = decision.place
             ref = self.there[place].entry.ref if place is not None else ""
             notes = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost)))
@@ -92,11 +100,26 @@ class CardMove:
         return ""
 
     def write(self, part: Sequence[Loaded[Wish]]) -> Sequence[Outcome]:
-        contacts = [one for one in part if not one.content.held.card.is_group]
-        groups = [one for one in part if one.content.held.card.is_group]
+        by_itself = [one for one in part if not one.content.arrives_with]
+        contacts = [one for one in by_itself if not one.content.held.card.is_group]
+        groups = [one for one in by_itself if one.content.held.card.is_group]
         written = self._write(contacts) if contacts else []
         # Now the target's own UIDs of the members are known.
-        return [*written, *(self._write([self._following(one) for one in groups]) if groups else [])]
+        written += self._write([self._following(one) for one in groups]) if groups else []
+        return [*written, *(self._with_another(one) for one in part if one.content.arrives_with)]
+
+    def _with_another(self, loaded: Loaded[Wish]) -> Outcome:
+        """What became of a card that is in another by whose decision it is written: it is there if that one is."""
+        wish = loaded.content
+        found = self._arrived.get(wish.arrives_with)
+        if found is None:
+            other = self.wishes[wish.arrives_with].held.card.label
+            note = f"{wish.decision.why}: it is written with {other}, which did not arrive"
+            cure = "See to that card first, then run again."
+            return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
+        judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found)
+        fate = judged.fate if judged.fate is Fate.ALTERED else Fate.FOUND
+        return replace(judged, fate=fate, note="; ".join(filter(None, (wish.decision.why, judged.note))))
 
     def _following(self, loaded: Loaded[Wish]) -> Loaded[Wish]:
         """A group with its members under the UIDs that the target gave them."""
@@ -160,6 +183,7 @@ class CardMove:
                 note=f"{wish.held.card.label}: the target took it and does not have it",
                 cure="Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address.",
             )
+        self._arrived[loaded.key] = found
         return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found)
 
     def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held) -> Outcome:
@@ -181,7 +205,7 @@ class CardMove:
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence
         there = list(everything(self.target, self.target_book))
-        wanted = {one.key: self.wishes[one.key] for one in intended if one.key in self.wishes}
+        wanted = {one.key: self.wishes[one.key] for one in intended if one.key in self.wishes and _was_put(one)}
         found = paired({key: wish.decision.card for key, wish in wanted.items()}, there)
         rest = [held for held in there if all(held is not one for one in found.values())]
         found |= paired({key: wish.held.card for key, wish in wanted.items() if key not in found}, rest)
@@ -199,6 +223,11 @@ class CardMove:
             elif verdict == Verdict.ADD.value or meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
                 outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held))
         return outcomes
+
+
+def _was_put(intended: Intended) -> bool:
+    """Whether the card itself was to be written; one that arrives with another is looked at anew."""
+    return not intended.digest.endswith(f"{VERDICT}{Verdict.KEEP.value}")
 
 
 def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]:

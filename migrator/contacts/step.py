@@ -116,11 +116,15 @@ class ContactsStep:
             return list(everything(target, plan.target.id))
 
     def _wishes(self, held: Sequence[Held], there: Sequence[Held], no_place: AbstractSet[str]) -> dict[str, Wish]:
-        """What is to become of each card, contacts first, for groups name their members."""
+        """What is to become of each card: contacts first, for groups name their members; last what is written with another."""
         wanted = [self._as_wanted(one, no_place) for one in held if self.options.groups or not one.card.is_group]
         decisions = merge([one.card for one, _ in wanted], [one.card for one in there])
-        wishes = [Wish(one, decision, lost) for (one, lost), decision in zip(wanted, decisions, strict=True)]
-        in_order = sorted(wishes, key=lambda wish: wish.held.card.is_group)
+        refs = [one.entry.ref for one, _ in wanted]
+        wishes = [
+            Wish(one, decision, lost, refs[decision.joins] if decision.joins is not None else "")
+            for (one, lost), decision in zip(wanted, decisions, strict=True)
+        ]
+        in_order = sorted(wishes, key=lambda wish: (bool(wish.arrives_with), wish.held.card.is_group))
         return {wish.held.entry.ref: wish for wish in in_order}
 
     def _as_wanted(self, held: Held, no_place: AbstractSet[str]) -> tuple[Held, tuple[str, ...]]:
@@ -153,11 +157,9 @@ class ContactsStep:
             work.resolve(move)
             move = self._move(held, source, target, book)
             recorded = _recorded(action.key, list(move.wishes), work)
-            changed = [
-                one
-                for ref, one in recorded.items()
-                if one.fate is not Fate.LEFT_BEHIND and not _is_settled(move.wishes[ref], one)
-            ]
+            stale = {ref for ref, wish in move.wishes.items() if not _is_settled(wish, recorded.get(ref))}
+            stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
+            changed = [one for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
             work.record(_reconsidered(one) for one in changed)
             work.carry(move, BatchLimit(items=AT_ONCE))
 

@@ -183,6 +183,49 @@ def test_a_refused_card_costs_nothing_else_and_is_tried_again() -> None:
     assert world.trial.run().left_behind == 0
 
 
+TWINS = (
+    person("Ana Peña", "u1", text_property("TEL", "+34 1"), email="ana@example.com"),
+    person("Ana Peña", "u1", text_property("TEL", "+34 2"), email="ana@example.com"),
+)
+WITHOUT_UID_FIRST = (
+    person("Zoë Müller", "", text_property("TEL", "+49 2"), email="zoe@example.com"),
+    person("Zoë Müller", "u2", text_property("TEL", "+49 1"), email="zoe@example.com"),
+)
+
+
+@pytest.mark.parametrize("pair", [TWINS, WITHOUT_UID_FIRST], ids=["one-uid", "written-by-a-later-card"])
+def test_a_card_written_with_another_arrives_only_when_that_one_does(pair: tuple[Card, Card]) -> None:
+    world = World(*pair)
+    world.new.fill(ANN, "Contacts", pair[1].without("TEL"))
+    world.new.refuses = lambda _: "the disk is full"
+    assert world.trial.run().left_behind == 2
+    world.new.refuses = lambda _: ""
+    assert world.trial.run().left_behind == 0
+    (card,) = world.there()
+    assert {one.text for one in card.all("TEL")} == {one.text("TEL") for one in pair}
+    assert world.trial.verify().differences == 0
+
+
+def test_a_card_that_comes_later_is_written_with_one_that_was_moved_before() -> None:
+    world = World(TWINS[0])
+    world.trial.run()
+    world.old.fill(ANN, "Contacts", TWINS[1])
+    world.trial.run()
+    (card,) = world.there()
+    assert [one.text for one in card.all("TEL")] == ["+34 1", "+34 2"]
+    assert world.trial.fates() == {Fate.COPIED: 1, Fate.FOUND: 1}
+    before = list(world.new.writes)
+    world.trial.run()
+    assert world.new.writes == before
+
+
+def test_what_a_target_loses_of_a_card_written_with_another_is_told() -> None:
+    world = World(*TWINS)
+    world.new.keeps = losing("TEL")
+    world.trial.run()
+    assert world.trial.fates() == {Fate.ALTERED: 2}
+
+
 def test_a_card_changed_at_the_source_since_follows() -> None:
     world = World(PEOPLE[0])
     world.trial.run()
