@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.contacts import meaning, vcard
-from migrator.contacts.files import in_our_words
 from migrator.contacts.model import Card, Entry, Held
 from migrator.contacts.moving import paired
+from migrator.disk import in_our_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Files with contacts in them: names that become paths, appending and replacing that survive a death, the disk's errors in our words.
+"""Files with contacts in them: books' names that become file names, appending and replacing that survive a death.
 
 What surprises: an append is announced in a small file beside the book, `.<name>.appending`, before it begins. Whoever opens the book for
 writing next finds it there if the append was cut short, and takes back what is only half there. What somebody else wrote meanwhile is
@@ -7,8 +7,6 @@ never cut.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,35 +17,20 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote
 
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.disk import LONGEST_NAME, PRIVATE_FILE, is_device, sync
+from migrator.errors import Misbehaved, Refused
 
-PRIVATE_FOLDER = 0o700
-PRIVATE_FILE = 0o600
-LONGEST_NAME = 200  # bytes of one name on disk; file systems end at 255, and suffixes are still to come
 CHUNK = 1024 * 1024
 
-_PLAIN_ACCOUNT = re.compile(r"[a-z0-9_][a-z0-9@._+=-]*")
-_NOT_PLAIN = re.compile(r"[^a-z0-9@_+=-]+")
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # where a disk is shared with Windows
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]')
 
 # -- names ------------------------------------------------------------------------------------------------------------
 
 
-def account_folder(account: str) -> str:
-    """The folder name of an account: the address itself where that is a harmless name, else a readable remainder and a digest, so that
-    no two accounts share one.
-    """
-    if _PLAIN_ACCOUNT.fullmatch(account) and len(account) <= LONGEST_NAME and not _DEVICE.fullmatch(account):
-        return account
-    remainder = _NOT_PLAIN.sub("-", account.lower()).strip("-")[:60]
-    return f"{remainder or 'account'}--{hashlib.sha256(account.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
-
-
 def book_file(name: str, suffix: str) -> str:
     """The file name of an address book; `book_name` gives the name back. Raises Refused for a name that no file can have."""
     escaped = _NOT_IN_A_NAME.sub(lambda found: f"%{ord(found[0]):02X}", name)
-    if escaped.startswith(".") or _DEVICE.fullmatch(escaped):
+    if escaped.startswith(".") or is_device(escaped):
         escaped = f"%{ord(escaped[0]):02X}{escaped[1:]}"
     if not escaped or len(escaped.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
         raise Refused(
@@ -64,25 +47,6 @@ def book_name(file: str, suffix: str) -> str:
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and the missing ones above it, for its owner only; on disk when this returns."""
-    if path.is_dir():
-        return
-    if path.parent != path:
-        make_folder(path.parent)
-    path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Have a folder's list of names on disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -103,7 +67,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             draft.unlink()
         raise
-    sync_folder(whole.parent)
+    sync(whole.parent)
 
 
 def append(path: Path, content: bytes) -> int:
@@ -171,7 +135,7 @@ def _announcement(path: Path) -> Path:
 
 def _forget_announcement(path: Path) -> None:
     _announcement(path).unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def copy(file: IO[bytes], fresh: IO[bytes], start: int, stop: int) -> None:
@@ -183,53 +147,3 @@ def copy(file: IO[bytes], fresh: IO[bytes], start: int, stop: int) -> None:
             return
         fresh.write(piece)
         start += len(piece)
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder's files against other sessions that write, of this process or another; the kernel lets go at our death."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-# -- errors -----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def in_our_words(about: str) -> Iterator[None]:
-    """Errors of the file system leave as ours; `about` is what was being done, as `writing Friends of ann@example.com`."""
-    try:
-        yield
-    except OSError as error:
-        raise _translated(error, about) from error
-
-
-def _translated(error: OSError, about: str) -> MigratorError:
-    kind, remedy = _MEANINGS.get(error.errno or 0, (Misbehaved, "Look after that disk, then run again."))
-    return kind(f"{about}: {error.strerror or error}.", remedy=remedy)
-
-
-_NO_ROOM = (NoSpace, "Make room on that disk, then run again.")
-_NOT_THERE = (NotFound, "The file was moved or removed meanwhile; run again.")
-_NO_RIGHT = (EndpointRefused, "Give the user who runs this the right to it, then run again.")
-_IN_THE_WAY = (Misbehaved, "Something else stands in that place; move it away, then run again.")
-_BUSY = (Unavailable, "")
-_MEANINGS: dict[int, tuple[type[MigratorError], str]] = {
-    errno.ENOSPC: _NO_ROOM,
-    errno.EDQUOT: _NO_ROOM,
-    errno.ENOENT: _NOT_THERE,
-    errno.ENOTDIR: _IN_THE_WAY,
-    errno.EACCES: _NO_RIGHT,
-    errno.EPERM: _NO_RIGHT,
-    errno.EROFS: (EndpointRefused, "Mount that disk for writing, then run again."),
-    errno.EEXIST: _IN_THE_WAY,
-    errno.EISDIR: _IN_THE_WAY,
-    errno.EMFILE: _BUSY,
-    errno.ENFILE: _BUSY,
-    errno.EAGAIN: _BUSY,
-    errno.ESTALE: _BUSY,
-}

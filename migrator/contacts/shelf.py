@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from migrator import disk
 from migrator.contacts import files
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Login
@@ -198,20 +199,20 @@ class ShelfReader:
 
     def books(self) -> Sequence[Book]:
         """The files of the account."""
-        with files.in_our_words(f"listing the address books of {self._account}"):
+        with disk.in_our_words(f"listing the address books of {self._account}"):
             return [Book(book, self._name(book)) for book in self._paths()]
 
     def index(self, book: str) -> Iterator[Entry]:
         """Every card of a file by its ref, in the order of the file; groups that are none of its rows come last."""
         path = self._path(book)
-        with files.in_our_words(self._about(path)), path.open("rb") as file:
+        with disk.in_our_words(self._about(path)), path.open("rb") as file:
             yield from self._index(path, file).entries()
             yield from map(_group_entry, self._layout.opened(file, path.name).groups())
 
     def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
         """These cards, in the order asked for."""
         path = self._path(book)
-        with files.in_our_words(self._about(path)), path.open("rb") as file:
+        with disk.in_our_words(self._about(path)), path.open("rb") as file:
             index = self._index(path, file)
             opened = self._layout.opened(file, path.name)
             groups: dict[str, Card] | None = None
@@ -252,7 +253,7 @@ class ShelfReader:
 
     def _account_names(self) -> list[str]:
         """How the account's folder may be called: as we name it, and as a person may have written the address."""
-        ours = files.account_folder(self._account)
+        ours = disk.account_folder(self._account)
         plain = {"/", "\0"}.isdisjoint(self._account) and not self._account.startswith(".")
         return list(dict.fromkeys([ours, self._account] if plain else [ours]))
 
@@ -265,7 +266,7 @@ class ShelfReader:
         )
 
     def _path(self, book: str) -> Path:
-        with files.in_our_words(f"listing the address books of {self._account}"):
+        with disk.in_our_words(f"listing the address books of {self._account}"):
             path = self._paths().get(book)
         if path is None:
             raise NotFound(f"{self._account}: there is no file {book} in {self._base}.")
@@ -293,7 +294,7 @@ class ShelfWriter(ShelfReader):
 
     def _path(self, book: str) -> Path:
         path = super()._path(book)
-        with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
+        with disk.in_our_words(self._about(path, "writing")), disk.locked(path.parent):
             files.take_back_half(path)
         return path
 
@@ -308,10 +309,10 @@ class ShelfWriter(ShelfReader):
             path = self._base
         else:
             path = self._folders()[0] / files.book_file(name, self._layout.suffix)
-        with files.in_our_words(self._about(path, "making")):
+        with disk.in_our_words(self._about(path, "making")):
             if not self._single:
-                files.make_folder(path.parent)
-            with files.held(path.parent):
+                disk.make_folder(path.parent)
+            with disk.locked(path.parent):
                 if path.exists():
                     raise Refused(f"{name}: there is an address book of this name already, {path}.")
                 with files.replacing(path) as file:
@@ -322,7 +323,7 @@ class ShelfWriter(ShelfReader):
         """Put cards at the end of the file, all of them or none; groups that are no cards of the layout after them."""
         path = self._path(book)
         answers: dict[int, Put] = {}
-        with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
+        with disk.in_our_words(self._about(path, "writing")), disk.locked(path.parent):
             apart = [card for card in cards if self._stands_apart(card)]
             with path.open("rb") as file:
                 index = self._index(path, file)
@@ -353,7 +354,7 @@ class ShelfWriter(ShelfReader):
     def update(self, book: str, entry: Entry, card: Card) -> Put:
         """Write the file again with this card in the other's place."""
         path = self._path(book)
-        with files.in_our_words(self._about(path, "writing")), files.held(path.parent):
+        with disk.in_our_words(self._about(path, "writing")), disk.locked(path.parent):
             if self._stands_apart(card):
                 return self._update_group(path, entry, card)
             with path.open("rb") as file:

@@ -6,6 +6,7 @@ is for its owner alone.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -13,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from migrator import disk
 from migrator.errors import EndpointRefused, NoSpace, Unavailable
 
-OWNER_ALONE = 0o600
 LOCK = ".lock"
 
 
@@ -35,7 +36,7 @@ def held(path: Path) -> Iterator[None]:
     """Nobody else of ours changes the file meanwhile. Raises Unavailable when somebody does."""
     lock = path.with_name(path.name + LOCK)
     try:
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, OWNER_ALONE)
+        handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, disk.PRIVATE_FILE)
     except OSError as error:
         raise _refused(lock, "cannot be made", error) from error
     try:
@@ -67,9 +68,9 @@ def replace_text(path: Path, text: str) -> None:
             with suppress(OSError):
                 Path(name).unlink()
             raise
-        _settle(whole.parent)
+        disk.sync(whole.parent)
     except OSError as error:
-        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise NoSpace(f"{path}: there is no room left ({error.strerror}).") from error
         raise _refused(path, "cannot be written", error) from error
 
@@ -79,7 +80,7 @@ def _like(there: Path, handle: int) -> None:
     try:
         old = there.stat()
     except FileNotFoundError:
-        os.fchmod(handle, OWNER_ALONE)
+        os.fchmod(handle, disk.PRIVATE_FILE)
         return
     with suppress(PermissionError):
         os.fchown(handle, old.st_uid, old.st_gid)
@@ -92,14 +93,6 @@ def _later(there: Path, handle: int) -> None:
         old, new = there.stat(), os.fstat(handle)
         if old.st_size == new.st_size and int(new.st_mtime) <= int(old.st_mtime):
             os.utime(handle, (old.st_mtime + 1, old.st_mtime + 1))
-
-
-def _settle(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _refused(path: Path, what: str, error: OSError) -> EndpointRefused:

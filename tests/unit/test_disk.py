@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from migrator import disk
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
-from migrator.mail import disk
 from migrator.mail.adapters import maildir, mbox
 
 HARMFUL = st.sampled_from(

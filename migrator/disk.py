@@ -1,7 +1,7 @@
-"""What the file stores share: names that become paths, writing that lasts, and the file system's errors in our words.
+"""What the rooms share that keep things in files: names that become paths, writing that lasts, and the file system's errors in our words.
 
 A name from a server or a plan is never a path by itself: it is checked here first, component by component. Raw names hold
-one byte a character (see model.py), so they go to disk and come back byte for byte whatever the locale says.
+one byte a character (see mail/model.py), so they go to disk and come back byte for byte whatever the locale says.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _translated(error: OSError, about: str) -> MigratorError:
 
 
 _NO_ROOM = (NoSpace, "Make room on that disk, then run again.")
-_NOT_THERE = (NotFound, "The folder was moved or removed meanwhile; run again.")
+_NOT_THERE = (NotFound, "It was moved or removed meanwhile; run again.")
 _NO_RIGHT = (Misbehaved, "Give the user who runs this the right to it, then run again.")
 _IN_THE_WAY = (Misbehaved, "Something else stands in that place; move it away, then run again.")
 _BUSY = (Unavailable, "")
