@@ -125,6 +125,7 @@ def there_and_back(program, card: Card) -> Card:
 @pytest.mark.parametrize("program", TABLES)
 @given(card=cards())
 @example(card=Card((text_property("TEL", "1", "work"), text_property("TEL", "1", "x-odd"), text_property("TEL", "1"))))
+@example(card=Card((Property("N", (("",), ("",), ("",), ("",), ("Ann",))), text_property("FN", ";"))))
 def test_a_card_comes_back_from_any_table_meaning_the_same(program, card):
     assert differences(card, there_and_back(TABLES[program], card), columns.LOST) == []
 
