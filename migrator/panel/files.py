@@ -71,7 +71,9 @@ def replace_text(path: Path, text: str) -> None:
         disk.sync(whole.parent)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise NoSpace(f"{path}: there is no room left ({error.strerror}).") from error
+            raise NoSpace(
+                f"{path}: there is no room left ({error.strerror}).", remedy="Make room on that disk, then run again."
+            ) from error
         raise _refused(path, "cannot be written", error) from error
 
 

@@ -65,6 +65,16 @@ def test_a_line_has_the_scheme_the_folder_and_the_quota_rule(path):
     )
 
 
+def test_uid_and_gid_may_be_numbers(path):
+    options = passwd_file.Options(path=path, uid=5000, gid=0)
+    with closing(passwd_file.ADAPTER.writer(options, panel("panel"))) as writer:
+        writer.create(Domain(HOME))
+        writer.create(Mailbox(f"ann@{HOME}"), Password(hash=SecretStr(HASH)))
+    assert ":5000:0:" in path.read_text()
+    with pytest.raises(ValueError, match="greater than or equal"):
+        passwd_file.Options(path=path, uid=-1)
+
+
 def test_hestias_own_line_is_read_and_stays_as_it_is(path, writer):
     line = "john:{BLF-CRYPT}$2y$05$abc:alice:mail::/home/alice:500:userdb_quota_rule=*:storage=500M"
     path.write_text(line)
@@ -206,8 +216,9 @@ def test_a_full_disk_leaves_the_old_file(monkeypatch, path, writer):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(NoSpace):
+    with pytest.raises(NoSpace) as raised:
         writer.create(Mailbox(f"ann@{HOME}"), PASSWORD)
+    assert "Make room" in raised.value.remedy
     assert path.read_text() == f"# domain {HOME}\n"
     assert not list(path.parent.glob(".passwd.*"))
 

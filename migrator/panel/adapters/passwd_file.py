@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -31,6 +31,10 @@ AnyThing = TypeVar("AnyThing", bound=Thing)
 # -- what a plan says -------------------------------------------------------------------------------------------------
 
 
+Word = Annotated[str, Field(pattern=r"^[^:\s]*$")]
+Number = Annotated[int, Field(ge=0, strict=True)]  # as people write it in a plan, where 1000 needs no quotes
+
+
 class Options(Service):
     """A passwd-file of Dovecot on a disk of this machine."""
 
@@ -40,10 +44,10 @@ class Options(Service):
     domain: str = Field(
         "", description="The file is of this one domain and names its users without it, as HestiaCP's are"
     )
-    uid: str = Field(
-        "", pattern=r"^[^:\s]*$", description="Whom the mail of a new mailbox belongs to; empty for Dovecot's mail_uid"
+    uid: Number | Word = Field(
+        "", description="Whom the mail of a new mailbox belongs to; empty for Dovecot's mail_uid"
     )
-    gid: str = Field("", pattern=r"^[^:\s]*$", description="And which group; empty for Dovecot's mail_gid")
+    gid: Number | Word = Field("", description="And which group; empty for Dovecot's mail_gid")
     home: str = Field(
         "",
         pattern=r"^[^:\s]*$",
@@ -264,8 +268,8 @@ class PasswdFileWriter(PasswdFileReader):
                 (
                     local if self._one_domain else address,
                     hashes.locked(text) if Hold.LOGIN in mailbox.holds else text,
-                    self._options.uid,
-                    self._options.gid,
+                    str(self._options.uid),
+                    str(self._options.gid),
                     _fit(mailbox.name),
                     home,
                     "",
