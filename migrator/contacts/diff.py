@@ -8,7 +8,7 @@ from pathlib import Path
 from migrator.contacts import meaning, vcard
 from migrator.contacts.model import Card, Entry, Held
 from migrator.contacts.moving import paired
-from migrator.disk import in_our_words
+from migrator.wire.disk import in_our_words
 
 
 @dataclass(frozen=True, slots=True)

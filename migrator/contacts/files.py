@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote
 
-from migrator.disk import LONGEST_NAME, PRIVATE_FILE, is_device, sync
 from migrator.errors import Misbehaved, Refused
+from migrator.wire.disk import LONGEST_NAME, PRIVATE_FILE, is_device, sync
 
 CHUNK = 1024 * 1024
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from migrator import disk
 from migrator.contacts import files
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.wire import disk
 
 FLAT = "./"  # before the id of a book that lies beside the accounts' folders
 FLAT_NAME = "Contacts"

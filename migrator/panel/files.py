@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from migrator import disk
 from migrator.errors import EndpointRefused, NoSpace, Unavailable
+from migrator.wire import disk
 
 LOCK = ".lock"
 

@@ -1,1 +1,1 @@
-"""Connections below the rooms: TLS, IMAP lines, pace."""
+"""What reaches a store, below the rooms: TLS, HTTP, IMAP lines, SQL, files on disk."""

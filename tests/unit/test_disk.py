@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator import disk
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 from migrator.mail.adapters import maildir, mbox
+from migrator.wire import disk
 
 HARMFUL = st.sampled_from(
     ["..", ".", "/", "../", "/a" * 2500, "/etc/passwd", "\0", "con", "a" * 250, "~", ".mbox", "\u202e", "\udc80", "é"]

@@ -37,13 +37,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from migrator import disk
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import NotFound
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.flags import to_send
 from migrator.mail.headers import header_block, message_id
 from migrator.mail.model import MB, Added, Content, Features, Folder, Header, Message, Namespace, Opened
+from migrator.wire import disk
 
 
 class MaildirOptions(Service):

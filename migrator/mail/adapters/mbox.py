@@ -41,13 +41,13 @@ from typing import IO, Literal
 
 from pydantic import Field
 
-from migrator import disk
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import Misbehaved, NotFound
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.flags import to_send
 from migrator.mail.headers import fields, header_block, message_id
 from migrator.mail.model import CHUNK, MB, Added, Content, Features, Folder, Header, Message, Namespace, Opened
+from migrator.wire import disk
 
 
 class MboxOptions(Service):
