@@ -6,7 +6,7 @@ done, and the target is read again: what it shows, compared by meaning, is what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrator.contacts import meaning
@@ -207,7 +207,7 @@ class CardMove:
         there = list(everything(self.target, self.target_book))
         wanted = {one.key: self.wishes[one.key] for one in intended if one.key in self.wishes and _was_put(one)}
         found = paired({key: wish.decision.card for key, wish in wanted.items()}, there)
-        rest = [held for held in there if all(held is not one for one in found.values())]
+        rest = _without(there, found.values())
         found |= paired({key: wish.held.card for key, wish in wanted.items() if key not in found}, rest)
         outcomes = []
         for one in intended:
@@ -239,12 +239,17 @@ def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]
     for key, card in wanted.items():
         if same_uid := by_uid.get(card.uid):
             found[key] = same_uid.pop(0)
-    left = [held for held in there if all(held is not one for one in found.values())]
     ignoring = frozenset({"UID"})
     by_meaning: dict[str, list[Held]] = {}
-    for held in left:
+    for held in _without(there, found.values()):
         by_meaning.setdefault(meaning.digest(held.card, ignoring), []).append(held)
     for key, card in wanted.items():
         if key not in found and (alike := by_meaning.get(meaning.digest(card, ignoring))):
             found[key] = alike.pop(0)
     return found
+
+
+def _without(there: Sequence[Held], taken: Iterable[Held]) -> list[Held]:
+    """What is left when these very cards are taken; one that is equal to one of them is another card."""
+    places = {id(held) for held in taken}
+    return [held for held in there if id(held) not in places]

@@ -27,9 +27,12 @@ sys.path.insert(0, str(CHECKOUT))
 
 from migrator.contacts import meaning, vcard  # noqa: E402
 from migrator.contacts.lines import MB  # noqa: E402
+from migrator.contacts.model import Card, Entry, Held, text_property  # noqa: E402
+from migrator.contacts.moving import paired  # noqa: E402
 
 PHOTO = 30 * 1024
 LINE = 74
+PAIRED = 20_000
 MEASURE = """
 import sys
 sys.path.insert(0, sys.argv[2])
@@ -75,6 +78,17 @@ def reading(name: str, content: bytes, rounds: int) -> None:
     count = sum(1 for _ in vcard.read(io.BytesIO(content)))
     rate = per_second(count, rounds, lambda: sum(1 for _ in vcard.read(io.BytesIO(content))))
     tell(f"read {name} ({count:,}, {len(content) / MB:,.1f} MB)", rate, rate * len(content) / count)
+
+
+def pairing(count: int, rounds: int) -> None:
+    """Half of the cards are known by UID, the other half have one of the target's own."""
+    wanted = {str(n): Card((text_property("UID", f"u{n}"), text_property("FN", f"Person {n}"))) for n in range(count)}
+    there = [
+        Held(Entry(ref), card if n % 2 else card.without("UID").with_property(text_property("UID", f"own-{n}")))
+        for n, (ref, card) in enumerate(wanted.items())
+    ]
+    assert len(paired(wanted, there)) == count
+    tell(f"pair {count:,} cards with as many at the target", per_second(count, rounds, lambda: paired(wanted, there)))
 
 
 def by_vobject(content: bytes) -> None:
@@ -131,6 +145,7 @@ def main() -> None:
         "compare",
         per_second(len(cards), asked.rounds, lambda: [meaning.same(*pair) for pair in zip(cards, again, strict=True)]),
     )
+    pairing(PAIRED, asked.rounds)
     large(asked.megabytes)
 
 
