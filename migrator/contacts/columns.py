@@ -152,7 +152,7 @@ def restored(read: Iterable[Said], leftovers: Iterable[Said]) -> list[Said]:
         told = leftover.what.param(REPLACES)
         params = tuple(param for param in leftover.what.params if param[0] != REPLACES)
         one = replace(leftover, what=replace(leftover.what, params=params))
-        empty = one.what.name in NAMING and not meaning.is_filled(one.what)
+        empty = one.what.name in NAMING and not one.what.is_filled
         place = (int(told) - 1 if told.isdecimal() else None) if told else _place_of(one, found, free)
         if place is not None and place in free and _same_kind(one.what, found[place].what):
             free.discard(place)

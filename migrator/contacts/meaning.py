@@ -292,14 +292,10 @@ def _marks(fact: Fact) -> str:
 # -- names ----------------------------------------------------------------------------------------------------------------
 
 
-def is_filled(one: Property) -> bool:
-    """Whether there is anything in the components of a property."""
-    return any(word.strip() for part in one.parts for word in part)
-
-
 def structured_name(card: Card) -> Property | None:
-    """The N by which a card is known: the preferred one, else the first, of those in which there is something."""
-    return Card(tuple(filter(is_filled, card.all("N")))).first("N")
+    """The N by which a card is known; None where there is nothing in any."""
+    found = card.first("N")
+    return found if found is not None and found.is_filled else None
 
 
 def _name(card: Card) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ Parts = tuple[tuple[str, ...], ...]
 # Properties whose value has components (RFC 6350, 6.2.2, 6.3.1, 6.6.4), and those that are lists; all others are one text.
 COMPONENTS = {"N": 5, "ADR": 7, "ORG": 0, "GENDER": 2, "CLIENTPIDMAP": 2}  # 0: any number
 LISTS = frozenset({"CATEGORIES", "NICKNAME"})
+UNPREFERRED = 101  # PREF is 1 to 100
 BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
 
 
@@ -46,6 +47,11 @@ class Property:
         """One component, its list joined by commas; "" where there is none."""
         return ",".join(self.parts[place]) if place < len(self.parts) else ""
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether there is anything in its value."""
+        return bool(self.data) or any(word.strip() for part in self.parts for word in part)
+
     def param(self, name: str) -> str:
         """The first value of a parameter; "" without it."""
         return next((values[0] for known, values in self.params if known == name and values), "")
@@ -68,9 +74,8 @@ class Card:
         return (one for one in self.properties if one.name == name)
 
     def first(self, name: str) -> Property | None:
-        """The preferred property of a name, else the first; None without one."""
-        found = list(self.all(name))
-        return min(found, key=lambda one: one.preferred or 101, default=None)
+        """The preferred property of a name, else the first; one in which there is nothing only where all are such; None without one."""
+        return min(self.all(name), key=lambda one: (not one.is_filled, one.preferred or UNPREFERRED), default=None)
 
     def text(self, name: str) -> str:
         """The text of the first property of a name; "" without one."""

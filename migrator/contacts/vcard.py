@@ -466,8 +466,8 @@ def _cut(text: str, separator: str) -> list[str]:
 
 def _tidied(properties: list[Property]) -> tuple[Property, ...]:
     """Without an empty FN or N beside one that says something: products that fill a form write both."""
-    filled = {one.name for one in properties if one.name in {"FN", "N"} and meaning.is_filled(one)}
-    return tuple(one for one in properties if one.name not in filled or meaning.is_filled(one))
+    filled = {one.name for one in properties if one.name in {"FN", "N"} and one.is_filled}
+    return tuple(one for one in properties if one.name not in filled or one.is_filled)
 
 
 def _inline(card: Card) -> str:
@@ -497,7 +497,7 @@ def _with_names(card: Card, version: str) -> Iterator[Property]:
     if version == "3.0" and only["N"] is None:
         yield derived_name(card)
     for one in card.properties:
-        if one.name in {"VERSION", "BEGIN", "END"} or (one.name in {"FN", "N"} and not meaning.is_filled(one)):
+        if one.name in {"VERSION", "BEGIN", "END"} or (one.name in {"FN", "N"} and not one.is_filled):
             continue
         if one.name == "PRODID" and one is not only["PRODID"]:
             continue

@@ -106,3 +106,25 @@ def test_long_texts_are_shortened_in_words() -> None:
 def test_a_card_without_anything_means_the_same_as_itself() -> None:
     assert meaning.same(Card(), Card())
     assert meaning.same(Card(), Card((Property("TEL", (("",),)), text_property("NOTE", " "))))
+
+
+@pytest.mark.parametrize("name", ["EMAIL", "ORG", "X-OTHER"])
+@pytest.mark.parametrize("empty", ["", " ", ";;;;"])
+def test_what_a_card_prefers_does_not_count_where_there_is_nothing_in_it(name: str, empty: str) -> None:
+    parts = tuple((part,) for part in empty.split(";"))
+    one = Card((Property(name, parts, preferred=1), text_property(name, "filled")))
+    assert one.first(name) is one.properties[1]
+    assert one.text(name) == "filled"
+
+
+def test_an_empty_name_that_is_preferred_hides_no_other() -> None:
+    one = card("FN;PREF=1: ", "FN:Kim", "N;PREF=1:;;;;", "N:Beispiel;Kim;;;", version="4.0")
+    assert (one.text("FN"), one.text("N")) == ("Kim", "Beispiel;Kim;;;")
+
+
+def test_of_empty_ones_the_preferred_is_the_first_and_a_photo_is_not_empty() -> None:
+    empty = Card((text_property("TITLE", ""), Property("TITLE", ((" ",),), preferred=1)))
+    assert empty.first("TITLE") is empty.properties[1]
+    assert empty.first("ROLE") is None
+    photos = Card((Property("PHOTO", ((" ",),)), Property("PHOTO", data=b"x")))
+    assert photos.first("PHOTO") is photos.properties[1]
