@@ -8,10 +8,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab import courier, cyrus, dav, dovecot, ground, mariadb, modoboa, packages, postgresql, roundcube
+from lab import courier, cyrus, dav, dovecot, ground, mailman3, mariadb, modoboa, packages, postgresql, roundcube
 from lab.ground import LabError, Server
 
-NAMES = (*dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube")
+NAMES = (
+    *dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
+)  # fmt: skip
 USERS = {f"{name}@example.com": f"pw-{name}" for name in ("alice", "bob", "carmen")}
 
 
@@ -42,7 +44,12 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: dovecot.Op
         return dav.start(name, folder, users)
     if name == "roundcube":
         return roundcube.start(name, folder, users)
-    others = {"mariadb": mariadb.start, "modoboa": modoboa.start, "postgresql": postgresql.start}
+    others = {
+        "mailman3": mailman3.start,
+        "mariadb": mariadb.start,
+        "modoboa": modoboa.start,
+        "postgresql": postgresql.start,
+    }
     return others[name](name, folder)
 
 

@@ -16,7 +16,9 @@ from lab.ground import LabError
 from lab.packages import CHECKOUT
 
 FLOORS = ("unit", "contract", "crash", "cli", "servers")
-SERVERS = ("dovecot", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube")
+SERVERS = (
+    "dovecot", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
+)  # fmt: skip
 LIMIT = 3600  # seconds for a floor; pytest's own timeout ends a single test much earlier
 
 

@@ -146,9 +146,11 @@ def greets(port: int) -> bool:
         return False
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, patience: float = PATIENCE
+) -> None:
     """Return as soon as the server is ready; LabError with the end of its log when it ends or is silent for too long."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and process.poll() is None:
         if ready():
             return
@@ -243,8 +245,29 @@ def launch(
         )
 
 
+def session(leader: int) -> dict[int, int]:
+    """The processes of the session that was started with this one (`launch` gives each server its own), itself first: id -> start time."""
+    found = {leader: started_at(leader) or 0}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(state[3]) == leader and (began := started_at(int(process.name))) is not None:
+            found.setdefault(int(process.name), began)
+    return found
+
+
 def end(processes: Mapping[int, int]) -> list[int]:
-    """Stop these processes (id -> start time), politely, then not. Returns the ids of those that would not go."""
+    """Stop these processes (id -> start time) with all that have come into their sessions since, politely, then not. Returns the ids of
+    those that would not go.
+    """
+    processes = {
+        pid: began
+        for leader, started in processes.items()
+        # A leader whose number belongs to another process by now says nothing about who is ours.
+        for pid, began in (session(leader) if started_at(leader) == started else {leader: started}).items()
+    }
     for kind, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
         for pid in _still(processes):
             # It may end in this very moment: stopping one process of a server often ends the others.

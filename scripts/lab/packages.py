@@ -53,6 +53,8 @@ PARTS = {
     ),
     "radicale": Parts((), python=("radicale==3.9.0",)),
     "xandikos": Parts(("openssl",), python=("xandikos==0.4.10",)),
+    # Its mail server and the client that tests compare with live in the same environment.
+    "mailman3": Parts((), python=("mailman==3.3.10", "sqlalchemy==2.0.58", "mailmanclient==3.3.5", "aiosmtpd==1.4.6")),
     "roundcube": Parts(
         installed=(
             "dovecot-imapd", "openssl", "php8.2-cli", "php8.2-intl", "php8.2-mbstring", "php8.2-xml", "php8.2-sqlite3",

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import courier as courier_lab
@@ -22,6 +23,7 @@ from lab import cyrus as cyrus_lab
 from lab import dav as dav_lab
 from lab import dovecot as dovecot_lab
 from lab import ground, road
+from lab import mailman3 as mailman3_lab
 from lab import mariadb as mariadb_lab
 from lab import postgresql as postgresql_lab
 
@@ -141,6 +143,36 @@ class DavServer:
         return user, f"pw-{user}"
 
 
+@dataclass(frozen=True)
+class Mailman3:
+    """A running Mailman 3 core."""
+
+    server: ground.Server
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """The user and the password of its REST service."""
+        return next(iter(self.server.admin.items()))
+
+    def fresh_domain(self) -> str:
+        """A domain it has not heard of."""
+        return f"lists{next(self._numbers)}.example.com"
+
+    def mail(self) -> list[str]:
+        """Every mail it has ever meant to send, in words: handed to its mail server or still in a queue of its own."""
+        letters = (f"{one.subject!r} to {', '.join(one.recipients)}" for one in mailman3_lab.handed_over(self.server))
+        return [*letters, *mailman3_lab.waiting(self.server)]
+
+    def ask(self, method: str, path: str, **fields: object) -> tuple[int, Any]:
+        """What its REST service answers, status and body: the road of tests beside the adapter's."""
+        return mailman3_lab.ask(self.server, method, path, fields)
+
+
 @dataclass
 class Lab:
     """Starts servers, each in a folder of its own below one temporary folder."""
@@ -162,7 +194,7 @@ class Lab:
 
 def command(words: list[str]) -> str:
     """Run scripts/servers; what it printed. The test fails with its sentence if it fails."""
-    done = subprocess.run([sys.executable, str(COMMAND), *words], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, str(COMMAND), *words], capture_output=True, text=True, timeout=180)
     if done.returncode != 0:
         pytest.fail(done.stderr.strip() or done.stdout.strip(), pytrace=False)
     return done.stdout
@@ -230,3 +262,8 @@ def xandikos(lab: Lab) -> DavServer:
 @pytest.fixture(scope="session")
 def roundcube(lab: Lab) -> ground.Server:
     return lab.start("roundcube")
+
+
+@pytest.fixture(scope="session")
+def mailman3(lab: Lab) -> Mailman3:
+    return Mailman3(lab.start("mailman3"))

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from lab import ground
+from lab import mailman3 as mailman3_lab
 from lab.road import Letter, Road, RoadError, digest, read_date, wire_date
 
 from migrator.testing.proxy import Proxy
@@ -186,7 +187,7 @@ def test_fresh_databases_are_empty_and_apart(postgresql):
 
 
 def _servers(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, COMMAND, *words], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, COMMAND, *words], capture_output=True, text=True, timeout=180)
 
 
 def test_two_dovecots_start_within_three_seconds_and_stop_without_a_trace(lab):
@@ -212,7 +213,8 @@ def test_two_dovecots_start_within_three_seconds_and_stop_without_a_trace(lab):
 
 
 @pytest.mark.parametrize(
-    "name", ["dovecot-slash", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos"]
+    "name",
+    ["dovecot-slash", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "mailman3"],
 )
 def test_a_server_starts_again_in_the_same_folder(lab, name):
     folder = lab.folder / f"again-{name}"
@@ -221,6 +223,34 @@ def test_a_server_starts_again_in_the_same_folder(lab, name):
         assert (started.returncode, started.stderr) == (0, "")
         assert ground.recorded(folder)[name].running
         assert _servers("stop", "--folder", folder).returncode == 0
+
+
+def test_a_mail_that_mailman_sends_reaches_its_mail_server_and_is_counted(mailman3):
+    domain = mailman3.fresh_domain()
+    before = len(mailman3.mail())
+    mailman3.ask("POST", "domains", mail_host=domain)
+    mailman3.ask("POST", "lists", fqdn_listname=f"news@{domain}")
+    agreed = dict.fromkeys(("pre_verified", "pre_confirmed", "pre_approved", "send_welcome_message"), "true")
+    status, _ = mailman3.ask("POST", "members", list_id=f"news.{domain}", subscriber="dora@example.com", **agreed)
+    assert (status, len(mailman3.mail())) == (201, before + 1)
+    deadline = time.monotonic() + 30
+    while mailman3_lab.waiting(mailman3.server) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    welcome = mailman3_lab.handed_over(mailman3.server)[-1]
+    assert (welcome.recipients, "Welcome" in welcome.subject) == (["dora@example.com"], True)
+
+
+def test_stopping_takes_the_runners_of_a_mailman_whose_master_was_killed(lab):
+    folder = lab.folder / "headless"
+    assert _servers("start", "mailman3", "--folder", folder).returncode == 0
+    (running,) = ground.recorded(folder).values()
+    master, *others = running.processes
+    assert len(others) > 10
+    os.kill(master, signal.SIGKILL)
+    assert any(ground.started_at(pid) for pid in others)
+    assert _servers("stop", "--folder", folder).returncode == 0
+    assert not any(ground.started_at(pid) == began for pid, began in running.processes.items())
+    assert not ground.record(folder).exists()
 
 
 def test_stopping_leaves_a_process_alone_that_only_inherited_the_number(lab):
