@@ -24,6 +24,7 @@ OURS = {  # what each part may import of ours, beside its own
 FOREIGN_IN_ONE_FILE = {
     "imapclient": "mail/adapters/imap.py",
     "alembic": "state",
+    "bs4": "lists/adapters/mailman2.py",
     "httpx2": "wire/http.py",
     "idna": "addresses.py",
     "passlib": "panel/hashes.py",

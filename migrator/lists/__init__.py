@@ -1,0 +1,1 @@
+"""Mailing lists: their settings, owners and members, and how they move without anybody being written to."""

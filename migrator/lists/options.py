@@ -1,0 +1,43 @@
+"""What a plan may say about a `lists` step. Descriptions here become editor help and documentation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ListsOptions(BaseModel):
+    """Options of a `lists` step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    only: tuple[str, ...] = Field(
+        default=(),
+        description="Move these lists and nothing else, by address at the source; `*` and `?` match.",
+    )
+    except_: tuple[str, ...] = Field(
+        default=(), alias="except", description="Leave these lists out; `*` and `?` match."
+    )
+    domains: tuple[str, ...] = Field(
+        default=(),
+        description="Domains whose lists move beside those of the plan's accounts, such as lists.example.com.",
+    )
+    map: dict[str, str] = Field(
+        default_factory=dict, description="List at the source: list at the target, both whole addresses."
+    )
+    hold: Literal["while-filling", "keep", "never"] = Field(
+        default="while-filling",
+        description="Hold all posts to a list that the step makes (emergency moderation). while-filling: until all its members are there; "
+        "keep: until a later lists step of the plan says while-filling; never: posts go through to whoever is there already.",
+    )
+    existing: Literal["keep-settings", "configure"] = Field(
+        default="keep-settings",
+        description="What becomes of the settings of a list that the target has already: they stay as they are, and what differs is told, "
+        "or they are made like the source's. Members are added to it either way.",
+    )
+    leavers: Literal["remove", "keep"] = Field(
+        default="remove",
+        description="Members that an earlier run brought and that have left the list at the source since: take them off at the target, or "
+        "leave them there and tell of them. Nobody else is ever taken off a list.",
+    )
