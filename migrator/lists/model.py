@@ -7,11 +7,11 @@ only in case. A setting that is None is not told: as a source's it says nothing,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any
 
-from migrator.panel.model import KEPT, Keep, PasswordPolicy
+from migrator.panel.model import KEPT, How, Keep, PasswordPolicy
 
 OWN = "own."  # before the name of a setting that only one product has
 
@@ -338,3 +338,17 @@ class Features:
     def kept(self, field_name: str) -> Keep:
         """What becomes of a field when this product is the target."""
         return self.keeps.get(field_name, KEPT)
+
+
+def member_without_lost(member: Member, features: Features) -> Member:
+    """The member without the options that the product has no place for (`member.<option>` among `features.keeps`): the greater part of
+    most adapters' `as_kept`.
+    """
+    gone = {name for name in MEMBER_OPTIONS if features.kept(f"member.{name}").how is How.LOST}
+    return replace(member, **{name: getattr(NEUTRAL_MEMBER, name) for name in gone}) if gone else member
+
+
+def settings_without_lost(settings: Settings, features: Features) -> Settings:
+    """The settings without those the product has no place for (`list.<setting>` among `features.keeps`)."""
+    told = settings.told()
+    return settings_of({name: told[name] for name in told if features.kept(f"list.{name}").how is not How.LOST})
