@@ -25,6 +25,7 @@ FOREIGN_IN_ONE_FILE = {
     "imapclient": "mail/adapters/imap.py",
     "alembic": "state",
     "bs4": "lists/adapters/mailman2.py",
+    "dns": "wire/dns.py",
     "httpx2": "wire/http.py",
     "idna": "addresses.py",
     "passlib": "panel/hashes.py",

@@ -5,12 +5,13 @@
         ...                                                          # the client connects to front.url
         assert [request.method for request in front.requests] == [...]
 
-Any method is understood. Without a server behind it, what no rule answers is 404.
+Any method is understood. With a context (see authority.py) it speaks TLS. Without a server behind it, what no rule answers is 404.
 """
 
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -45,12 +46,13 @@ class _Rule:
 class Front:
     """The server. `requests` are those it got, in order, also those it passed on; `rewrite` changes real answers on their way back."""
 
-    def __init__(self, behind: str = "") -> None:
+    def __init__(self, behind: str = "", context: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.rewrite: Callable[[Request, Answer], Answer] = lambda _, answer: answer
         self._behind = urlsplit(behind).netloc
         self._rules: list[_Rule] = []
-        self._server = _Server(self)
+        self._scheme = "https" if context else "http"
+        self._server = _Server(self, context)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def on(self, method: str, part: str, says: Says, times: int = -1) -> None:
@@ -62,7 +64,12 @@ class Front:
     @property
     def url(self) -> str:
         """Where it is, without a slash at the end."""
-        return f"http://{HOST}:{self._server.server_address[1]}"
+        return f"{self._scheme}://{HOST}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Its port on loopback."""
+        return int(self._server.server_address[1])
 
     @property
     def methods(self) -> list[str]:
@@ -103,9 +110,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, context: ssl.SSLContext | None) -> None:
         super().__init__((HOST, 0), _Handler)
         self.front = front
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news."""

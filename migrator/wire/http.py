@@ -61,17 +61,22 @@ class WebOptions(BaseModel):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        try:
-            url = httpx2.URL(self.url)
-        except httpx2.InvalidURL:
-            raise ValueError("url: this is no URL. Write it like https://host:port") from None
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise ValueError("url: write it with https:// in front")
-        if url.userinfo:
-            raise ValueError("url: user and password do not stand in the URL; name a secret instead")
-        if url.scheme == "http" and not tls.is_loopback(url.host):
-            raise ValueError("url: http would send the login over the network unprotected. Use https")
+        must_be_safe(self.url)
         return self
+
+
+def must_be_safe(text: str) -> None:
+    """Raises ValueError for a URL that is none, that holds a login, or that a login would cross the network to unprotected."""
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        raise ValueError("url: this is no URL. Write it like https://host:port") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("url: write it with https:// in front")
+    if url.userinfo:
+        raise ValueError("url: user and password do not stand in the URL; name a secret instead")
+    if url.scheme == "http" and not tls.is_loopback(url.host):
+        raise ValueError("url: http would send the login over the network unprotected. Use https")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +119,14 @@ class Site:
         writes: bool,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        certified_for: str = "",
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        """`writes` opens the guard; `transport` stands in for the network in tests."""
+        """`writes` opens the guard; `certified_for` is the name the certificate must carry instead of the URL's host; `transport` stands in
+        for the network in tests.
+        """
         self._writes = writes
+        self._certified_for = certified_for
         self._options = options
         self._url = httpx2.URL(options.url)
         self.name = f"{self._url.host}:{self._url.port or (HTTPS if self._url.scheme == 'https' else 80)}"
@@ -187,6 +196,8 @@ class Site:
         if content is not None:
             body["content"] = content
         params = httpx2.QueryParams(list(query.items()) if isinstance(query, Mapping) else list(query or ()))
+        if self._certified_for:
+            body["extensions"] = {"sni_hostname": self._certified_for}
         request = self._client.build_request(
             method, path.lstrip("/"), params=params or None, headers=dict(headers or {}), **body
         )
@@ -207,16 +218,17 @@ class Site:
         import socket  # here alone, and only when something went wrong
 
         host, port = self._url.host, self._url.port or HTTPS
+        name = self._certified_for or host
 
         def look(context: ssl.SSLContext) -> ssl.SSLSocket:
             dialled = socket.create_connection((host, port), self._options.timeout)
             try:
-                return context.wrap_socket(dialled, server_hostname=host)
+                return context.wrap_socket(dialled, server_hostname=name)
             except BaseException:
                 dialled.close()
                 raise
 
-        return tls.failure(error, host, port, self._options.ca_file, look)
+        return tls.failure(error, host, port, self._options.ca_file, look, name)
 
 
 class _translated:  # noqa: N801 - reads as a verb where it is used

@@ -116,9 +116,14 @@ def names_of(sock: ssl.SSLSocket) -> list[str]:
 
 
 def failure(
-    error: ssl.SSLError, host: str, port: int, ca_file: Path | None, look: Callable[[ssl.SSLContext], ssl.SSLSocket]
+    error: ssl.SSLError,
+    host: str,
+    port: int,
+    ca_file: Path | None,
+    look: Callable[[ssl.SSLContext], ssl.SSLSocket],
+    name: str = "",
 ) -> TlsFailed:
-    """An error of a handshake as a sentence.
+    """An error of a handshake as a sentence. `name` is the one the certificate had to carry, where it is not the host's.
 
     `look` dials the server once more with another context and answers the socket, which is closed here: to tell which names the
     certificate carries, or its fingerprint.
@@ -131,7 +136,7 @@ def failure(
         names = _seen(look, without_names(ca_file), lambda sock: ", ".join(names_of(sock)))
         carries = f" It is valid for {names}." if names else ""
         return TlsFailed(
-            f"{where}: the certificate is not valid for the name {host}.{carries}",
+            f"{where}: the certificate is not valid for the name {name or host}.{carries}",
             remedy="Write one of those names as host in the plan, if it is the same server." if names else "",
         )
     if code == NOT_YET_VALID:

@@ -1,12 +1,12 @@
 """Any server of address books that speaks CardDAV (RFC 6352): Radicale, Xandikos, Nextcloud, SOGo, Baikal, cPanel's, Horde's.
 
 A plan's `url` may be the host alone, the server's DAV folder or a book: what the server tells of the account's books is asked for there,
-then at /.well-known/carddav and at the root (RFC 6764). SRV and TXT records are not looked up: write what they name as `url`. Where a
-server tells nothing, `home` says where the books are. A redirect is followed on the same host, scheme and port alone, so that the
-password goes to no other place.
+then at /.well-known/carddav and at the root. It may be a domain alone, or be missing, which means the domain of each account's address:
+then the domain's SRV and TXT records name the server (RFC 6764). Where a server tells nothing, `home` says where the books are.
+A password goes to no other host than the plan says (`hosts`), whatever redirects, hrefs and DNS name.
 
 Cards are written as vCard 3.0, those that came as 4.0 as 4.0 where the book names that version. What this cannot: logins other than
-Basic, books on another host than the account's home (iCloud), a second card in one resource, SOGo's own lists (VLIST).
+Basic, books of one account on several hosts, a second card in one resource, SOGo's own lists (VLIST).
 """
 
 from __future__ import annotations
@@ -17,34 +17,42 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import ClassVar
-from urllib.parse import quote, urljoin, urlsplit
+from typing import ClassVar, Self
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from migrator.addresses import ascii_domain, split
 from migrator.contacts import dav, vcard
+from migrator.contacts.carddav import finding
+from migrator.contacts.carddav.line import (
+    REDIRECTS,
+    SERVER_ERROR,
+    Line,
+    Server,
+    Trust,
+    read_domain,
+    read_host,
+    unexpected,
+)
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.dav import CARD, DAV, Multistatus, NotMultistatus, Resource
 from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Property, Put
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, LoginRefused, Misbehaved, NoSpace, NotFound, Refused, Unavailable
-from migrator.wire.http import Reply, Site, WebOptions
+from migrator.errors import EndpointRefused, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.wire.dns import Resolver, read_nameserver
+from migrator.wire.http import Reply, WebOptions, must_be_safe
 
-WELL_KNOWN = "/.well-known/carddav"
 PORTION = 100  # cards in one REPORT
-MOST_REDIRECTS = 5
 MOST_PARTS = 10_000  # of a list of changes
 LONGEST_QUOTE = 200  # characters of the server's own words in a sentence of ours
 BEFORE_A_NUMBER = 40  # characters of a book's name in its address
 
 MULTISTATUS = 207
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED = 401, 403, 404, 405
+FORBIDDEN, NOT_FOUND, NOT_ALLOWED = 403, 404, 405
 CONFLICT, GONE, PRECONDITION, TOO_LARGE = 409, 410, 412, 413
-SERVER_ERROR, NOT_IMPLEMENTED, NO_STORAGE = 500, 501, 507
+NO_STORAGE = 507
 
-PRINCIPAL = f"{DAV}current-user-principal"
-HOME = f"{CARD}addressbook-home-set"
 ADDRESS_DATA = f"{CARD}address-data"
 VERSIONS = f"{CARD}supported-address-data"
 ETAG = f"{DAV}getetag"
@@ -61,6 +69,22 @@ _MAY_WRITE = (f"{DAV}all", f"{DAV}write", f"{DAV}write-content", f"{DAV}bind")
 class Options(WebOptions, Service):
     """How to reach a CardDAV server; each account logs in with its own password."""
 
+    url: str = Field(
+        "",
+        min_length=1,
+        description="Where it is, such as https://new.example.net/dav; or a domain alone, such as example.com, whose DNS names the server; "
+        "without it, the domain of each account's address",
+    )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Other hosts that the passwords may go to, over https, where the server, a redirect or DNS says that the books are "
+        'there; "*.example.net" stands for every host directly below example.net',
+    )
+    nameserver: str | None = Field(
+        None,
+        description="Address of the nameserver to ask for a domain's server, with a port if it is not 53, such as that of a zone not yet "
+        "in use; else this machine's",
+    )
     home: str | None = Field(
         None,
         description="Path of an account's address books where the server does not tell it, such as /addressbooks/{user}/; "
@@ -75,6 +99,41 @@ class Options(WebOptions, Service):
         if not value.startswith("/") or re.search(r"[{}]", re.sub(r"\{(user|account)\}", "", value)):
             raise ValueError("write a path that starts with / and holds no braces but {user} and {account}")
         return value if value.endswith("/") else f"{value}/"
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(read_host(ascii_domain(one)) for one in value)
+
+    @field_validator("nameserver")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                read_nameserver(value)
+            except ValueError:
+                raise ValueError("write an IP address, with a port if it is not 53, such as 192.0.2.53") from None
+        return value
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if "://" in self.url:
+            must_be_safe(self.url)
+        elif self.url:
+            read_domain(ascii_domain(self.url))
+        return self
+
+    def domain_for(self, account: str) -> str:
+        """The domain that is asked for its server; "" where the plan names the server."""
+        if "://" in self.url:
+            return ""
+        domain = ascii_domain(self.url) or split(account)[1]
+        if not domain:
+            raise EndpointRefused(
+                f"{account}: there is no domain in it to ask for its server of address books.",
+                remedy="Write the server's url.",
+            )
+        return domain
 
     @property
     def needs_password(self) -> bool:
@@ -98,22 +157,15 @@ class CardDavReader:
 
     def __init__(self, options: Options, login: Login) -> None:
         """Asks nothing yet: the login is proven by the first question. Raises LoginRefused where there is no password."""
-        if login.password is None:
-            raise LoginRefused(
-                f"{login.account}: there is no password for this account.",
-                remedy="Name it in the plan's accounts: address books open with their owner's password.",
-            )
         self._options = options
         self._login = login
-        split = urlsplit(options.url)
-        self._start = dav.encoded(split.path or "/")
-        self._origin = f"{split.scheme}://{split.netloc}"
-        self._site = Site(
-            options.model_copy(update={"url": self._origin}),
-            writes=self._writes,
-            auth=(login.user, login.password.get_secret_value()),
-        )
-        self._refused: LoginRefused | None = None
+        self._domain = options.domain_for(login.account)
+        self._trust = Trust(options.hosts, self._domain)
+        self._line = Line(options, login, self._trust, writes=self._writes)
+        url = urlsplit(options.url)
+        self._start = dav.encoded(url.path or "/")
+        if not self._domain:
+            self._line.move(Server(f"{url.scheme}://{url.netloc}"))
         self._homes: Sequence[str] | None = None
 
     def books(self) -> Sequence[Book]:
@@ -177,14 +229,27 @@ class CardDavReader:
 
     def close(self) -> None:
         """End the session; never raises."""
-        self._site.close()
+        self._line.close()
 
     # -- finding the books
 
     def _found_homes(self) -> Sequence[str]:
         if self._homes is None:
-            self._homes = self._stated_home() or self._told_homes()
+            stated = self._stated_home()
+            if self._domain:
+                resolver = Resolver(self._options.nameserver or "")
+                pinned = self._options.tls_fingerprint is not None
+                starts = finding.starts_of(self._domain, resolver, self._trust, pinned=pinned)
+                self._homes = finding.homes_of_domain(self._line, starts, self._domain, stated)
+            else:
+                paths = dict.fromkeys([*([self._start] if self._start != "/" else []), finding.WELL_KNOWN, "/"])
+                self._homes = stated or finding.homes(self._line, tuple(paths))
         return self._homes
+
+    def _be_there(self) -> None:
+        """Lead to the server of the books, where that may be another than the plan's url."""
+        if self._domain or self._options.hosts:
+            self._found_homes()
 
     def _stated_home(self) -> Sequence[str]:
         if self._options.home is None:
@@ -193,48 +258,6 @@ class CardDavReader:
         for word, value in (("{user}", self._login.user), ("{account}", self._login.account)):
             path = path.replace(word, quote(value, safe="@"))
         return (dav.encoded(path),)
-
-    def _told_homes(self) -> Sequence[str]:
-        starts = dict.fromkeys([*([self._start] if self._start != "/" else []), WELL_KNOWN, "/"])
-        failed: Reply | None = None
-        for start in starts:
-            reply = self._ask_who_we_are(start)
-            failed = reply if reply.status >= SERVER_ERROR and reply.status != NOT_IMPLEMENTED else failed
-            told = _first_found(reply, start)
-            if told is None:
-                continue
-            if told.is_book:
-                return (told.path,)
-            if not told.hrefs(HOME) and told.hrefs(PRINCIPAL):
-                principal = self._here(told.hrefs(PRINCIPAL)[0], told.path)
-                told = _first_found(self._ask_who_we_are(principal), principal) or told
-            if told.hrefs(HOME):
-                return [dav.folder(self._here(href, told.path)) for href in told.hrefs(HOME)]
-        if failed is not None:
-            raise _unexpected(failed)
-        raise EndpointRefused(
-            f"{self._site.name}: the server names no address books for {self._login.account}, neither at "
-            f"{' nor at '.join(starts)}.",
-            remedy="Check the url in the plan. Where the server has books but does not tell where, name their path as `home`.",
-        )
-
-    def _ask_who_we_are(self, path: str) -> Reply:
-        asked = dav.propfind("current-user-principal", "resourcetype", "C:addressbook-home-set")
-        return self._ask("PROPFIND", path, asked, depth="0")
-
-    def _here(self, href: str, asked: str) -> str:
-        """The path of an href that has to be on this host."""
-        try:
-            host = urlsplit(urljoin(f"{self._origin}/", href)).hostname
-        except ValueError as error:
-            raise Misbehaved(f"{self._site.name}: the server names a place for books that is no URL.") from error
-        if host != urlsplit(self._origin).hostname:
-            raise EndpointRefused(
-                f"{self._site.name}: the server says that the books of {self._login.account} are on {host}, and a password goes to no "
-                "other host than the plan says.",
-                remedy="If you trust that host, write it as the url.",
-            )
-        return dav.path_of(href, asked)
 
     # -- cards
 
@@ -275,7 +298,7 @@ class CardDavReader:
         if reply.ok and not reply.headers.get("content-type", "").startswith("text/html"):
             return {ref: _Got(_tag(reply), reply.content)}
         if reply.status != FORBIDDEN and reply.status < SERVER_ERROR:
-            raise _unexpected(reply)
+            raise unexpected(reply)
         self._book_is_well(book, reply)
         return {ref: _Got(status=reply.status)}
 
@@ -304,7 +327,7 @@ class CardDavReader:
                 remedy="Check its rights there.",
             )
         if not any(resource.found for resource in resources):
-            raise _unexpected(reply)
+            raise unexpected(reply)
         if any(resource.status == NO_STORAGE for resource in resources):
             raise Misbehaved(
                 f"{reply.place}: the server lists only a part of {about}.",
@@ -331,53 +354,8 @@ class CardDavReader:
             raise Misbehaved(f"{reply.place}: the answer cannot be read: {error}.") from error
 
     def _ask(self, method: str, path: str, body: bytes | None = None, *, depth: str = "") -> Reply:
-        """A question, redirected where the server says so on this very site. Raises LoginRefused."""
-        headers = {"Content-Type": "application/xml; charset=utf-8"} if body is not None else {}
-        if depth:
-            headers["Depth"] = depth
-        for _ in range(MOST_REDIRECTS):
-            self._not_refused()
-            reply = self._site.read(method, path, content=body, headers=headers)
-            self._take_login(reply)
-            location = reply.headers.get("location", "")
-            if reply.status not in REDIRECTS or not location:
-                return reply
-            path = self._redirected(reply, path, location)
-        raise Misbehaved(f"{self._site.name} {method} {path}: the server redirects in a circle.")
-
-    def _redirected(self, reply: Reply, path: str, location: str) -> str:
-        try:
-            target = urlsplit(urljoin(f"{self._origin}{path}", location))
-            same = _origin_of(target.geturl()) == _origin_of(self._origin)
-        except ValueError as error:
-            raise Misbehaved(f"{reply.place}: the server redirects to something that is no URL.") from error
-        if not same:
-            raise EndpointRefused(
-                f"{reply.place}: the server redirects to {target.scheme}://{target.netloc.rpartition('@')[2]}, and a password goes to no "
-                "other place than the plan says.",
-                remedy="If you trust that server, write it as the url.",
-            )
-        return dav.encoded(target.path or "/") + (f"?{target.query}" if target.query else "")
-
-    def _not_refused(self) -> None:
-        if self._refused is not None:
-            raise self._refused
-
-    def _take_login(self, reply: Reply) -> None:
-        if reply.status != UNAUTHORIZED:
-            return
-        offered = reply.headers.get("www-authenticate", "")
-        if offered and "basic" not in offered.lower():
-            kind = offered.split()[0][:20]
-            raise EndpointRefused(
-                f"{self._site.name}: the server takes only logins of the kind {kind}, which migrator does not speak.",
-                remedy="Let it take Basic logins too; over TLS they are safe.",
-            )
-        self._refused = LoginRefused(
-            f"{self._login.account}: the server of address books refused the login {self._login.user}.",
-            remedy="Correct the user or the password in the plan's accounts; it was tried once and is not tried again.",
-        )
-        raise self._refused
+        self._be_there()
+        return self._line.ask(method, path, body, depth=depth)
 
 
 class CardDavWriter(CardDavReader):
@@ -479,7 +457,7 @@ class CardDavWriter(CardDavReader):
         if reply.status == TOO_LARGE:
             return _REFUSALS["max-resource-size"]
         if reply.status in REDIRECTS:
-            raise _unexpected(reply)
+            raise unexpected(reply)
         return Put(
             refused=f"the server refused the card ({_words(reply)})",
             remedy="Look at the card at its source; correct it there or add it by hand.",
@@ -551,10 +529,8 @@ class CardDavWriter(CardDavReader):
     # -- telling
 
     def _tell(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        self._not_refused()
-        reply = self._site.write(method, path, content=body, headers=headers)
-        self._take_login(reply)
-        return reply
+        self._be_there()
+        return self._line.tell(method, path, body, headers)
 
 
 # -- our nouns and the server's ---------------------------------------------------------------------------------------
@@ -567,15 +543,6 @@ class _Got:
     tag: str = ""
     raw: bytes = b""
     status: int = dav.OK
-
-
-def _first_found(reply: Reply, asked: str) -> Resource | None:
-    """The resource an answer is about; None where nothing there speaks WebDAV."""
-    try:
-        resources = dav.multistatus(reply.content, asked).resources
-    except NotMultistatus:
-        return None
-    return next((one for one in resources if one.found), None)
 
 
 def _held(ref: str, got: _Got) -> Held:
@@ -636,12 +603,6 @@ def _book_address(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:BEFORE_A_NUMBER].rstrip("-") or "contacts"
 
 
-def _origin_of(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port. Raises ValueError."""
-    split = urlsplit(url)
-    return split.scheme, split.hostname, split.port or {"https": 443, "http": 80}.get(split.scheme)
-
-
 # -- what the server says when it will not -------------------------------------------------------------------------------
 
 _REFUSALS = {
@@ -682,16 +643,6 @@ def _changed_since() -> Put:
 def _no_book(account: str, book: str) -> NotFound:
     return NotFound(
         f"{account}: the address book {book} is not there.", remedy="Look whether it was deleted or renamed."
-    )
-
-
-def _unexpected(reply: Reply) -> Misbehaved | Unavailable:
-    if reply.status >= SERVER_ERROR:
-        return Unavailable(f"{reply.place}: the server failed (status {reply.status}).")
-    kind = reply.headers.get("content-type", "no type").partition(";")[0]
-    return Misbehaved(
-        f"{reply.place}: the server answered with status {reply.status} ({kind}), not as CardDAV does.",
-        remedy="Check the url in the plan, and that nothing stands in between that answers for the server.",
     )
 
 
