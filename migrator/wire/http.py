@@ -8,8 +8,9 @@ answer's size is limited. Status codes are the caller's business but for those t
 from __future__ import annotations
 
 import json
+import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -98,6 +99,15 @@ class Reply:
         """Whether the status is 200 to 299."""
         return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110
 
+    @property
+    def logins(self) -> frozenset[str]:
+        """The kinds of login the answer asks for (WWW-Authenticate), in lower case: "basic", "digest"..."""
+        headers = self.headers
+        lines = headers.get_list("www-authenticate") if isinstance(headers, httpx2.Headers) else []
+        first = {line.split()[0].lower() for line in lines if line.strip()}
+        # Some join several into one line; only what it begins with is understood as a Digest login.
+        return frozenset(first | {"basic" for line in lines if re.search(r"(^|,)\s*basic\b", line, re.IGNORECASE)})
+
     def json(self) -> Any:  # Any: whatever the server says; the caller looks
         """The body as JSON. Raises Misbehaved, without the body's text, where it is none."""
         try:
@@ -158,6 +168,10 @@ class Site:
         if not self._writes:
             raise RuntimeError(f"{method} {path} on a site that may only be read")
         return self._send(method, path, **parts)
+
+    def log_in(self, user: str, password: str, *, by_digest: bool) -> None:
+        """From now on every request brings this login: Basic, or what the server's Digest challenge asks for (RFC 7616)."""
+        self._client.auth = _Digest(user, password) if by_digest else (user, password)
 
     def forget_cookies(self) -> None:
         """Be a stranger again: the next request brings no cookies."""
@@ -231,6 +245,19 @@ class Site:
         return tls.failure(error, host, port, self._options.ca_file, look, name)
 
 
+class _Digest(httpx2.DigestAuth):
+    """The library's, whose trouble with a challenge is always a ProtocolError."""
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        try:
+            yield from super().auth_flow(request)
+        except (
+            NotImplementedError,
+            ValueError,
+        ) as error:  # qop=auth-int; a challenge out of shape, a login that is not ASCII
+            raise httpx2.ProtocolError(str(error), request=request) from error
+
+
 class _translated:  # noqa: N801 - reads as a verb where it is used
     """Foreign errors as ours. No answer to a request means that nobody knows whether it had its effect."""
 
@@ -255,6 +282,11 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
             raise Misbehaved(f"{self._place}: the request cannot be sent ({_reason(error)}).") from error
         if isinstance(error, httpx2.DecodingError):
             raise Misbehaved(f"{self._place}: the answer cannot be unpacked.") from error
+        if type(error) is httpx2.ProtocolError:  # not one of its kinds, which are about connections
+            raise EndpointRefused(
+                f"{self._place}: the server asks for a Digest login that cannot be made ({_reason(error)}).",
+                remedy="Let it take Basic logins over TLS, or Digest ones with SHA-256 and qop=auth.",
+            ) from error
         what = "no answer in time" if isinstance(error, httpx2.TimeoutException) else "the connection broke"
         raise Dropped(f"{self._place}: {what}; whether it had its effect is looked up.") from error
 

@@ -6,7 +6,7 @@ then the domain's SRV and TXT records name the server (RFC 6764). Where a server
 A password goes to no other host than the plan says (`hosts`), whatever redirects, hrefs and DNS name.
 
 Cards are written as vCard 3.0, those that came as 4.0 as 4.0 where the book names that version. What this cannot: logins other than
-Basic, books of one account on several hosts, a second card in one resource, SOGo's own lists (VLIST).
+Basic and Digest, books of one account on several hosts, a second card in one resource, SOGo's own lists (VLIST).
 """
 
 from __future__ import annotations

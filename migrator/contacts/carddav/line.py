@@ -3,12 +3,16 @@
 A line leads to one server at a time, with a site of its own, so that a password never rides along to another. What surprises: a redirect
 or an href to another server is an error even where the plan trusts that server. Who looks for the books catches it and moves the line;
 for everybody else the server has moved in the middle of the work.
+
+Over TLS the first request brings a Basic login, and a Digest one follows where the server takes no other. Without TLS the server is asked
+first, and a password in clear text never goes to one that takes Digest.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +24,8 @@ from migrator.wire.http import Reply, Site, WebOptions
 
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-UNAUTHORIZED = 401
+UNAUTHORIZED, FORBIDDEN = 401, 403
+BASIC, DIGEST = "basic", "digest"
 SERVER_ERROR = 500
 XML = {"Content-Type": "application/xml; charset=utf-8"}
 
@@ -128,6 +133,8 @@ class Line:
         self._refused: LoginRefused | None = None
         self._server: Server | None = None
         self._site: Site | None = None
+        self._logs_in = False
+        self._by_digest = False
 
     @property
     def server(self) -> Server:
@@ -154,29 +161,31 @@ class Line:
         self._site = Site(
             self._options.model_copy(update={"url": server.origin}),
             writes=self._writes,
-            auth=(self._login.user, self._password.get_secret_value()),
             certified_for=server.certified_for,
         )
+        self._by_digest, self._logs_in = False, False
+        if urlsplit(server.origin).scheme == "https":
+            self._log_in()
 
     def ask(self, method: str, path: str, body: bytes | None = None, *, depth: str = "") -> Reply:
         """A question, redirected where the server says so on this very server. Raises LoginRefused, Elsewhere."""
         headers = {**(XML if body is not None else {}), **({"Depth": depth} if depth else {})}
         for _ in range(MOST_REDIRECTS):
-            self._not_refused()
-            reply = self._open.read(method, path, content=body, headers=headers)
-            self._take_login(reply)
+            reply = self._asked(method, path, body, headers)
             location = reply.headers.get("location", "")
             if reply.status not in REDIRECTS or not location:
                 return reply
             path = self._redirected(reply, path, location)
         raise in_a_circle(self.name, method, path)
 
+    def _asked(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        return self._taken(lambda site: site.read(method, path, content=body, headers=headers))
+
     def tell(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Something that changes what is there; never redirected. Raises LoginRefused."""
-        self._not_refused()
-        reply = self._open.write(method, path, content=body, headers=headers)
-        self._take_login(reply)
-        return reply
+        if not self._logs_in:  # nothing is written as nobody, where that is allowed
+            self.ask("PROPFIND", path, dav.propfind("resourcetype"), depth="0")
+        return self._taken(lambda site: site.write(method, path, content=body, headers=headers))
 
     def path_here(self, href: str, asked: str) -> str:
         """The path of an href, seen from the path that was asked. It has to be on this host; scheme and port are often spelt wrong by a
@@ -240,25 +249,40 @@ class Line:
         wide = both == _parent(self.server.host) and _is_somebodys(both)
         return f'{how} hosts: ["{f"*.{both}" if wide else host}"].'
 
-    def _not_refused(self) -> None:
+    # -- logins
+
+    def _log_in(self, *, by_digest: bool = False) -> None:
+        self._open.log_in(self._login.user, self._password.get_secret_value(), by_digest=by_digest)
+        self._by_digest, self._logs_in = by_digest, True
+
+    def _taken(self, send: Callable[[Site], Reply]) -> Reply:
+        """The answer to a request, sent once more with the login the server asks for. Raises LoginRefused."""
         if self._refused is not None:
             raise self._refused
-
-    def _take_login(self, reply: Reply) -> None:
+        reply = send(self._open)
+        asks = reply.logins if reply.status == UNAUTHORIZED else frozenset()
+        if asks and not asks & {BASIC, DIGEST}:
+            raise self._of_no_kind_we_speak(asks)
+        if not self._logs_in and (reply.ok or reply.status in {UNAUTHORIZED, FORBIDDEN}):
+            self._log_in(by_digest=DIGEST in asks)
+            reply = send(self._open)
+        elif not self._by_digest and DIGEST in asks and BASIC not in asks:
+            self._log_in(by_digest=True)
+            reply = send(self._open)
         if reply.status != UNAUTHORIZED:
-            return
-        offered = reply.headers.get("www-authenticate", "")
-        if offered and "basic" not in offered.lower():
-            kind = offered.split()[0][:20]
-            raise EndpointRefused(
-                f"{self.name}: the server takes only logins of the kind {kind}, which migrator does not speak.",
-                remedy="Let it take Basic logins too; over TLS they are safe.",
-            )
+            return reply
         self._refused = LoginRefused(
             f"{self.account}: the server of address books refused the login {self._login.user}.",
             remedy="Correct the user or the password in the plan's accounts; it was tried once and is not tried again.",
         )
         raise self._refused
+
+    def _of_no_kind_we_speak(self, asks: AbstractSet[str]) -> EndpointRefused:
+        kinds = ", ".join(sorted(kind.capitalize()[:20] for kind in asks))
+        return EndpointRefused(
+            f"{self.name}: the server takes only logins of the kind {kinds}, which migrator does not speak.",
+            remedy="Let it take Basic logins too; over TLS they are safe.",
+        )
 
 
 def in_a_circle(name: str, method: str, path: str) -> Misbehaved:
