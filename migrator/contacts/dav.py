@@ -42,6 +42,12 @@ def path_of(href: str, asked: str = "/") -> str:
     return encoded(path)
 
 
+def origin_of(href: str) -> str:
+    """Scheme, host and port of an absolute href, in lower case and without a user; "" for any other."""
+    found = re.match(r"(https?)://([^/?#]*)", href.strip(), flags=re.IGNORECASE)
+    return f"{found[1]}://{found[2].rpartition('@')[2]}".lower() if found else ""
+
+
 def encoded(path: str) -> str:
     """The one spelling of a path in which it is compared, kept and sent: everything escaped that is not a letter, a digit or one of
     `-._~`; what is escaped already is not escaped twice.
@@ -109,13 +115,14 @@ def _body(text: str) -> bytes:
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One response of a multistatus: where, what it has (`found`, by qualified name), what it was asked for in vain (`missing`, with the
-    status), and the status of the whole, 200 where it has properties.
+    status), and the status of the whole, 200 where it has properties. `origin` is scheme, host and port where the href names them.
     """
 
     path: str
     status: int = OK
     found: Mapping[str, ET.Element] = field(default_factory=dict)
     missing: Mapping[str, int] = field(default_factory=dict)
+    origin: str = ""
 
     def text(self, name: str) -> str:
         """The text of a property; "" without it."""
@@ -224,7 +231,7 @@ def _resource(response: ET.Element, asked: str) -> Resource:
                 missing[one.tag] = status
     href = response.findtext(f"{DAV}href") or ""
     whole = OK if response.find(f"{DAV}status") is None else _status(response)
-    return Resource(path_of(href, asked), whole, found, missing)
+    return Resource(path_of(href, asked), whole, found, missing, origin_of(href))
 
 
 def _status(element: ET.Element) -> int:

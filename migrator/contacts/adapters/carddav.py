@@ -169,14 +169,19 @@ class CardDavReader:
         self._homes: Sequence[str] | None = None
 
     def books(self) -> Sequence[Book]:
-        """Every address book in the account's homes; the one book where the plan's url is a book itself."""
+        """Every address book in the account's homes; the one book where the plan's url is a book itself. A book on another host than its
+        home is only named, by its URL: whatever is done with it raises Refused.
+        """
         found: dict[str, Book] = {}
         for home in self._found_homes():
             for resource in self._listed(
                 home, "resourcetype", "displayname", "current-user-privilege-set", about=f"the folder {home}"
             ):
                 if resource.is_book:
-                    found.setdefault(resource.path, _book(resource))
+                    book = _book(resource)
+                    if self._line.is_elsewhere(resource, home):
+                        book = replace(book, id=f"{resource.origin}{book.id}", writable=False)
+                    found.setdefault(book.id, book)
         return sorted(found.values(), key=lambda book: book.id)
 
     def index(self, book: str) -> Iterator[Entry]:
@@ -250,6 +255,14 @@ class CardDavReader:
         """Lead to the server of the books, where that may be another than the plan's url."""
         if self._domain or self._options.hosts:
             self._found_homes()
+
+    def _has_to_be_here(self, path: str) -> None:
+        if origin := dav.origin_of(path):
+            raise Refused(
+                f"{self._login.account}: the server says that the address book {dav.last_name(path)} is on another host "
+                f"({urlsplit(origin).hostname}) than the others, and one session goes to one host.",
+                remedy=f"Make an endpoint of its own for it, with url: {path}, and leave it out here (books: except).",
+            )
 
     def _stated_home(self) -> Sequence[str]:
         if self._options.home is None:
@@ -355,6 +368,7 @@ class CardDavReader:
 
     def _ask(self, method: str, path: str, body: bytes | None = None, *, depth: str = "") -> Reply:
         self._be_there()
+        self._has_to_be_here(path)
         return self._line.ask(method, path, body, depth=depth)
 
 
@@ -530,6 +544,7 @@ class CardDavWriter(CardDavReader):
 
     def _tell(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         self._be_there()
+        self._has_to_be_here(path)
         return self._line.tell(method, path, body, headers)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from migrator.contacts import dav
+from migrator.contacts.dav import Resource
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, LoginRefused, Misbehaved, Unavailable
 from migrator.wire import tls
@@ -212,6 +213,13 @@ class Line:
         raise EndpointRefused(
             f"{what}, and a password goes to no other host than the plan says.", remedy=self._naming(host)
         )
+
+    def is_elsewhere(self, resource: Resource, home: str) -> bool:
+        """Whether a resource listed in a home is on another host. What lies below the home by its path is in it, however a proxy in between
+        spells the host (RFC 4918, 5.2).
+        """
+        host = urlsplit(resource.origin).hostname if resource.origin else None
+        return host not in {None, self.server.host} and not resource.path.startswith(dav.folder(home))
 
     def close(self) -> None:
         """End the session; never raises."""
