@@ -34,6 +34,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("contacts", "roundcube_db"): "migrator.contacts.adapters.roundcube_db:ADAPTER",
     ("contacts", "thunderbird"): "migrator.contacts.adapters.thunderbird:ADAPTER",
     ("contacts", "vcards"): "migrator.contacts.adapters.vcards:ADAPTER",
+    ("lists", "mailman3"): "migrator.lists.adapters.mailman3:ADAPTER",
     ("mail", "imap"): "migrator.mail.adapters.imap:ADAPTER",
     ("mail", "maildir"): "migrator.mail.adapters.maildir:ADAPTER",
     ("mail", "mbox"): "migrator.mail.adapters.mbox:ADAPTER",
