@@ -25,7 +25,7 @@ from migrator.contacts.model import Card, Entry, Property, text_property
 from migrator.contacts.roundcube import pages
 from migrator.contacts.roundcube.dialect import to_roundcube
 from migrator.engine.contract import Login
-from migrator.errors import Dropped, EndpointRefused, LoginRefused, Refused, Unavailable
+from migrator.errors import Dropped, EndpointRefused, LoginRefused, Misbehaved, Refused, Unavailable
 from migrator.testing.book_store import CARDS, ONE_PIXEL, BookContract, cards, everything, group, mail, person
 from migrator.testing.panels.server import Answer, Mishap, Panel, Request
 
@@ -508,6 +508,12 @@ def test_an_account_without_a_password_is_not_even_asked_for(front, through, log
 TOKEN = "CPANEL0TOKEN0CPANEL0TOKEN0CPANEL"
 
 
+CPANEL_LOGIN = b"""<!DOCTYPE html><html><head><title>Webmail Login</title></head><body>
+<form novalidate id="login_form" action="/login/" method="post" target="_top">
+<input name="user" id="user" type="text" required><input name="pass" id="pass" type="password" required>
+<button name="login" type="submit" id="login_submit">Log in</button></form></body></html>"""
+
+
 class CpanelFront(Front):
     """A cPanel with a webmail, as its documentation has them: an API that opens sessions, a webmail that knows them by path and cookie,
     and a Roundcube below it whose user is logged in already.
@@ -519,10 +525,16 @@ class CpanelFront(Front):
         self.sessions: dict[str, str] = {}  # path -> mailbox
         self.opened: dict[str, str] = {}  # session -> path
         self.hostname: str | None = None
+        self.second_factor = ""  # how it is asked for: "in the session", "at the login"
 
     def answer(self, request: Request) -> Answer:
-        if request.path == "/execute/Session/create_webmail_session_for_mail_user":
-            return self._api(request)
+        doors = {
+            "/": lambda _: Answer(CPANEL_LOGIN, 401, "text/html"),
+            "/login/": self._login,
+            "/execute/Session/create_webmail_session_for_mail_user": self._api,
+        }
+        if request.path in doors:
+            return doors[request.path](request)
         path, _, rest = request.path.lstrip("/").partition("/")
         if rest == "login":
             known = self.opened.get(request.form.get("session", "")) == path
@@ -530,6 +542,10 @@ class CpanelFront(Front):
             return Answer(b"", 301, "text/html", cookie) if known else Answer(b"no", 401, "text/html")
         if path not in self.sessions or f"webmailsession={path}" not in request.headers.get("cookie", ""):
             return Answer(b"<html>Webmail Login</html>", 401, "text/html")
+        if self.second_factor:
+            return Answer(
+                b'<html><form><input type="text" name="tfatoken" id="tfatoken"></form></html>', 200, "text/html"
+            )
         assert rest.startswith("3rdparty/roundcube/")
         return self.pass_on(request, rest.removeprefix("3rdparty/roundcube").replace("/index.php", "/"))
 
@@ -544,17 +560,40 @@ class CpanelFront(Front):
         if mailbox not in self.passwords:
             told = {"status": 0, "data": None, "errors": [f"You do not have a mailbox {mailbox}."]}
             return Answer(json.dumps(told).encode())
-        path = f"cpsess{next(NUMBERS):010}"
+        path = self._open(mailbox)
         session = f"acme:{path}:CREATE_WEBMAIL_SESSION_FOR_MAIL_USER,0123456789abcdef"
-        self.sessions[path], self.opened[session] = mailbox, path
+        self.opened[session] = path
+        data = {"hostname": self.hostname, "session": session, "token": f"/{path}"}
+        return Answer(json.dumps({"status": 1, "data": data, "errors": None}).encode())
+
+    def _login(self, request: Request) -> Answer:
+        """What the login form's script sends."""
+        assert request.query == "login_only=1"
+        mailbox = request.form["user"]
+        if self.passwords.get(mailbox) != request.form["pass"]:
+            return Answer(b'{"status":0,"message":"invalid_login"}', 401)
+        if self.second_factor == "at the login":
+            return Answer(b'{"status":0,"message":"Two-Factor Authentication is required"}', 401)
+        path = self._open(mailbox)
+        told = {
+            "status": 1,
+            "redirect": f"/{path}/webmail/jupiter/index.html?mailclient=none",
+            "security_token": f"/{path}",
+        }
+        cookie = {"Set-Cookie": f"webmailsession={path}; HttpOnly; path=/"}
+        return Answer(json.dumps(told).encode(), headers=cookie)
+
+    def _open(self, mailbox: str) -> str:
+        """A session in which Roundcube is logged in."""
+        path = f"cpsess{next(NUMBERS):010}"
+        self.sessions[path] = mailbox
         form = self.behind.get("/?_task=login").text
         fields = {
             "_task": "login", "_action": "login", "_token": pages.login_token(form), "_user": mailbox,
             "_pass": self.passwords[mailbox],
         }  # fmt: skip
         assert self.behind.post("/?_task=login", data=fields).status_code == 302
-        data = {"hostname": self.hostname, "session": session, "token": f"/{path}"}
-        return Answer(json.dumps({"status": 1, "data": data, "errors": None}).encode())
+        return path
 
 
 @pytest.fixture
@@ -619,6 +658,72 @@ def test_the_webmail_may_be_on_the_host_that_cpanel_names(cpanel, by_cpanel, own
     elsewhere = by_cpanel.model_copy(update={"url": cpanel.url.replace("127.0.0.1", "127.0.0.3")})
     with closing(product.ADAPTER.reader(elsewhere, owned)) as reader:
         assert reader.books()
+
+
+@pytest.fixture
+def by_webmail(cpanel):
+    return Options(url=cpanel.url, tls_fingerprint=cpanel.fingerprint)
+
+
+def test_cpanels_webmail_takes_the_mailboxes_own_password(cpanel, by_webmail, login, options):
+    assert by_webmail.needs_password
+    sent = [CARDS["plain"], CARDS["photo"], CARDS["categories"]]
+    with closing(product.ADAPTER.writer(by_webmail, login)) as writer:
+        assert [put.refused for put in writer.add("0", sent)] == ["", "", ""]
+    with closing(product.ADAPTER.reader(by_webmail, login)) as reader:
+        back = {one.uid: one for one in cards(reader, "0")}
+    assert all(differences(one, back[one.uid]) == [] for one in sent)
+    carriers = [request for request in cpanel.requests if login.password.get_secret_value().encode() in request.body]
+    assert {(request.method, request.path) for request in carriers} == {("POST", "/login/")}
+
+
+def test_cpanels_webmail_is_entered_again_when_the_session_has_ended(cpanel, by_webmail, login):
+    with closing(product.ADAPTER.writer(by_webmail, login)) as writer:
+        writer.add("0", [CARDS["plain"]])
+        cpanel.end_sessions()
+        assert not writer.add("0", [CARDS["umlauts"]])[0].refused
+        assert len(cards(writer, "0")) == 2
+
+
+def test_a_wrong_password_goes_to_cpanels_webmail_once(cpanel, by_webmail, login):
+    wrong = replace(login, password=SecretStr("not-this-one"))
+    with closing(product.ADAPTER.reader(by_webmail, wrong)) as reader:
+        for _ in range(3):
+            with pytest.raises(
+                LoginRefused, match=r"cPanel's webmail refused the login \(“invalid login”\)"
+            ) as refused:
+                reader.books()
+            assert "not-this-one" not in refused.value.sentence()
+    assert [request.path for request in cpanel.requests].count("/login/") == 1
+
+
+@pytest.mark.parametrize("asked", ["in the session", "at the login"])
+def test_a_second_factor_of_cpanel_is_told_and_not_tried_again(cpanel, by_webmail, login, asked):
+    cpanel.second_factor = asked
+    with closing(product.ADAPTER.reader(by_webmail, login)) as reader:
+        for _ in range(2):
+            with pytest.raises(LoginRefused, match="wants a second factor") as refused:
+                reader.books()
+    assert "cpanel_token" in refused.value.remedy
+    assert [request.path for request in cpanel.requests].count("/login/") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        (Answer(b"<html>maintenance</html>", 200, "text/html"), "did not answer the login as expected"),
+        (Answer(b'{"status":1,"security_token":"/elsewhere"}', 200), "refused the login"),
+        (Answer(b"[]", 200), "did not answer the login as expected"),
+        (Answer(b"", 401, "text/html"), "refused the login"),
+    ],
+)
+def test_an_answer_to_cpanels_login_that_opens_no_session_is_told(cpanel, by_webmail, login, answer, match):
+    cpanel._login = lambda _: answer
+    with (
+        closing(product.ADAPTER.reader(by_webmail, login)) as reader,
+        pytest.raises((Misbehaved, LoginRefused), match=match),
+    ):
+        reader.books()
 
 
 def test_the_three_words_for_cpanel_go_together():

@@ -1,5 +1,6 @@
 """Roundcube 1.6 and later over its own web pages, as its user: with the mailbox's password, or through a session that cPanel opens.
 
+A `url` is that of Roundcube's folder, or of cPanel's webmail (https://old.example.net:2096), whose login form is then used.
 Measured on 1.6.5; the same parameters are in 1.4 to 1.7. Cards come by the export and go in by the import, whose dialect and whose
 gaps are in contacts/roundcube/. The importer skips a card whose e-mail address or name is in the book already: such a card is imported
 under another name and without its addresses, then saved once more by the form of one contact, which does not look for likeness.

@@ -21,6 +21,10 @@ _TOKEN = re.compile(r'<input\b[^>]*\bname="_token"[^>]*>', re.IGNORECASE)
 _VALUE = re.compile(r'\bvalue="([^"]*)"', re.IGNORECASE)
 _INPUT = re.compile(r"<input\b[^>]*>", re.IGNORECASE)
 _AREA = re.compile(r"<textarea\b[^>]*>(.*?)</textarea>", re.IGNORECASE | re.DOTALL)
+_CPANEL_FORM = re.compile(r'<form\b[^>]*\baction="/login/?"', re.IGNORECASE)
+_FIELD = re.compile(r'<input\b[^>]*\bname="([^"]*)"', re.IGNORECASE)
+_CODE_FIELDS = {"tfatoken", "_code_2FA"}
+_CODE_WORDS = re.compile(r"\btwo.?factor\b|\b2fa\b|\btfa\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*,?\s*")
 _JSON = json.JSONDecoder()
 LONGEST_QUOTE = 200  # characters of Roundcube's own words in a sentence of ours
@@ -40,6 +44,22 @@ def login_token(page: str) -> str:
     found = _TOKEN.search(page)
     value = _VALUE.search(found[0]) if found else None
     return html.unescape(value[1]) if value else ""
+
+
+def is_cpanel_login(page: str) -> bool:
+    """Whether a page is the login form of cPanel's webmail, which stands in front of Roundcube there."""
+    form = _CPANEL_FORM.search(page)
+    return form is not None and {"user", "pass"} <= {name.lower() for name in _FIELD.findall(page[form.end() :])}
+
+
+def asks_for_code(page: str) -> bool:
+    """Whether a page has a field for a second factor: cPanel's own, or that of Roundcube's usual plugin (twofactor_gauthenticator)."""
+    return bool(_CODE_FIELDS & set(_FIELD.findall(page)))
+
+
+def speaks_of_code(words: str) -> bool:
+    """Whether the words of a refusal are about a second factor."""
+    return _CODE_WORDS.search(words) is not None
 
 
 def state(page: str) -> Told:

@@ -1,4 +1,4 @@
-"""A Roundcube reached as its user reaches it: by its login form, or through a webmail session that cPanel opens.
+"""A Roundcube reached as its user reaches it: by its login form, by that of cPanel's webmail, or through a session that cPanel opens.
 
 Sessions end (after ten minutes of rest by default) and tokens with them, and Roundcube says so with status 200. A request that was
 answered with the login form had no effect, so it is made once more after a new login; a login that was refused is never repeated.
@@ -6,6 +6,8 @@ answered with the login form had no effect, so it is made once more after a new 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -35,7 +37,7 @@ class WayIn(Protocol):
 
 
 class ByForm:
-    """The login form, with the mailbox's own password."""
+    """The login form, with the mailbox's own password: Roundcube's, or that of cPanel's webmail (port 2096) where it stands in front."""
 
     def __init__(self, site: Site, login: Login) -> None:
         self._site = site
@@ -52,6 +54,8 @@ class ByForm:
         self._site.forget_cookies()
         form = self._site.read("GET", "", query={"_task": "login"}, headers=_ENGLISH)
         token = pages.login_token(form.text)
+        if not token and pages.is_cpanel_login(form.text):
+            return self._site, self._through_cpanel(password.get_secret_value())
         if not form.ok or not token:
             raise EndpointRefused(
                 f"{form.place}: there is no login form of Roundcube (status {form.status}).",
@@ -66,6 +70,29 @@ class ByForm:
             raise self._refused(answer)
         return self._site, ""
 
+    def _through_cpanel(self, password: str) -> str:
+        """Log in to cPanel's webmail; Roundcube's path in that session. The form's script sends it so, and is answered by JSON; read in
+        that script and in others' programs, not run on a real cPanel.
+        """
+        fields = {"user": self._login.user, "pass": password, "goto_uri": "/"}
+        answer = self._site.read("POST", "login/", query={"login_only": "1"}, form=fields, headers=_ENGLISH)
+        told = _object(answer)
+        path = str(told.get("security_token") or answer.headers.get("location", ""))
+        if found := _SESSION.match(path) if answer.status != UNAUTHORIZED else None:
+            return f"{found[1]}/{CPANEL_ROUNDCUBE}"
+        words = " ".join(str(told.get("message") or "").replace("_", " ").split())[: pages.LONGEST_QUOTE]
+        if pages.speaks_of_code(words) or pages.asks_for_code(answer.text):
+            raise second_factor(self._login.account)
+        if answer.status not in {UNAUTHORIZED, FORBIDDEN} and "status" not in told:
+            raise Misbehaved(
+                f"{answer.place}: cPanel's webmail did not answer the login as expected (status {answer.status})."
+            )
+        said = f" (“{words}”)" if words else ""
+        raise LoginRefused(
+            f"{self._login.account}: cPanel's webmail refused the login{said}.",
+            remedy="Correct the password of this account and run again; it was not tried twice.",
+        )
+
     def _refused(self, answer: Reply) -> LoginRefused | Unavailable | EndpointRefused:
         words = pages.complaint(answer.text)
         said = f" (“{words}”)" if words else ""
@@ -77,6 +104,15 @@ class ByForm:
             f"{self._login.account}: Roundcube refused the login{said}.",
             remedy="Correct the password of this account and run again; it was not tried twice.",
         )
+
+
+def second_factor(account: str) -> LoginRefused:
+    """The webmail wants more than a password."""
+    return LoginRefused(
+        f"{account}: the webmail wants a second factor beside the password, which nobody can give while a plan runs.",
+        remedy="Have it turned off for this mailbox until the move is over, or, on cPanel, open the webmail by cpanel_url, cpanel_user and "
+        "cpanel_token.",
+    )
 
 
 class ByCpanel:
@@ -149,7 +185,7 @@ class Webmail:
     def state(self) -> Told:
         """What the address book's page says of books, groups, the token. Asked once, until `forget`."""
         if self._state is None:
-            if self._site is None:
+            if self._site is None or self._refusal is not None:
                 self._enter()
             found = self._look()
             if found.get("task") != "addressbook":  # an old session
@@ -249,7 +285,11 @@ class Webmail:
                     f"{reply.place}: Roundcube is somewhere else (“{reply.headers.get('location', '')[: pages.LONGEST_QUOTE]}”).",
                     remedy="Correct the url in the plan.",
                 )
-        return pages.state(reply.text)
+        found = pages.state(reply.text)
+        if not found.get("request_token") and pages.asks_for_code(reply.text):
+            self._refusal = second_factor(self._account)
+            raise self._refusal
+        return found
 
     def _json(self, action: str, ask: Any) -> Told:  # Any: a question to a site, a path, a token
         for again in (True, False):
@@ -292,6 +332,16 @@ class Webmail:
 
 
 _ENGLISH = {"Accept-Language": "en"}
+_SESSION = re.compile(r"/?(cpsess\d+)(?:/|$)")
+
+
+def _object(reply: Reply) -> Told:
+    """A JSON object; empty where the answer is none."""
+    try:
+        told = json.loads(reply.content)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _task(action: str) -> dict[str, str]:
