@@ -44,7 +44,8 @@ class BookWriter(BookReader, Protocol):
 
     def add(self, book: str, cards: Sequence[Card]) -> Sequence[Put]:
         """Put cards into a book, each under its UID (every card has one); an answer for each, in order. A card of that UID is never
-        overwritten: it is answered as refused. What the product drops in silence is found by the step, which reads the book again.
+        overwritten: it is answered as refused. What the product drops in silence is found by the step, which reads the book again. No more
+        than `features.connections_for` connections are used, which the step has asked the engine for.
         """
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:

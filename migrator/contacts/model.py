@@ -14,6 +14,7 @@ Parts = tuple[tuple[str, ...], ...]
 # Properties whose value has components (RFC 6350, 6.2.2, 6.3.1, 6.6.4), and those that are lists; all others are one text.
 COMPONENTS = {"N": 5, "ADR": 7, "ORG": 0, "GENDER": 2, "CLIENTPIDMAP": 2}  # 0: any number
 LISTS = frozenset({"CATEGORIES", "NICKNAME"})
+WORTH_A_CONNECTION = 25  # cards
 UNPREFERRED = 101  # PREF is 1 to 100
 BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
 
@@ -179,7 +180,7 @@ class Changes:
 class Features:
     """What a product does with cards. `versions` are those it takes, best first; `needs_name` that it refuses or drops a card without FN;
     `rewrites` that it stores cards in its own words, so that they are compared by meaning alone; `largest_photo` in bytes, None without a
-    limit; `keeps_groups` that group cards come back.
+    limit; `keeps_groups` that group cards come back; `connections` is how many a session may use at once while it adds cards.
     """
 
     title: str
@@ -189,3 +190,8 @@ class Features:
     keeps_groups: bool = True
     largest_photo: int | None = None
     lost: frozenset[str] = frozenset()  # properties it has no place for where they are embedded
+    connections: int = 1
+
+    def connections_for(self, cards: int) -> int:
+        """How many connections an `add` of so many cards uses: no more than are worth their opening."""
+        return max(1, min(self.connections, cards // WORTH_A_CONNECTION))

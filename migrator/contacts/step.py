@@ -13,7 +13,7 @@ from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books
 from migrator.contacts.contract import CONTACTS, BookReader, BookWriter
 from migrator.contacts.merge import Verdict, merge, unite
-from migrator.contacts.model import Book, Card, Held
+from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, CardMove, Wish, everything
 from migrator.contacts.options import ContactsOptions
 from migrator.engine.contract import (
@@ -57,21 +57,21 @@ class ContactsStep:
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
         account = self.accounts[subject.key]
         with read.source(CONTACTS, account.source.account) as source:
-            there, no_place = self._at_target(account, read)
+            there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
             for plan in plan_books(source.books(), there, self.options.books):
-                action = self._action(subject, account, plan, source, no_place, read)
+                action = self._action(subject, account, plan, source, features, read)
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
                     filling[plan.name] = action.key  # two that fill one book go one after the other
 
-    def _at_target(self, account: Account, read: Reading) -> tuple[Sequence[Book], AbstractSet[str]]:
-        """The target's books, and the properties it has no place for."""
+    def _at_target(self, account: Account, read: Reading) -> tuple[Sequence[Book], Features]:
+        """The target's books, and what it does with cards; an account that is not made yet has none, and nobody knows."""
         try:
             with read.target(CONTACTS, account.target.account) as target:
-                return target.books(), target.features.lost
+                return target.books(), target.features
         except NotMadeYet:
-            return (), frozenset()
+            return (), Features(title="")
 
     def _action(
         self,
@@ -79,7 +79,7 @@ class ContactsStep:
         account: Account,
         plan: BookPlan,
         source: BookReader,
-        no_place: AbstractSet[str],
+        features: Features,
         read: Reading,
     ) -> Action:
         key = f"{subject.key}/{plan.source.name}"
@@ -87,7 +87,7 @@ class ContactsStep:
         if not plan.name:
             return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
         held = list(everything(source, plan.source.id))
-        wishes = self._wishes(held, self._cards_at_target(account, plan, read), no_place)
+        wishes = self._wishes(held, self._cards_at_target(account, plan, read), features.lost)
         recorded = _recorded(key, list(wishes), read)
         to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
         why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
@@ -99,7 +99,7 @@ class ContactsStep:
             why or "empty",
             size=Size(len(moving), sum(wish.held.entry.size for wish in moving)),
             total=Size(len(wishes), sum(wish.held.entry.size for wish in wishes.values())),
-            lanes=_lanes(account),
+            lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
             data={
                 "subject": subject.key,
                 "source": plan.source.id,
@@ -154,8 +154,8 @@ class ContactsStep:
             book = self._book(action, target, work)
             held = list(everything(source, action.data["source"]))
             move = self._move(held, source, target, book)
-            work.resolve(move)
-            move = self._move(held, source, target, book)
+            if work.resolve(move):
+                move = self._move(held, source, target, book)
             recorded = _recorded(action.key, list(move.wishes), work)
             stale = {ref for ref, wish in move.wishes.items() if not _is_settled(wish, recorded.get(ref))}
             stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
@@ -241,8 +241,8 @@ def _compared(
             yield differs("differs", str(one), "Correct it at the target, if it was not meant.")
 
 
-def _lanes(account: Account) -> tuple[Lane, ...]:
-    return Lane(Side.SOURCE, account.source.account), Lane(Side.TARGET, account.target.account)
+def _lanes(account: Account, at_target: int = 1) -> tuple[Lane, ...]:
+    return Lane(Side.SOURCE, account.source.account), *[Lane(Side.TARGET, account.target.account)] * at_target
 
 
 def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, Outcome]:

@@ -298,8 +298,10 @@ class Work(Reading, Protocol):
         Raises Interrupted at a batch edge when the run is told to stop.
         """
 
-    def resolve(self, carrier: Carrier[Any]) -> None:  # Any: as in carry
-        """Only the first part of `carry`: find what a death left half-way. For steps that look at the target before they carry."""
+    def resolve(self, carrier: Carrier[Any]) -> bool:  # Any: as in carry
+        """Only the first part of `carry`: find what a death left half-way; whether there was such a thing. For steps that look at the target
+        before they carry.
+        """
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Record outcomes that needed no writing (found, skipped) or that change a recorded one (flags)."""

@@ -205,9 +205,11 @@ class ActionWork(StageReading):
                 self._settle(carrier, part)
         self.departed = recorded - self._known
 
-    def resolve(self, carrier: Carrier[Any]) -> None:
-        for batch in self._desk.store.open_batches(self._key):
+    def resolve(self, carrier: Carrier[Any]) -> bool:
+        batches = self._desk.store.open_batches(self._key)
+        for batch in batches:
             self._close_batch(batch.number, carrier.landed(batch.fence, batch.items))
+        return bool(batches)
 
     def _loads(
         self, carrier: Carrier[Any], limit: BatchLimit, recorded: int

@@ -120,7 +120,9 @@ class Reply:
 
 
 class Site:
-    """One service under one URL, with one login. Safe to use from one thread at a time; `close` it."""
+    """One service under one URL, with one login. Several threads may ask at once, each over a connection of its own;
+    `close` it.
+    """
 
     def __init__(
         self,

@@ -1,23 +1,26 @@
-"""How fast cards go into and out of CardDAV servers: migrator's adapter beside vdirsyncer, on the same cards in one run.
+"""How fast cards go into and out of CardDAV servers: migrator beside vdirsyncer, on the same cards in one run.
 
-    python tests/bench/put_cards.py [--cards 300] [--rounds 3] [--connections 1 4] [--servers radicale xandikos]
+    python tests/bench/put_cards.py [--cards 300] [--rounds 3] [--connections 1 4] [--servers radicale xandikos] [--rtt 0 20]
         [--vdirsyncer FOLDER] [--alone]
 
-Real Radicale and Xandikos, a fresh account and an empty book for every measurement. Every tenth card has a photo. vdirsyncer is installed
-from PyPI into a virtual environment that is thrown away, or taken from one (`--vdirsyncer`); its time is that of `vdirsyncer sync`, of
-which `start` is what it takes to do nothing. Ours is that of the sessions alone, logins and discovery included. What arrived is counted.
-Figures are medians of the rounds. Nothing here fails when it is slow: it prints, and a person judges.
+Real Radicale and Xandikos, a fresh account and an empty book for every measurement; a proxy makes them far away. Every tenth card has a
+photo. vdirsyncer is installed from PyPI into a virtual environment that is thrown away, or taken from one (`--vdirsyncer`); its time is
+that of `vdirsyncer sync`, of which `start` is what it takes to do nothing. `run` is the whole of `migrator run` from a .vcf: start, state,
+and the reading back of every card, which vdirsyncer does not do; `again` is the same once more, when there is nothing to do. `put` is one session
+alone, login and discovery included. What arrived is counted. Figures are medians of the rounds, the server's own CPU time beside them, for that
+is what most of the time goes into. Nothing here fails when it is slow: it prints, and a person judges.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -27,8 +30,9 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent.parent / "scripts"), str(HERE.parent.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / "scripts"), str(HERE.parent.parent)]
 
+from copy_mail import far_away  # noqa: E402
 from lab import dav, ground  # noqa: E402
 from pydantic import SecretStr  # noqa: E402
 
@@ -62,9 +66,10 @@ def cards(number: int) -> list[Card]:
 
 @dataclass
 class Place:
-    """A fresh account with an empty book."""
+    """A fresh account with an empty book, seen through a port."""
 
     server: ground.Server
+    port: int
     options: carddav.Options = field(init=False)
     login: Login = field(init=False)
     book: str = field(init=False)
@@ -72,7 +77,8 @@ class Place:
     def __post_init__(self) -> None:
         user = f"bench{next(_NUMBERS)}"
         dav.add_user(self.server, user, f"pw-{user}")
-        self.options = carddav.Options(url=self.server.url, ca_file=self.server.ca_file or None)
+        url = self.server.url.replace(f":{self.server.port}", f":{self.port}")
+        self.options = carddav.Options(url=url, ca_file=self.server.ca_file or None)
         self.login = Login(user, user, SecretStr(f"pw-{user}"))
         with closing(carddav.CardDavWriter(self.options, self.login)) as writer:
             self.book = writer.create_book("Bench").id
@@ -86,15 +92,39 @@ class Place:
 
 
 def put(place: Place, sent: Sequence[Card], connections: int) -> float:
-    """Seconds to put the cards, each connection its share."""
+    """Seconds to put the cards with one session that may use so many connections."""
 
-    def share(start: int) -> None:
-        with closing(carddav.CardDavWriter(place.options, place.login)) as writer:
-            refused = [one.refused for one in writer.add(place.book, sent[start::connections]) if one.refused]
+    def add() -> None:
+        options = place.options.model_copy(update={"connections": connections})
+        with closing(carddav.CardDavWriter(options, place.login)) as writer:
+            refused = [one.refused for one in writer.add(place.book, sent) if one.refused]
             assert not refused, refused[0]
 
-    threads = [threading.Thread(target=share, args=(start,)) for start in range(connections)]
-    return timed(lambda: ([one.start() for one in threads], [one.join() for one in threads]))
+    return timed(add)
+
+
+def run(folder: Path, place: Place, sent: Sequence[Card], connections: int) -> tuple[float, float]:
+    """Seconds of `migrator run` with these cards in a file, and of a second one."""
+    where = Path(tempfile.mkdtemp(dir=folder))
+    (where / "Bench.vcf").write_text("".join(vcard.write(card, "3.0") for card in sent), newline="")
+    ca_file = {"ca_file": str(place.options.ca_file)} if place.options.ca_file else {}
+    target = {"type": "carddav", "url": place.options.url, "connections": connections, **ca_file}
+    user = place.login.user
+    (where / "plan.yaml").write_text(
+        "version: 1\nname: bench\nsecrets:\n  owner: {env: OWNER}\nendpoints:\n  old: {contacts: {type: vcards, path: Bench.vcf}}\n"
+        f"  new: {{contacts: {json.dumps(target)}}}\n"
+        f"accounts: [{{source: {user}@example.com, target_user: {user}, target_password: owner}}]\nsteps: [contacts]\n"
+    )
+    password = place.login.password.get_secret_value() if place.login.password else ""
+    environment = {**os.environ, "OWNER": password, "PYTHONPATH": str(HERE.parent.parent)}
+
+    def once() -> None:
+        words = [sys.executable, "-m", "migrator", "run", "plan.yaml"]
+        done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=where, env=environment)
+        if done.returncode:
+            sys.exit(f"migrator run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+    return timed(once), timed(once)
 
 
 def get(place: Place) -> float:
@@ -166,31 +196,81 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def measure(server: ground.Server, sent: Sequence[Card], asked: argparse.Namespace, peer: Vdirsyncer | None) -> None:
-    figures: dict[str, list[float]] = {}
+def cpu_of(server: ground.Server) -> float:
+    """CPU seconds the server has used."""
+    used = 0.0
+    for pid in server.processes:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used += (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+@dataclass
+class Figures:
+    """What was measured of one server, by what was done: seconds, and CPU seconds of the server."""
+
+    server: ground.Server
+    taken: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def take(self, *what: str, work: Callable[[], Sequence[float]]) -> None:
+        """Do something that answers seconds, for each name those; what the server used is the first one's."""
+        before = cpu_of(self.server)
+        seconds = work()
+        used = cpu_of(self.server) - before
+        for place, (name, took) in enumerate(zip(what, seconds, strict=True)):
+            self.taken.setdefault(name, []).append((took, 0.0 if place else used))
+
+    def tell(self, cards: int) -> None:
+        for what, pairs in self.taken.items():
+            seconds = [took for took, _ in pairs]
+            middle, used = median(seconds), median(cpu for _, cpu in pairs)
+            spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
+            print(
+                f"{self.server.name:10} {what:26} {cards / middle:9,.0f} cards/s   {middle:6.2f} s ({spread})"
+                + (f"   server {used:.2f} s" if used else ""),
+                flush=True,
+            )
+
+
+def measure(
+    server: ground.Server,
+    port: int,
+    sent: Sequence[Card],
+    asked: argparse.Namespace,
+    peer: Vdirsyncer | None,
+    folder: Path,
+) -> None:
+    figures = Figures(server)
     for _ in range(asked.rounds):
         for connections in asked.connections:
-            place = Place(server)
-            figures.setdefault(f"put, {connections} connection(s)", []).append(put(place, sent, connections))
+            place = Place(server, port)
+            figures.take(f"put, {connections} connection(s)", work=lambda p=place, c=connections: [put(p, sent, c)])
             assert place.holds() == len(sent)
-        figures.setdefault("read, 1 connection", []).append(get(place))
-        if peer is None:
-            continue
-        files = Path(tempfile.mkdtemp(dir=peer.folder)) / "book"
-        files.mkdir()
-        for card in sent:
-            (files / f"{card.uid}.vcf").write_text(vcard.write(card, "3.0"), newline="")
-        place = Place(server)
-        figures.setdefault("put, vdirsyncer", []).append(peer.sync(place, files))
-        assert place.holds() == len(sent)
-        back = files.with_name("back")
-        back.mkdir()
-        figures.setdefault("read, vdirsyncer", []).append(peer.sync(place, back))
-        assert len(list(back.glob("*.vcf"))) == len(sent)
-    for what, seconds in figures.items():
-        middle = median(seconds)
-        spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-        print(f"{server.name:10} {what:24} {len(sent) / middle:9,.0f} cards/s   {middle:6.2f} s ({spread})", flush=True)
+            place = Place(server, port)
+            figures.take(
+                f"run, {connections} connection(s)",
+                f"again, {connections} connection(s)",
+                work=lambda p=place, c=connections: run(folder, p, sent, c),
+            )
+            assert place.holds() == len(sent)
+        figures.take("read, 1 connection", work=lambda p=place: [get(p)])
+        if peer is not None:
+            beside(peer, Place(server, port), sent, figures)
+    figures.tell(len(sent))
+
+
+def beside(peer: Vdirsyncer, place: Place, sent: Sequence[Card], figures: Figures) -> None:
+    """The same by vdirsyncer."""
+    files = Path(tempfile.mkdtemp(dir=peer.folder)) / "book"
+    files.mkdir()
+    for card in sent:
+        (files / f"{card.uid}.vcf").write_text(vcard.write(card, "3.0"), newline="")
+    figures.take("put, vdirsyncer", work=lambda: [peer.sync(place, files)])
+    assert place.holds() == len(sent)
+    back = files.with_name("back")
+    back.mkdir()
+    figures.take("read, vdirsyncer", work=lambda: [peer.sync(place, back)])
+    assert len(list(back.glob("*.vcf"))) == len(sent)
 
 
 def main() -> None:
@@ -198,6 +278,7 @@ def main() -> None:
     grammar.add_argument("--cards", type=int, default=300)
     grammar.add_argument("--rounds", type=int, default=3)
     grammar.add_argument("--connections", type=int, nargs="+", default=[1, 4])
+    grammar.add_argument("--rtt", type=float, nargs="+", default=[0.0], help="milliseconds of a round trip")
     grammar.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS)
     grammar.add_argument("--vdirsyncer", type=Path, metavar="FOLDER", help="a virtual environment that has it")
     grammar.add_argument("--alone", action="store_true", help="without vdirsyncer")
@@ -214,7 +295,10 @@ def main() -> None:
         for kind in asked.servers:
             server = dav.start(kind, ground.prepare(folder / kind), {})
             try:
-                measure(server, sent, asked, peer)
+                for rtt in asked.rtt:
+                    print(f"-- {kind}, {rtt:g} ms")
+                    with far_away(server.port, rtt) as port:
+                        measure(server, port, sent, asked, peer, folder)
             finally:
                 ground.end(server.processes)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from migrator.contacts.adapters import carddav
-from migrator.contacts.model import Card, Entry, text_property
+from migrator.contacts.model import Card, Entry, Put, text_property
 from migrator.engine.contract import Login
 from migrator.errors import (
     Dropped,
@@ -528,6 +530,59 @@ def test_a_full_account_is_told_as_such(front, writer, answer):
     front.on("PUT", BOOK, answer)
     with pytest.raises(NoSpace):
         writer.add(BOOK, [person("one")])
+
+
+class Traffic:
+    """Answers every PUT after a while, and knows how many there were at once."""
+
+    def __init__(self, answer: Callable[[Request], Answer | None] = lambda _: Answer(status=201)) -> None:
+        self.most = self.count = 0
+        self._now = 0
+        self._answer = answer
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Request) -> Answer | None:
+        with self._lock:
+            self.count += 1
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(0.02)
+        with self._lock:
+            self._now -= 1
+        return self._answer(request)
+
+
+def filled(front: Front, traffic: Traffic, connections: int, cards: int) -> Sequence[Put]:
+    front.on("PUT", BOOK, traffic)
+    options = carddav.Options(url=front.url, timeout=5, connections=connections)
+    with closing(carddav.ADAPTER.writer(options, LOGIN)) as writer:
+        return writer.add(BOOK, [person(f"u{number}") for number in range(cards)])
+
+
+@pytest.mark.parametrize(("connections", "cards", "at_once"), [(4, 75, 3), (2, 75, 2), (1, 75, 1), (4, 49, 1)])
+def test_many_cards_go_over_as_many_connections_as_the_plan_allows_and_they_are_worth(
+    front, connections, cards, at_once
+):
+    traffic = Traffic()
+    puts = filled(front, traffic, connections, cards)
+    assert traffic.most == at_once
+    assert [put.ref for put in puts] == [f"{BOOK}u{number}.vcf" for number in range(cards)]
+
+
+def test_of_many_cards_at_once_the_refused_ones_are_told_each_in_its_place(front):
+    bad = {f"{BOOK}u{number}.vcf" for number in (0, 30, 59)}
+    traffic = Traffic(
+        lambda request: Answer(b"Bad Request", 400, "text/plain") if request.path in bad else Answer(status=201)
+    )
+    puts = filled(front, traffic, 4, 60)
+    assert [place for place, put in enumerate(puts) if put.refused] == [0, 30, 59]
+
+
+def test_when_a_connection_breaks_no_more_of_many_cards_are_sent(front):
+    traffic = Traffic(lambda request: None if request.path.endswith("/u4.vcf") else Answer(status=201))
+    with pytest.raises(Dropped):
+        filled(front, traffic, 4, 100)
+    assert traffic.count < 20
 
 
 def test_a_connection_that_breaks_in_a_put_has_an_unknown_outcome(front, writer):

@@ -149,3 +149,11 @@ def test_a_server_that_takes_neither_is_named_as_such():
         with pytest.raises(EndpointRefused, match="Negotiate"):
             books(front)
         assert not any("authorization" in request.headers for request in front.requests)
+
+
+def test_many_cards_go_one_after_the_other_where_each_request_has_a_number(digest):
+    digest.on("PUT", "/dav/ann/book/", Answer(status=201, headers={"ETag": '"1"'}))
+    with closing(carddav.ADAPTER.writer(carddav.Options(url=digest.url, timeout=5), LOGIN)) as writer:
+        puts = writer.add("/dav/ann/book/", [person(f"u{number}") for number in range(100)])
+    assert not [put.refused for put in puts if put.refused]
+    assert digest.stale == 0

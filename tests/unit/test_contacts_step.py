@@ -7,7 +7,7 @@ import pytest
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
-from migrator.engine.contract import Fate, Verb
+from migrator.engine.contract import Fate, Side, Verb
 from migrator.engine.stage import Stage
 from migrator.testing.memory_books import (
     BooksRoute,
@@ -309,3 +309,21 @@ def test_what_the_target_has_no_place_for_is_told_once_and_asked_for_no_more() -
     before = list(world.new.writes)
     again.trial.run()
     assert world.new.writes == before, "without a state it is found, not written again"
+
+
+@pytest.mark.parametrize(("there", "lanes"), [(0, 3), (20, 2), (30, 1), (60, 1)])
+def test_a_book_holds_as_many_connections_to_the_target_as_its_cards_are_worth(there: int, lanes: int) -> None:
+    many = [person(f"Person {number}", f"u{number}") for number in range(75)]
+    world = World(*many)
+    world.new.features = replace(world.new.features, connections=4)
+    world.new.fill(ANN, "Contacts", *many[:there])
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert [lane.side for lane in action.lanes] == [Side.SOURCE, *[Side.TARGET] * lanes]
+
+
+def test_the_target_is_listed_once_to_decide_and_once_to_write() -> None:
+    world = World()
+    world.new.fill(ANN, "Contacts")
+    world.trial.run()
+    assert world.new.calls["index"] == 2

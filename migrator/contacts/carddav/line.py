@@ -153,6 +153,11 @@ class Line:
         """Whose line it is."""
         return self._login.account
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether one request must be answered before the next: with Digest each has a number, and one that comes late is refused."""
+        return self._by_digest
+
     def move(self, server: Server) -> None:
         """Lead to this server from now on. A login that was refused stays refused."""
         if server == self._server:
