@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from migrator.addresses import same_form, split
+from migrator.addresses import Names, split
 from migrator.engine.contract import Fate, Outcome
 from migrator.panel.contract import Features
 from migrator.panel.model import (
@@ -67,28 +67,6 @@ class Decision:
     def digest(self) -> str:
         """Tells whether what is wanted is still what was wanted when it was recorded. Holds nothing secret."""
         return hashlib.sha256(repr(self.wanted).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How names of the source are called at the target. Addresses that are not among `addresses` keep their local part, in the domain
-    that `domains` says.
-    """
-
-    addresses: Mapping[str, str]
-    domains: Mapping[str, str]
-
-    def address(self, address: str) -> str:
-        """An address as it is called at the target."""
-        known = self.addresses.get(same_form(address).lower())
-        if known is not None:
-            return known
-        local, domain = split(address)
-        return f"{local}@{self.domain(domain)}" if domain else local
-
-    def domain(self, domain: str) -> str:
-        """A domain as it is called at the target."""
-        return self.domains.get(domain, domain)
 
 
 def renamed(thing: Thing, names: Names) -> Thing:  # noqa: PLR0911 - one case for each noun

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from migrator.addresses import ascii_domain, same_form, shown_domain, split
+from migrator.addresses import Names, ascii_domain, names_of, same_form, shown_domain, split
 from migrator.engine.contract import (
     Account,
     Action,
@@ -36,7 +36,6 @@ from migrator.panel.contract import PANEL, PanelReader, PanelWriter, ReadsHashes
 from migrator.panel.decisions import (
     Decision,
     Do,
-    Names,
     decide,
     differences,
     field_table,
@@ -107,11 +106,7 @@ class AccountsStep:
     def names(self) -> Names:
         """How the plan renames addresses, and domains whose addresses all go to one other domain."""
         addresses = {address: same_form(account.target.account) for address, account in self.accounts.items()}
-        homes: dict[str, set[str]] = {}
-        for address, target in addresses.items():
-            homes.setdefault(split(address)[1], set()).add(split(target)[1])
-        domains = {domain: next(iter(there)) for domain, there in homes.items() if len(there) == 1}
-        return Names(addresses, {domain: target for domain, target in domains.items() if target})
+        return names_of(addresses)
 
     def not_made(self, read: Reading) -> AbstractSet[str]:
         """The plan's accounts, by their address at the target, of which the target panel shows no mailbox."""

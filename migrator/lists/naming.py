@@ -1,0 +1,64 @@
+"""Which lists of a source move, and what they are called at the target: decided by names alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from migrator.addresses import Names, same_form, split
+from migrator.lists.model import MailingList
+from migrator.lists.options import ListsOptions
+
+SITE_LIST = "mailman"  # the list that Mailman 2.1 wants for itself on every host
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """One list of the source, and its address at the target. With `why` it does not move; `by_hand` then says that somebody has to decide."""
+
+    address: str
+    target: str
+    why: str = ""
+    by_hand: bool = False
+
+
+def plan_lists(
+    lists: Sequence[MailingList], domains: AbstractSet[str], names: Names, options: ListsOptions
+) -> Iterator[ListPlan]:
+    """A plan for every list of these domains, for those that `only` names wherever they are, and for those it names that are not there."""
+    mapped = {same_form(here).lower(): same_form(there) for here, there in options.map.items()}
+    taken: dict[str, str] = {}
+    for one in lists:
+        address = same_form(one.address)
+        wanted = _fits(address, options.only) if options.only else split(address)[1] in domains
+        if not wanted and address.lower() not in mapped:
+            continue
+        target = mapped.get(address.lower()) or names.address(address)
+        why = _left_out(address, options)
+        if not why:
+            first = taken.setdefault(target.lower(), address)
+            if first != address:
+                why = f"{first} goes to {target} already; two lists cannot become one. Name another target in map"
+                yield ListPlan(address, target, why, by_hand=True)
+                continue
+        yield ListPlan(address, target, why)
+    there = {same_form(one.address).lower() for one in lists}
+    for address in dict.fromkeys(same_form(named) for named in (*options.only, *options.map)):
+        if not set("*?[") & set(address) and address.lower() not in there:
+            yield ListPlan(
+                address, address, "the source has no such list. Correct the plan's only or map", by_hand=True
+            )
+
+
+def _left_out(address: str, options: ListsOptions) -> str:
+    if _fits(address, options.except_):
+        return "the plan leaves it out (except)"
+    if split(address)[0].lower() == SITE_LIST and not _fits(address, options.only):
+        return "Mailman's own list for the host, which every host has; to move it as well, name it in only"
+    return ""
+
+
+def _fits(address: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(address.lower(), same_form(pattern).lower()) for pattern in patterns)
