@@ -23,6 +23,7 @@ Offered = TypeVar("Offered")
 KINDS: Mapping[str, str] = {
     "accounts": "migrator.panel.step:KIND",
     "contacts": "migrator.contacts.step:KIND",
+    "lists": "migrator.lists.step:KIND",
     "mail": "migrator.mail.step:KIND",
 }
 ADAPTERS: Mapping[tuple[str, str], str] = {

@@ -33,6 +33,7 @@ class Nouns:
 _BY_KIND = {
     "accounts": Nouns(("domain", "domains"), ("kind", "kinds"), ("entry", "entries")),
     "contacts": Nouns(("account", "accounts"), ("address book", "address books"), ("card", "cards")),
+    "lists": Nouns(("list", "lists"), ("part", "parts"), ("entry", "entries")),
     "mail": Nouns(("mailbox", "mailboxes"), ("folder", "folders"), ("message", "messages"), sized=True),
 }
 

@@ -100,7 +100,9 @@ class AsksPanel(Protocol):
     """A session that wants the endpoint's panel (`features.asks_panel`): for a list's one-time password, or for everything."""
 
     def ask(self, panel: PanelReader) -> None:
-        """From now on, ask this session of the panel room; one that can write where this one can. Called once, before anything else."""
+        """From now on, ask this session of the panel room; one that can write where this one can. Called before anything else, each time
+        the session is used.
+        """
 
 
 @runtime_checkable

@@ -13,8 +13,7 @@ from pydantic import SecretStr
 from migrator.engine.contract import Finding, Reading, Weight, Work, temporary
 from migrator.errors import MigratorError, Misbehaved
 from migrator.panel.contract import Features, PanelReader, ReadsHashes, SetsPasswords
-from migrator.panel.model import UNKNOWN_PASSWORD, Password, with_scheme
-from migrator.panel.passwords import make
+from migrator.panel.model import UNKNOWN_PASSWORD, Password, make_password, with_scheme
 
 _HASH = "/hash"
 
@@ -54,7 +53,7 @@ def borrow(source: PanelReader, addresses: Sequence[str], work: Work) -> None:
                 )
             )
             continue
-        new = work.strongbox.get(temporary(address)) or make(source.features.policy)
+        new = work.strongbox.get(temporary(address)) or make_password(source.features.policy)
         work.strongbox.put(temporary(address), new)
         work.strongbox.put(address + _HASH, old.hash)
         source.set_password(address, Password(plain=new))

@@ -31,6 +31,7 @@ from migrator.panel.model import (
 )
 
 AnyThing = TypeVar("AnyThing", bound=Thing)
+THE_PANEL = "panel"  # the account under which sessions to a panel are opened: there is one login for all it keeps
 
 
 @dataclass(frozen=True, slots=True)

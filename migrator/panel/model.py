@@ -7,6 +7,8 @@ unlimited. Secrets are SecretStr and are never part of a noun that is shown.
 
 from __future__ import annotations
 
+import secrets
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -289,6 +291,10 @@ def bare_hash(password: Password) -> str:
     return text.partition("}")[2] if text.startswith("{") else text
 
 
+# Letters and digits that are not taken for one another when somebody reads them from paper.
+_LETTERS = "".join(sorted(set(string.ascii_letters) - set("lIO")))
+_DIGITS = "23456789"
+
 # -- what a panel can do -----------------------------------------------------------------------------------------------
 
 
@@ -327,6 +333,15 @@ class PasswordPolicy:
 
     length: int = 20
     symbols: str = "-_.+"
+
+
+def make_password(policy: PasswordPolicy) -> SecretStr:
+    """A new password by a product's rules: letters of both kinds, digits and symbols, never a symbol first or last."""
+    middle = [secrets.choice(_LETTERS + _DIGITS + policy.symbols) for _ in range(policy.length - 6)]
+    kinds = [string.ascii_lowercase.replace("l", ""), string.ascii_uppercase.translate({73: None, 79: None}), _DIGITS]
+    middle += [secrets.choice(kind) for kind in (*kinds, policy.symbols or _DIGITS)]
+    secrets.SystemRandom().shuffle(middle)
+    return SecretStr(secrets.choice(_LETTERS) + "".join(middle) + secrets.choice(_LETTERS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from migrator.errors import NotFound, Refused
 from migrator.panel.borrowing import kept_hash
 from migrator.panel.contract import AnyThing, PanelReader, PanelWriter, ReadsHashes, VerifiesPasswords
 from migrator.panel.decisions import Decision, Do, differences, judged
-from migrator.panel.model import UNKNOWN_PASSWORD, Mailbox, Password, Thing
+from migrator.panel.model import UNKNOWN_PASSWORD, Mailbox, Password, Thing, make_password
 from migrator.panel.options import AccountsOptions
-from migrator.panel.passwords import Choice, Source, choose, make
+from migrator.panel.passwords import Choice, Source, choose
 
 AT_ONCE = 10  # things made before the target is listed again
 WAY = ":"
@@ -152,7 +152,7 @@ class ThingMove:
     def _password(self, decision: Decision, choice: Choice) -> Password:
         if choice.source is not Source.MADE or choice.password.plain or not isinstance(decision.source, Mailbox):
             return choice.password
-        made = make(self.target.features.policy)
+        made = make_password(self.target.features.policy)
         account = self.accounts[same_form(decision.source.address).lower()]
         self.work.keep_password(account.target.account, made)  # first the hand-out, then the account
         return Password(plain=made)

@@ -4,8 +4,6 @@ verified there first where the panel can; the hash, carried over; a new one.
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -13,12 +11,8 @@ from enum import Enum
 from pydantic import SecretStr
 
 from migrator.engine.contract import Login
-from migrator.panel.model import UNKNOWN_PASSWORD, Password, PasswordPolicy
+from migrator.panel.model import UNKNOWN_PASSWORD, Password
 from migrator.panel.options import AccountsOptions
-
-# Letters and digits that are not taken for one another when somebody reads them from paper.
-_LETTERS = "".join(sorted(set(string.ascii_letters) - set("lIO")))
-_DIGITS = "23456789"
 
 
 class Source(Enum):
@@ -77,12 +71,3 @@ def choose(
     if options.passwords == "known":
         return Choice(Source.NONE, doubt=doubt)
     return Choice(Source.MADE, doubt=doubt)
-
-
-def make(policy: PasswordPolicy) -> SecretStr:
-    """A new password by a panel's rules: letters of both kinds, digits and symbols, never a symbol first or last."""
-    middle = [secrets.choice(_LETTERS + _DIGITS + policy.symbols) for _ in range(policy.length - 6)]
-    kinds = [string.ascii_lowercase.replace("l", ""), string.ascii_uppercase.translate({73: None, 79: None}), _DIGITS]
-    middle += [secrets.choice(kind) for kind in (*kinds, policy.symbols or _DIGITS)]
-    secrets.SystemRandom().shuffle(middle)
-    return SecretStr(secrets.choice(_LETTERS) + "".join(middle) + secrets.choice(_LETTERS))

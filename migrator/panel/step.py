@@ -32,7 +32,7 @@ from migrator.engine.contract import (
 )
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.panel.borrowing import borrow, borrowed, can_borrow, give_back
-from migrator.panel.contract import PANEL, PanelReader, PanelWriter, ReadsHashes
+from migrator.panel.contract import PANEL, THE_PANEL, PanelReader, PanelWriter, ReadsHashes
 from migrator.panel.decisions import (
     Decision,
     Do,
@@ -57,7 +57,6 @@ from migrator.panel.moving import AT_ONCE, CURE_FOR_UNKNOWN, Passwords, ThingMov
 from migrator.panel.options import AccountsOptions
 from migrator.panel.passwords import Choice, Source
 
-THE_PANEL = "panel"  # the account under which sessions to a panel are opened: there is one login for all it keeps
 DOMAIN = "#domain"  # ends the key of the action that makes the domain
 BORROWED = "#source-passwords"  # ends the key of the action that gives source mailboxes another password for a while
 KEPT = "#kept"  # ends the key of the action that tells what is kept, changed and lost

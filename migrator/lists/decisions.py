@@ -1,0 +1,413 @@
+"""What is to become of everybody on a list, and of every setting, decided without asking anybody: by both rosters and by what is recorded.
+
+A run of ours changes and removes only what a run of ours has brought. What the target's own people did since (left, changed their options)
+stays, and is told. Members are compared as the target keeps them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import Any
+
+from migrator.addresses import Names, same_form
+from migrator.engine.contract import ARRIVED, Fate, Outcome
+from migrator.lists.model import (
+    MEMBER_OPTIONS,
+    NEUTRAL_MEMBER,
+    OWN,
+    Features,
+    HeaderRule,
+    Member,
+    Role,
+    Settings,
+    Treatment,
+    settings_of,
+)
+from migrator.panel.model import How
+
+BROUGHT = frozenset({Fate.COPIED, Fate.NORMALISED, Fate.ALTERED})  # by a run of ours
+BEFORE = "|"  # in the mark of a member who is looked at again, behind what had become of him
+IN_STEP = "="  # ends the mark of a member who was there before and was as at the source
+SHOWN = 60  # characters of a value in a message
+TITLES = {
+    "name": "name",
+    "delivery": "delivery",
+    "stopped": "delivery stopped",
+    "moderation": "moderation",
+    "hidden": "hidden",
+    "acknowledge": "acknowledgement of posts",
+    "own_posts": "own posts",
+    "list_copies": "list copies",
+    "language": "language",
+}
+
+
+class Do(Enum):
+    """What is done about one member, or one setting."""
+
+    ADD = "+"
+    CHANGE = "~"
+    REMOVE = "-"
+    KEEP = "="
+    LEAVE = "!"  # is left behind
+    SKIP = "/"  # is not wanted
+
+
+# -- members ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One member of the source, or one who has left it: who he is to be at the target, what is done, and why. `there` is who he is at the
+    target now; `aside` says in words what happened at the target alone, which stays.
+    """
+
+    key: str
+    wanted: Member
+    do: Do
+    why: str = ""
+    aside: str = ""
+    there: Member | None = None
+    mark: str = ""
+    recorded: Outcome | None = None
+
+    @property
+    def brought(self) -> bool:
+        """Whether it was a run of ours that put him on the target's list."""
+        return self.recorded is not None and self.recorded.fate in BROUGHT
+
+    @property
+    def in_step(self) -> bool:
+        """Whether he was at the target as he was at the source, when that was recorded."""
+        return self.recorded is not None and (self.brought or self.recorded.mark.endswith(IN_STEP))
+
+    @property
+    def digest(self) -> str:
+        """Tells whether the source still says what it said when this was recorded."""
+        return digest_of(self.wanted)
+
+
+def digest_of(member: Member) -> str:
+    """Tells members with any difference apart."""
+    return hashlib.sha256(repr(member).encode()).hexdigest()[:24]
+
+
+def as_wanted(member: Member, names: Names, rule: Treatment | None, target: Features) -> Member:
+    """A member of the source as he is wanted at the target: under the name the plan gives him, and with a treatment of his own where the
+    target wants one; `rule` is then the source's for members without.
+    """
+    wanted = replace(member, address=names.address(same_form(member.address)))
+    if wanted.moderation is None and wanted.role is Role.MEMBER and not target.inherits_moderation:
+        wanted = replace(wanted, moderation=rule or Treatment.DEFER)
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs recorded of one role of one list, by key at the source. `unproven` says that the newest of it was not read again
+    before its run died: what is missing then may never have arrived.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    unproven: bool = False
+
+
+def decide(
+    source: Mapping[str, Member], there: Mapping[str, Member], past: Past, as_kept: Callable[[Member], Member]
+) -> list[Decision]:
+    """A decision for everybody of one role at the source (as wanted, by their key at the source), in its order. `there` are those at the
+    target, by key.
+    """
+    decisions: list[Decision] = []
+    taken: dict[str, str] = {}
+    for key, wanted in source.items():
+        first = taken.setdefault(wanted.key, key)
+        if first != key:
+            decisions.append(Decision(key, wanted, Do.SKIP, f"{wanted.address} is on the list already, as {first}"))
+            continue
+        decisions.append(_decide(key, wanted, there.get(wanted.key), past, as_kept))
+    return decisions
+
+
+def decide_leavers(
+    source: Mapping[str, Member], there: Mapping[str, Member], past: Past, *, removes: bool
+) -> list[Decision]:
+    """A decision for everybody who was on the source's list when that was recorded, and is not any more. `removes` says that those whom a
+    run of ours has brought are taken off.
+    """
+    wanted = {one.key for one in source.values()}
+    # Nobody at all is more often a mistake than a list that everybody has left.
+    sweeping = not source
+    return [
+        _of_leaver(one, there.get(one.ref), removes=removes, sweeping=sweeping)
+        for key, one in past.outcomes.items()
+        if key not in source and one.fate in ARRIVED and one.ref not in wanted
+    ]
+
+
+def _decide(
+    key: str, wanted: Member, there: Member | None, past: Past, as_kept: Callable[[Member], Member]
+) -> Decision:
+    kept = as_kept(wanted)
+    recorded = past.outcomes.get(key)
+    if recorded is None or recorded.fate not in ARRIVED:
+        return _first(key, wanted, there, kept, as_kept)
+    in_step = IN_STEP if recorded.mark.endswith(IN_STEP) else ""
+    undecided = Decision(key, wanted, Do.KEEP, there=there, mark=marked(kept) + in_step, recorded=recorded)
+    if there is None:
+        missing = undecided.brought and past.unproven
+        return (
+            replace(undecided, do=Do.ADD) if missing else replace(undecided, aside="has left the target's list since")
+        )
+    differing = differences(kept, as_kept(there))
+    if recorded.digest != undecided.digest and undecided.mark != recorded.mark:
+        return _changed(undecided, recorded, differing)
+    if not differing or not undecided.in_step or recorded.fate is Fate.ALTERED:
+        return undecided
+    if undecided.brought and past.unproven:
+        return replace(undecided, do=Do.CHANGE, why="not all options arrived")
+    return replace(undecided, aside=f"changed at the target since ({', '.join(differing)}), which stays")
+
+
+def _changed(undecided: Decision, recorded: Outcome, differing: Sequence[str]) -> Decision:
+    """Of a member whom the source has changed since."""
+    change = told_change(recorded.mark, undecided.mark)
+    if not undecided.in_step:
+        why = f"changed at the source ({change}); was here before with options of his own, which stay"
+        return replace(undecided, why=why)
+    return replace(undecided, do=Do.CHANGE, why=change) if differing else undecided
+
+
+def _first(
+    key: str, wanted: Member, there: Member | None, kept: Member, as_kept: Callable[[Member], Member]
+) -> Decision:
+    mark = marked(kept)
+    if there is None:
+        return Decision(key, wanted, Do.ADD, mark=mark)
+    differing = differences(kept, as_kept(there))
+    why = f"is on the list already, with other options, which stay ({', '.join(differing)})" if differing else ""
+    return Decision(key, wanted, Do.KEEP, why, there=there, mark=mark if differing else mark + IN_STEP)
+
+
+def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool, sweeping: bool) -> Decision:
+    left = Decision(outcome.key, Member(outcome.ref), Do.KEEP, there=there, mark=outcome.mark, recorded=outcome)
+    if there is None:
+        return replace(left, do=Do.SKIP, why="has left the list on both sides")
+    if not left.brought:
+        return replace(left, why="has left the list at the source; was on the target's before us, and stays")
+    if sweeping:
+        return replace(left, why="the source shows nobody at all any more; nobody is taken off for that")
+    if not removes:
+        return replace(left, why="has left the list at the source; stays on the target's (leavers: keep)")
+    return replace(left, do=Do.REMOVE, why="has left the list at the source")
+
+
+def is_settled(decision: Decision, outcome: Outcome | None) -> bool:
+    """Whether what is recorded of a member is what would be recorded now."""
+    if outcome is None or outcome.fate is Fate.LEFT_BEHIND or decision.do in {Do.ADD, Do.CHANGE, Do.REMOVE}:
+        return False
+    if decision.do is Do.SKIP:
+        return outcome.fate in {Fate.SKIPPED, Fate.GONE}
+    return outcome.fate in ARRIVED and outcome.digest == decision.digest
+
+
+def reconsidered(outcome: Outcome) -> Outcome:
+    """What is recorded of a member before he is looked at again; `as_before` tells from it what was recorded until then."""
+    mark = outcome.mark if outcome.fate is Fate.LEFT_BEHIND else f"{outcome.fate.value}{BEFORE}{outcome.mark}"
+    return replace(
+        outcome, fate=Fate.LEFT_BEHIND, digest="", mark=mark, note="is looked at again", cure="This run sees to it."
+    )
+
+
+def as_before(outcome: Outcome) -> Outcome:
+    """What was recorded of a member before a run that died looked at him again."""
+    fate, parted, mark = outcome.mark.partition(BEFORE)
+    if outcome.fate is not Fate.LEFT_BEHIND or not parted:
+        return outcome
+    return replace(outcome, fate=Fate(fate), mark=mark, note="", cure="")
+
+
+def differences(wanted: Member, found: Member) -> list[str]:
+    """In which options two members differ, in words: "delivery: regular instead of MIME digest"."""
+    return [
+        f"{TITLES[name]}: {shown(getattr(found, name))} instead of {shown(getattr(wanted, name))}"
+        for name in MEMBER_OPTIONS
+        if getattr(wanted, name) != getattr(found, name)
+    ]
+
+
+# -- marks: what a member was when he was recorded, for telling what changed ---------------------------------------------
+
+
+def marked(member: Member) -> str:
+    """A member's options in few characters: those that are not neutral."""
+    said = {
+        name: value.value if isinstance(value, Enum) else value
+        for name in MEMBER_OPTIONS
+        if (value := getattr(member, name)) != getattr(NEUTRAL_MEMBER, name)
+    }
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def told_change(before: str, after: str) -> str:
+    """What changed between two marks, in words: "delivery: regular -> MIME digest"."""
+    old, new = _said(before), _said(after)
+    changed = [name for name in MEMBER_OPTIONS if old.get(name) != new.get(name)]
+    return ", ".join(f"{TITLES[name]}: {_shown_in(old, name)} -> {_shown_in(new, name)}" for name in changed)
+
+
+def _said(mark: str) -> Mapping[str, Any]:  # Any: an option's own type
+    try:
+        said = json.loads(mark.removesuffix(IN_STEP) or "{}")
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _shown_in(said: Mapping[str, Any], name: str) -> str:
+    return shown(said[name] if name in said else getattr(NEUTRAL_MEMBER, name))
+
+
+def shown(value: Any) -> str:  # Any: an option or a setting of any type
+    """A value as people read it."""
+    match value:
+        case None:
+            return "as the list has it"
+        case bool():
+            return "yes" if value else "no"
+        case Enum():
+            return str(value.value)
+        case HeaderRule():
+            return f"{value.pattern}: {value.treatment.value}"
+        case tuple():
+            said = ", ".join(shown(one) for one in value[:3]) + (", ..." if len(value) > 3 else "")  # noqa: PLR2004
+            return f"{len(value):,} ({said})" if value else "nothing"
+        case _:
+            text = " ".join(str(value).split())
+            return (text if len(text) <= SHOWN else f"{text[:SHOWN]}...") or "nothing"
+
+
+# -- what is lost of all members together --------------------------------------------------------------------------------
+
+
+def not_kept(members: Sequence[Member], source: Features, target: Features) -> Iterator[tuple[int, str, str]]:
+    """For each option that does not pass as it is: how many members it concerns, the option, and why."""
+    for name in MEMBER_OPTIONS:
+        word = f"member.{name}"
+        concerned = sum(getattr(one, name) != getattr(NEUTRAL_MEMBER, name) for one in members)
+        for keep in (target.kept(word),):
+            if keep.how is not How.KEPT and concerned:
+                yield concerned, TITLES[name], keep.why
+        if source.told(word).how is How.LOST and members:
+            yield len(members), TITLES[name], source.told(word).why
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDecision:
+    """One setting of the source: what is done about it, and why. `kept` is the value as the target keeps it, None where it has no place."""
+
+    name: str
+    value: Any  # Any: the setting's own type
+    do: Do
+    why: str = ""
+    cure: str = ""
+    aside: str = ""
+    kept: Any = None  # Any: as above
+
+    @property
+    def digest(self) -> str:
+        """Tells whether the source still says what it said when this was recorded."""
+        return setting_digest(self.value)
+
+
+def setting_digest(value: Any) -> str:  # Any: as above
+    """Tells values apart."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:24]
+
+
+def title_of(name: str) -> str:
+    """A setting in words: `subject_prefix` is "subject prefix"; one of a single product keeps that product's name for it."""
+    return name.removeprefix(OWN) if name.startswith(OWN) else name.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both sides of a list, for deciding about its settings. `as_kept` is the target's; `ours` says that a run of ours made the list, or that
+    the plan says to configure it all the same.
+    """
+
+    source: Features
+    target: Features
+    as_kept: Callable[[Settings], Settings]
+    ours: bool
+
+
+def decide_settings(
+    told: Mapping[str, Any],  # Any: as in Settings.told
+    there: Mapping[str, Any],
+    recorded: Mapping[str, Outcome],
+    ends: Ends,
+) -> list[SettingDecision]:
+    """A decision for every setting the source tells. `there` is what is set at the target, empty where the list is not there yet."""
+    same_family = bool(ends.target.dialect) and ends.source.dialect == ends.target.dialect
+    passing = {name: value for name, value in told.items() if same_family or not name.startswith(OWN)}
+    kept = ends.as_kept(settings_of(passing)).told()
+    there = ends.as_kept(settings_of(there)).told()
+    return [_decide_setting(name, value, kept, there, recorded.get(name), ends) for name, value in told.items()]
+
+
+def _decide_setting(
+    name: str,
+    value: Any,  # Any: as above
+    kept: Mapping[str, Any],
+    there: Mapping[str, Any],
+    recorded: Outcome | None,
+    ends: Ends,
+) -> SettingDecision:
+    if name not in kept:
+        return _without_place(name, value, ends)
+    wanted = kept[name]
+    if not ends.ours:
+        if there.get(name) == wanted:
+            return SettingDecision(name, value, Do.KEEP, kept=wanted)
+        why = f"the target's own stays ({shown(there.get(name))} instead of {shown(wanted)})"
+        return SettingDecision(name, value, Do.SKIP, why, kept=wanted)
+    if recorded is not None and recorded.fate in ARRIVED and recorded.digest == setting_digest(value):
+        aside = ""
+        if there and there.get(name) != wanted and recorded.fate is not Fate.ALTERED:
+            aside = f"changed at the target since ({shown(there.get(name))} instead of {shown(wanted)}), which stays"
+        return SettingDecision(name, value, Do.KEEP, aside=aside, kept=wanted)
+    if name in there and there[name] == wanted:
+        return SettingDecision(name, value, Do.KEEP, kept=wanted)
+    return SettingDecision(name, value, Do.CHANGE, kept=wanted)
+
+
+def _without_place(name: str, value: Any, ends: Ends) -> SettingDecision:  # Any: as above
+    keep = ends.target.kept(f"list.{name}")
+    why = keep.why or f"{ends.target.title} has nothing like it"
+    if value in ("", (), False, 0, None) or getattr(value, "name", "") in {"NOTHING", "NONE"}:
+        return SettingDecision(name, value, Do.SKIP, f"{why}; it says nothing at the source")
+    return SettingDecision(
+        name, value, Do.LEAVE, f"{why} ({shown(value)} at the source)", "See to it by hand at the target if it matters."
+    )
+
+
+def is_settled_setting(decision: SettingDecision, outcome: Outcome | None) -> bool:
+    """Whether what is recorded of a setting is what would be recorded now."""
+    if outcome is None or decision.do is Do.CHANGE:
+        return False
+    if decision.do is Do.LEAVE:
+        return outcome.fate is Fate.LEFT_BEHIND and outcome.digest == decision.digest
+    if outcome.fate is Fate.LEFT_BEHIND:
+        return False
+    return (outcome.fate is Fate.SKIPPED) == (decision.do is Do.SKIP)
+
+
+SETTING_NAMES = tuple(one.name for one in fields(Settings) if one.name != "own")

@@ -1,0 +1,256 @@
+"""A list on its way: the carriers the engine makes lists, sets settings and fills rosters with.
+
+Nothing is believed: settings are read again after every part, a roster once after all of it (see step.py), because some products take a
+minute to show one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
+from migrator.lists.contract import ListReader, ListWriter
+from migrator.lists.decisions import IN_STEP, Decision, Do, SettingDecision, differences, shown, title_of
+from migrator.lists.model import Member, Put, Role, settings_of
+from migrator.panel.model import How
+
+CURE = "Correct it by hand at the target if it matters."
+CURE_FOR_MISSING = "Look at the target's own log, then run again."
+MADE = "list"  # the item's key
+
+
+def everybody(session: ListReader, address: str, role: Role) -> dict[str, Member]:
+    """Everybody of one role, by key, in the roster's order; nobody where the product has no such role. Raises NotFound."""
+    if role not in session.features.roles:
+        return {}
+    return {one.key: one for page in session.roster(address, role) for one in page}
+
+
+def is_there(session: ListReader, address: str) -> bool:
+    """Whether the product has a list of this address."""
+    return any(one.key == address.lower() for one in session.lists())
+
+
+# -- the list itself --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListMove:
+    """Makes a list: one item. `make` does it; `making` tells this making of it from earlier ones."""
+
+    target: ListWriter
+    address: str
+    making: str
+    make: Callable[[], None]
+
+    def items(self) -> Iterator[Item]:
+        yield Item(MADE)
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[str] | Outcome]:
+        if is_there(self.target, self.address):
+            return [Outcome(one.key, Fate.FOUND, ref=self.address) for one in part]
+        return [Loaded(one.key, 0, "", self.address) for one in part]
+
+    def fence(self) -> str:
+        """Nothing is needed: a list is known by its address, and was to be made because it was not there."""
+        return ""
+
+    def write(self, part: Sequence[Loaded[str]]) -> Sequence[Outcome]:
+        self.make()
+        if is_there(self.target, self.address):
+            return [Outcome(one.key, Fate.COPIED, ref=self.address, mark=self.making) for one in part]
+        note = "the target said that the list was made, and does not show it"
+        return [Outcome(one.key, Fate.LEFT_BEHIND, note=note, cure=CURE_FOR_MISSING) for one in part]
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        del fence
+        there = is_there(self.target, self.address)
+        return [Outcome(one.key, Fate.COPIED, ref=self.address, mark=self.making) for one in intended] if there else []
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SettingMove:
+    """Sets settings; an item's key is the setting's name."""
+
+    target: ListWriter
+    address: str
+    decisions: Mapping[str, SettingDecision]
+
+    def items(self) -> Iterator[Item]:
+        for name in self.decisions:
+            yield Item(name)
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[SettingDecision] | Outcome]:
+        return [self._load(self.decisions[one.key]) for one in part]
+
+    def _load(self, decision: SettingDecision) -> Loaded[SettingDecision] | Outcome:
+        match decision.do:
+            case Do.SKIP:
+                return Outcome(decision.name, Fate.SKIPPED, digest=decision.digest, note=decision.why)
+            case Do.LEAVE:
+                return Outcome(
+                    decision.name,
+                    Fate.LEFT_BEHIND,
+                    digest=decision.digest,
+                    note=self._named(decision),
+                    cure=decision.cure,
+                )
+            case Do.KEEP:
+                return Outcome(decision.name, Fate.FOUND, ref=decision.name, digest=decision.digest)
+        return Loaded(decision.name, 0, decision.digest, decision)
+
+    @staticmethod
+    def _named(decision: SettingDecision) -> str:
+        return f"{title_of(decision.name)}: {decision.why}"
+
+    def fence(self) -> str:
+        """Nothing is needed: a setting is what it is, and to set it twice is to set it once."""
+        return ""
+
+    def write(self, part: Sequence[Loaded[SettingDecision]]) -> Sequence[Outcome]:
+        self.target.configure(self.address, settings_of({one.key: one.content.kept for one in part}))
+        return self._judged([one.content for one in part])
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        del fence
+        outcomes = self._judged([self.decisions[one.key] for one in intended if one.key in self.decisions])
+        return [one for one in outcomes if one.fate is not Fate.ALTERED]
+
+    def _judged(self, decisions: Sequence[SettingDecision]) -> list[Outcome]:
+        there = self.target.settings_as_kept(self.target.settings(self.address)).told()
+        return [self._outcome(one, there.get(one.name)) for one in decisions]
+
+    def _outcome(self, decision: SettingDecision, found: Any) -> Outcome:  # Any: the setting's own type
+        name = decision.name
+        if found != decision.kept:
+            note = f"{title_of(name)}: {shown(found)} instead of {shown(decision.kept)}"
+            return Outcome(name, Fate.ALTERED, ref=name, digest=decision.digest, note=note, cure=CURE)
+        keep = self.target.features.kept(f"list.{name}")
+        if keep.how is How.CHANGED:
+            note = f"{title_of(name)}: {keep.why}"
+            return Outcome(name, Fate.NORMALISED, ref=name, digest=decision.digest, note=note)
+        return Outcome(name, Fate.COPIED, ref=name, digest=decision.digest)
+
+
+# -- people -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class MemberMove:
+    """Carries everybody of one role. `decisions` are by key at the source; `written` are those whom this carrier has put on the list or
+    changed, who are still to be read again.
+    """
+
+    target: ListWriter
+    address: str
+    role: Role
+    decisions: Mapping[str, Decision]
+    written: dict[str, Decision] = field(default_factory=dict)
+
+    def items(self) -> Iterator[Item]:
+        for key in self.decisions:
+            yield Item(key)
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[Decision] | Outcome]:
+        return [self._load(self.decisions[one.key]) for one in part]
+
+    def _load(self, decision: Decision) -> Loaded[Decision] | Outcome:
+        match decision.do:
+            case Do.SKIP:
+                return Outcome(decision.key, Fate.SKIPPED, note=decision.why)
+            case Do.LEAVE:
+                return Outcome(
+                    decision.key, Fate.LEFT_BEHIND, note=decision.why, cure="Tell them by hand if it matters."
+                )
+            case Do.KEEP:
+                return self._arrived(decision, decision.recorded.fate if decision.recorded else Fate.FOUND)
+        return Loaded(decision.key, 0, decision.digest, decision)
+
+    def _arrived(self, decision: Decision, fate: Fate, note: str = "") -> Outcome:
+        altered = fate is Fate.ALTERED
+        return Outcome(
+            decision.key,
+            fate,
+            ref=decision.wanted.key,
+            digest=decision.digest,
+            mark=decision.mark,
+            note=note or decision.why if fate is Fate.FOUND or altered else "",
+            cure=CURE if altered else "",
+        )
+
+    def fence(self) -> str:
+        """Nothing is needed: somebody is known by his address, and was to be added because he was not there."""
+        return ""
+
+    def write(self, part: Sequence[Loaded[Decision]]) -> Sequence[Outcome]:
+        outcomes: list[Outcome] = []
+        for do, put in ((Do.ADD, self.target.add), (Do.CHANGE, self.target.update)):
+            chosen = [one.content for one in part if one.content.do is do]
+            if chosen:
+                answers = put(self.address, [one.wanted for one in chosen])
+                outcomes += [self._outcome(one, answer) for one, answer in zip(chosen, answers, strict=True)]
+        return outcomes
+
+    def _outcome(self, decision: Decision, put: Put) -> Outcome:
+        if put.refused and decision.do is Do.CHANGE and decision.recorded is not None:
+            note = f"{decision.wanted.address}: the change at the source ({decision.why}) was refused: {put.refused}"
+            return replace(self._arrived(decision, Fate.ALTERED, note), cure=put.remedy or CURE)
+        if put.refused:
+            return Outcome(
+                decision.key,
+                Fate.LEFT_BEHIND,
+                note=f"the target says: {put.refused}",
+                cure=put.remedy or "Add them by hand, under an address that the target takes, if they are still meant.",
+            )
+        if put.already:
+            return self._arrived(decision, Fate.FOUND, "joined the target's list by himself meanwhile")
+        self.written[decision.key] = decision
+        return self._arrived(decision, self._fate(decision))
+
+    @staticmethod
+    def _fate(decision: Decision) -> Fate:
+        """What was found and is in step stays found when it is changed: a run of ours did not bring it."""
+        was = decision.recorded
+        return Fate.FOUND if was is not None and was.fate is Fate.FOUND else Fate.COPIED
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        """Who stands on the list now, was meant to be put there; options that a death has cut off are completed."""
+        del fence
+        there = everybody(self.target, self.address, self.role)
+        meant = [self.decisions[one.key] for one in intended if one.key in self.decisions]
+        arrived = [one for one in meant if one.wanted.key in there]
+        halves = [one for one in arrived if self._differing(one, there)]
+        for start in range(0, len(halves), self.target.features.at_once):
+            part = halves[start : start + self.target.features.at_once]
+            self.target.update(self.address, [one.wanted for one in part])
+        if halves:
+            there = everybody(self.target, self.address, self.role)
+        self.written |= {one.key: one for one in arrived}
+        return [self._proven(one, there) for one in arrived if one.wanted.key in there]
+
+    def _differing(self, decision: Decision, there: Mapping[str, Member]) -> list[str]:
+        kept = self.target.as_kept
+        return differences(kept(decision.wanted), kept(there[decision.wanted.key]))
+
+    def _proven(self, decision: Decision, there: Mapping[str, Member]) -> Outcome:
+        differing = self._differing(decision, there)
+        if differing:
+            note = f"{decision.wanted.address}: {'; '.join(differing)}"
+            return self._arrived(decision, Fate.ALTERED, note)
+        fate = self._fate(decision)
+        mark = decision.mark if fate is Fate.FOUND else decision.mark.removesuffix(IN_STEP)
+        return replace(self._arrived(decision, fate), mark=mark, note="")
+
+    def proven_in(self, there: Mapping[str, Member]) -> Iterator[Outcome]:
+        """Those whom the target took and does not show in its roster, or shows otherwise, to be recorded anew."""
+        for decision in self.written.values():
+            if decision.wanted.key not in there:
+                note = "the target took the address and does not have it on the list"
+                yield Outcome(decision.key, Fate.LEFT_BEHIND, note=note, cure=CURE_FOR_MISSING)
+            elif self._differing(decision, there):
+                yield self._proven(decision, there)

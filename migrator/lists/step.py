@@ -1,0 +1,460 @@
+"""The `lists` step: every mailing list of the plan's domains from one product to another, with its settings and everybody on it, and
+without a mail to anybody.
+
+A list is a subject. Its actions go one after the other: the list is made, held and silenced; its settings are set; owners, moderators,
+members and others are brought, page by page; at last what was held and silenced is as it should be. A death in between leaves the list
+held; the next run fills it, and only then opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from migrator.addresses import Names, ascii_domain, names_of, same_form, shown_domain, split
+from migrator.engine.contract import (
+    Account,
+    Action,
+    BatchLimit,
+    Fate,
+    Finding,
+    Kind,
+    Lane,
+    Outcome,
+    Reading,
+    Side,
+    Size,
+    Subject,
+    Verb,
+    Weight,
+    Work,
+)
+from migrator.errors import Misbehaved, Refused
+from migrator.lists.contract import LISTS, THE_LISTS, AsksPanel, KnowsAddresses, ListReader, ListWriter
+from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
+from migrator.lists.model import Member, Role, settings_of
+from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
+from migrator.lists.naming import ListPlan, plan_lists
+from migrator.lists.options import ListsOptions
+from migrator.lists.telling import (
+    compared,
+    compared_settings,
+    details,
+    differences_of_meaning,
+    setting_details,
+    setting_summary,
+    summary,
+    told_apart,
+)
+from migrator.lists.visit import (
+    BEGUN,
+    FILLED,
+    OPENED,
+    QUIET,
+    RELEASED,
+    ROLES,
+    UNPROVEN,
+    Quiet,
+    Roster,
+    Visit,
+    standing_of,
+)
+from migrator.panel.contract import PANEL, THE_PANEL
+from migrator.panel.model import make_password
+
+_LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
+
+
+@dataclass(frozen=True, slots=True)
+class ListsStep:
+    """See the module; fulfils Step and Foresees. `accounts` are by the source's address in lower case, its domain as A-label."""
+
+    options: ListsOptions
+    accounts: Mapping[str, Account]
+    plans: dict[str, ListPlan] = field(default_factory=dict)  # by the subject's key, once they are known
+
+    # -- subjects ----------------------------------------------------------------------------------------------------------
+
+    def subjects(self, read: Reading) -> Iterator[Subject]:
+        with _reading(read, Side.SOURCE) as source:
+            plans = list(plan_lists(source.lists(), self._domains(), self.names, self.options))
+        for plan in plans:
+            same = plan.target.lower() == plan.address.lower()
+            key = plan.address.lower() if same else f"{plan.address.lower()}>{plan.target.lower()}"
+            label = _shown(plan.address)
+            self.plans[key] = plan
+            yield Subject(key, label if same else f"{label} -> {_shown(plan.target)}", _LANES)
+
+    def _domains(self) -> AbstractSet[str]:
+        of_accounts = {split(address)[1] for address in self.accounts}
+        return (of_accounts | {ascii_domain(domain) for domain in self.options.domains}) - {""}
+
+    @property
+    def names(self) -> Names:
+        """How the plan renames addresses: lists, and whoever is on them."""
+        return names_of({address: same_form(account.target.account) for address, account in self.accounts.items()})
+
+    # -- read and decide ---------------------------------------------------------------------------------------------------
+
+    def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+        plan = self.plans[subject.key]
+        if plan.why:
+            yield Action(f"{subject.key}/list", Verb.BY_HAND if plan.by_hand else Verb.KEEP, "list", plan.why)
+            return
+        with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
+            earlier: tuple[str, ...] = ()
+            for action in self._actions(self._visit(subject.key, plan, source, target, read)):
+                yield replace(action, after=earlier) if action.lanes else action
+                earlier = (*earlier, action.key) if action.verb not in {Verb.KEEP, Verb.BY_HAND} else earlier
+
+    def _visit(self, key: str, plan: ListPlan, source: ListReader, target: ListReader, read: Reading) -> Visit:
+        standing = standing_of(key, plan.target, target, read)
+        told = source.settings(plan.address)
+        return Visit(key, plan, self.options, self.names, source, target, read, standing, told)
+
+    def _actions(self, visit: Visit) -> Iterator[Action]:
+        rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
+        writes = any(roster.writes for roster in rosters)
+        quiet = visit.standing.quiet is not None
+        quietens = not visit.standing.is_there or (writes and not quiet and bool(visit.loud()))
+        yield _list_action(visit, quietens=quietens)
+        if quietens or (writes and quiet):
+            why = "posts are held and nobody is written to while it is filled" if visit.holds else ""
+            yield _action(visit, "hold", Verb.CHANGE, why or "nobody is written to while its members change")
+        yield _settings_action(visit, "settings")
+        for roster in rosters:
+            if roster.people or roster.past.outcomes:
+                yield _roster_action(visit, roster)
+        yield _release_action(visit, quiet=quietens or quiet)
+
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+        """What does not pass as it is, once for each list and option."""
+        del actions
+        plan = self.plans[subject.key]
+        if plan.why:
+            return
+        with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
+            people = list(everybody(source, plan.address, Role.MEMBER).values())
+            yield from differences_of_meaning(subject.label, "members", people, source.features, target.features)
+
+    # -- do ----------------------------------------------------------------------------------------------------------------
+
+    def apply(self, action: Action, work: Work) -> None:
+        plan = ListPlan(action.data["source"], action.data["target"])
+        key, part = action.data["subject"], action.data["part"]
+        with _reading(work, Side.SOURCE) as source, _writing(work) as target:
+            if part == "list":
+                self._make_list(key, plan, source, target, work)
+                return
+            visit = self._visit(key, plan, source, target, work)
+            if not visit.standing.is_there:
+                raise Refused(f"{plan.target}: the target does not have the list.", remedy="See what its making says.")
+            match part:
+                case "hold":
+                    _hold(visit, target)
+                case "settings":
+                    _set(visit, part, target, work)
+                case "release":
+                    _open(visit, target, work)
+                case word:
+                    _fill(visit, word, target, work)
+
+    def _make_list(self, key: str, plan: ListPlan, source: ListReader, target: ListWriter, work: Work) -> None:
+        before = work.settled(f"{key}/list", [MADE]).get(MADE)
+        if before is not None and not is_there(target, plan.target):
+            note, cure = "is not at the target any more", "It is made anew by this run."
+            work.record([replace(before, fate=Fate.LEFT_BEHIND, note=note, cure=cure)])
+        making = int(before.mark or "0") + 1 if before is not None else 1
+        owners = list(everybody(source, plan.address, Role.OWNER).values())
+
+        def make() -> None:
+            policy = target.features.list_password
+            password = make_password(policy) if policy else None
+            if password is not None:
+                work.keep_password(plan.target, password)  # first the hand-out, then the list
+            target.create_list(plan.target, owners[0].address if owners else "", password)
+
+        work.carry(ListMove(target, plan.target, str(making), make))
+        visit = self._visit(key, plan, source, target, work)
+        if visit.standing.is_there and visit.standing.quiet is None:
+            last = int(work.remembered(f"{key}/release").get(RELEASED, "0"))
+            work.remember({QUIET: Quiet(last + 1, visit.standing.making, visit.loud()).fact()})
+        if visit.standing.making and target.features.list_password:
+            text = f"{plan.target}: the list's new admin password is in the hand-out; at the source the old one holds"
+            work.note(Finding("list-password", Weight.NOTE, plan.target, text, "Give it to the list's owners."))
+
+    # -- prove -------------------------------------------------------------------------------------------------------------
+
+    def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
+        del sample  # everything is compared; lists are small
+        part = action.data.get("part", "")
+        if part in {"", "hold"}:
+            return
+        plan = ListPlan(action.data["source"], action.data["target"])
+        with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
+            visit = self._visit(action.data["subject"], plan, source, target, read)
+            if not visit.standing.is_there:
+                if part == "list":
+                    text = f"{plan.target}: the list is not at the target"
+                    yield Finding("missing", Weight.DIFFERENCE, action.label, text, "Run again.")
+            elif part in ROLES:
+                roster = visit.roster(part)
+                yield from compared(roster, target)
+                if ROLES[part] is Role.MEMBER:
+                    yield from _by_the_second_road(plan.target, roster, target)
+            elif part == "release" and visit.standing.quiet is not None:
+                yield Finding("held", Weight.NOTE, plan.target, f"{plan.target} is held and silent still")
+            elif part in {"settings", "release"}:
+                decisions = visit.settings(part)
+                there = target.settings_as_kept(target.settings(plan.target))
+                yield from compared_settings(plan.target, decisions, there, read.settled(action.key, list(decisions)))
+
+
+# -- actions -----------------------------------------------------------------------------------------------------------------
+
+
+def _action(visit: Visit, part: str, verb: Verb, why: str) -> Action:
+    data = {"subject": visit.key, "source": visit.plan.address, "target": visit.plan.target, "part": part}
+    parted = "#" if part == "hold" else "/"  # holding moves nothing itself
+    return Action(f"{visit.key}{parted}{part}", verb, part, why, lanes=_LANES, data=data)
+
+
+def _list_action(visit: Visit, *, quietens: bool) -> Action:
+    features = visit.target.features
+    one = replace(_action(visit, "list", Verb.KEEP, "is there"), total=Size(1))
+    if visit.standing.is_there:
+        return replace(one, verb=Verb.CHANGE, why="is there, and is silenced for a while") if quietens else one
+    if not features.creates:
+        why = f"{features.title} cannot be given a new list from here. Make {visit.plan.target} there, then run again"
+        return replace(one, verb=Verb.BY_HAND, why=why, lanes=())
+    return replace(
+        one,
+        verb=Verb.CREATE,
+        why="its admin password goes into the hand-out" if features.list_password else "",
+        size=Size(1),
+    )
+
+
+def _settings_action(visit: Visit, part: str) -> Action:
+    action = _action(visit, part, Verb.KEEP, "")
+    decisions = visit.settings(part)
+    recorded = visit.read.settled(action.key, list(decisions))
+    to_do = [one for one in decisions.values() if not is_settled_setting(one, recorded.get(one.name))]
+    return replace(
+        action,
+        verb=Verb.COPY if to_do else Verb.KEEP,
+        why=setting_summary(list(decisions.values()), to_do),
+        size=Size(sum(one.do is Do.CHANGE for one in to_do)),
+        total=Size(len(decisions)),
+        details=tuple(setting_details(decisions.values(), recorded)),
+    )
+
+
+def _roster_action(visit: Visit, roster: Roster) -> Action:
+    to_do = roster.to_do
+    return replace(
+        _action(visit, roster.word, Verb.COPY if to_do else Verb.KEEP, summary(roster)),
+        size=Size(sum(one.do in {Do.ADD, Do.CHANGE, Do.REMOVE} for one in to_do)),
+        total=Size(len(roster.decisions)),
+        details=tuple(details(roster, visit.source.features, visit.target.features)),
+    )
+
+
+def _release_action(visit: Visit, *, quiet: bool) -> Action:
+    """The last action: what was held and silenced is as it should be."""
+    action = _settings_action(visit, "release")
+    if not quiet:
+        return action
+    if visit.options.hold == "keep" and visit.standing.ours:
+        why = "stays held and silent (hold: keep), until a lists step of the plan says hold: while-filling"
+        return replace(action, verb=Verb.KEEP, why=why, size=Size(), total=Size(), details=())
+    why = "posts and notices go out again once everybody is there"
+    return replace(action, verb=Verb.CHANGE, why="; ".join(filter(None, (why, action.why))))
+
+
+# -- doing -------------------------------------------------------------------------------------------------------------------
+
+
+def _hold(visit: Visit, target: ListWriter) -> None:
+    if visit.standing.quiet is not None:
+        target.configure(visit.plan.target, visit.standing.quiet.settings)
+        _refuse_noise(visit)
+
+
+def _refuse_noise(visit: Visit) -> None:
+    """Raise Misbehaved unless everything is silent that has to be."""
+    now = visit.target.settings(visit.plan.target).told()
+    quiet = visit.standing.quiet
+    wanted = dict.fromkeys(visit.target.features.noisy, False) | (quiet.settings.told() if quiet else {})
+    loud = [title_of(name) for name in sorted(wanted) if name in now and now[name] is not wanted[name]]
+    if loud:
+        raise Misbehaved(
+            f"{visit.plan.target}: nobody is brought, because the target has not taken what keeps it silent ({', '.join(loud)}).",
+            remedy="Switch these by hand at the target, then run again.",
+        )
+
+
+def _begin(visit: Visit, key: str, work: Work) -> None:
+    """Strike what is recorded of a list that is not there any more."""
+    if not visit.holds_for_this_making(key):
+        facts = {name: value for name, value in work.remembered(key).items() if name in {RELEASED, OPENED}}
+        work.forget()
+        work.remember(facts)
+    work.remember({BEGUN: visit.making})
+
+
+def _set(visit: Visit, part: str, target: ListWriter, work: Work) -> None:
+    key = f"{visit.key}/{part}"
+    _begin(visit, key, work)
+    work.resolve(SettingMove(target, visit.plan.target, visit.settings(part)))
+    move = SettingMove(target, visit.plan.target, visit.settings(part))
+    recorded = work.settled(key, list(move.decisions))
+    again = [one for name, one in recorded.items() if not is_settled_setting(move.decisions[name], one)]
+    note, cure = "is looked at again", "This run sees to it."
+    work.record(replace(one, fate=Fate.LEFT_BEHIND, note=note, cure=cure) for one in again)
+    work.carry(move, BatchLimit(items=target.features.configures_at_once))
+    for one in move.decisions.values():
+        if one.aside:
+            about = visit.plan.target
+            work.note(Finding("otherwise-at-target", Weight.NOTE, about, f"{title_of(one.name)}: {one.aside}"))
+
+
+def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
+    """Bring everybody of one role, and take off who has left."""
+    key = f"{visit.key}/{word}"
+    _begin(visit, key, work)
+    work.resolve(_member_move(visit.roster(word), visit, target))
+    roster = visit.roster(word)
+    move = _member_move(roster, visit, target)
+    if roster.writes:
+        _refuse_noise(visit)
+        work.remember({UNPROVEN: "yes"})
+    recorded = roster.past.outcomes
+    unsettled = [one.key for one in roster.decisions if not is_settled(one, recorded.get(one.key))]
+    work.record(reconsidered(recorded[one]) for one in unsettled if one in recorded)
+    work.carry(move, BatchLimit(items=target.features.at_once))
+    removed = list(_take_off(roster, visit.plan.target, target, work))
+    if move.written or removed:
+        there = everybody(target, visit.plan.target, ROLES[word])
+        work.record(move.proven_in(there))
+        work.record(_still_there(removed, there))
+    work.remember({UNPROVEN: "", FILLED: visit.making})
+    people, about = list(roster.people.values()), visit.plan.target
+    meaning = differences_of_meaning(about, word, people, visit.source.features, target.features)
+    for finding in chain(meaning, told_apart(about, roster)):
+        work.note(finding)
+
+
+def _member_move(roster: Roster, visit: Visit, target: ListWriter) -> MemberMove:
+    decisions = {one.key: one for one in roster.decisions}
+    return MemberMove(target, visit.plan.target, ROLES[roster.word], decisions)
+
+
+def _take_off(roster: Roster, address: str, target: ListWriter, work: Work) -> Iterator[Decision]:
+    """Take those off the list who have left it at the source and whom we had brought; answers who was."""
+    work.record(_left(one) for one in roster.leavers if one.do is Do.SKIP)
+    leaving = [one for one in roster.leavers if one.do is Do.REMOVE]
+    for start in range(0, len(leaving), target.features.at_once):
+        work.edge()
+        part = leaving[start : start + target.features.at_once]
+        answers = target.remove(address, [replace(one.wanted, role=ROLES[roster.word]) for one in part])
+        put = list(zip(part, answers, strict=True))
+        work.record(_left(one) for one, answer in put if not answer.refused)
+        for one, answer in put:
+            if answer.refused:
+                text = f"{one.wanted.address} has left at the source, and the target does not take them off: {answer.refused}"
+                work.note(Finding("not-taken-off", Weight.WARNING, address, text, answer.remedy or "Do it by hand."))
+        yield from (one for one, answer in put if not answer.refused)
+
+
+def _left(decision: Decision) -> Outcome:
+    return Outcome(decision.key, Fate.GONE, ref=decision.wanted.key, note=decision.why)
+
+
+def _still_there(removed: Sequence[Decision], there: Mapping[str, Member]) -> Iterator[Outcome]:
+    """What is recorded of those who were taken off and are there all the same: what it was before."""
+    for decision in removed:
+        if decision.wanted.key in there and decision.recorded is not None:
+            yield decision.recorded
+
+
+def _open(visit: Visit, target: ListWriter, work: Work) -> None:
+    """Everybody is there: what was held and silenced is as it should be. Raises Refused if somebody is not."""
+    standing = visit.standing
+    unfilled = [
+        word
+        for word, role in ROLES.items()
+        if standing.ours
+        and not standing.opened
+        and work.remembered(f"{visit.key}/{word}").get(FILLED, "") != visit.making
+        if role in visit.source.features.roles and everybody(visit.source, visit.plan.address, role)
+    ]
+    if unfilled:
+        raise Refused(
+            f"{visit.plan.target} stays held: its {' and '.join(unfilled)} are not all there yet.",
+            remedy="See to what stopped them, then run again; the list is opened once they are there.",
+        )
+    if standing.quiet is not None:
+        target.configure(visit.plan.target, settings_of(standing.quiet.before))
+        work.remember(
+            {RELEASED: str(standing.quiet.round), OPENED: standing.making}
+        )  # on disk before anything more is set
+    _set(replace(visit, standing=replace(standing, quiet=None)), "release", target, work)
+
+
+# -- proving -----------------------------------------------------------------------------------------------------------------
+
+
+def _by_the_second_road(address: str, roster: Roster, target: ListReader) -> Iterator[Finding]:
+    if not target.features.knows_addresses or not isinstance(target, KnowsAddresses):
+        return
+    second = target.addresses(address)
+    for one in sorted(second ^ roster.there.keys()):
+        where = "by its second road alone" if one in second else "in the roster alone"
+        text = f"{one}: the target shows the member {where}"
+        yield Finding("roads-differ", Weight.DIFFERENCE, one, text, "Look at the list at the target.")
+
+
+# -- sessions ----------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _reading(read: Reading, side: Side) -> Iterator[ListReader]:
+    """A session that reads, with the endpoint's panel where it asks for that."""
+    opened = read.source if side is Side.SOURCE else read.target
+    with opened(LISTS, THE_LISTS) as session:
+        if not session.features.asks_panel or not isinstance(session, AsksPanel):
+            yield session
+            return
+        panels = read.source if side is Side.SOURCE else read.target
+        with panels(PANEL, THE_PANEL) as panel:
+            session.ask(panel)
+            yield session
+
+
+@contextmanager
+def _writing(work: Work) -> Iterator[ListWriter]:
+    """The same, at the target, to write."""
+    with work.target_for_writing(LISTS, THE_LISTS) as session:
+        if not session.features.asks_panel or not isinstance(session, AsksPanel):
+            yield session
+            return
+        with work.target_for_writing(PANEL, THE_PANEL) as panel:
+            session.ask(panel)
+            yield session
+
+
+def _shown(address: str) -> str:
+    """An address as people read it."""
+    local, domain = split(address)
+    return f"{local}@{shown_domain(domain)}" if domain else local
+
+
+def _build(options: ListsOptions, accounts: Sequence[Account]) -> ListsStep:
+    return ListsStep(options, {same_form(account.source.account).lower(): account for account in accounts})
+
+
+KIND = Kind(word="lists", service=LISTS.service, options=ListsOptions, build=_build)

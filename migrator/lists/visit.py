@@ -1,0 +1,193 @@
+"""One list with both its sides open: how far it has come, and what is to become of everybody on it and of every setting. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator.addresses import Names
+from migrator.engine.contract import Reading
+from migrator.lists.contract import ListReader
+from migrator.lists.decisions import (
+    BROUGHT,
+    Decision,
+    Do,
+    Ends,
+    Past,
+    SettingDecision,
+    as_before,
+    as_wanted,
+    decide,
+    decide_leavers,
+    decide_settings,
+    is_settled,
+)
+from migrator.lists.model import Member, Role, Settings, settings_of
+from migrator.lists.moving import MADE, everybody, is_there
+from migrator.lists.naming import ListPlan
+from migrator.lists.options import ListsOptions
+
+ROLES = {"owners": Role.OWNER, "moderators": Role.MODERATOR, "members": Role.MEMBER, "others": Role.NONMEMBER}
+EMERGENCY = "emergency"
+# Facts of actions.
+QUIET = "quiet"  # of the list: what is held and silenced, and what it was before
+RELEASED = "released"  # of the release: the round of it that is over
+OPENED = "opened"  # of the release: the making of the list that has been opened once
+BEGUN = "begun"  # of settings and of a role: for which making of the list the records hold
+FILLED = "filled"  # of a role: for which making of the list everybody has been brought once
+UNPROVEN = "unproven"  # of a role: something was written that has not been read again
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What is held and silenced on a target's list: the round, the making of the list it belongs to, and what each setting was before."""
+
+    round: int = 0
+    making: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)  # Any: a setting's own type
+
+    @classmethod
+    def read(cls, fact: str) -> Quiet:
+        """From a remembered fact; nothing is quiet without one."""
+        return cls(**json.loads(fact)) if fact else cls()
+
+    def fact(self) -> str:
+        """To be remembered."""
+        return json.dumps({"round": self.round, "making": self.making, "before": dict(self.before)})
+
+    @property
+    def settings(self) -> Settings:
+        """What has to be set while it is quiet."""
+        return settings_of({name: name == EMERGENCY for name in self.before})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a list has come. `making` tells which making of it by a run of ours is at the target, "" for a list that was there before
+    us; `quiet` what is held and silenced, None if nothing is; `opened` whether this making has been opened once.
+    """
+
+    is_there: bool
+    making: str
+    quiet: Quiet | None
+    opened: bool
+
+    @property
+    def ours(self) -> bool:
+        """Whether a run of ours made it, or is going to."""
+        return not self.is_there or bool(self.making)
+
+
+def standing_of(key: str, address: str, target: ListReader, read: Reading) -> Standing:
+    """How far the list of this subject has come; `address` is the target's."""
+    there = is_there(target, address)
+    outcome = read.settled(f"{key}/list", [MADE]).get(MADE)
+    making = outcome.mark if there and outcome is not None and outcome.fate in BROUGHT else ""
+    facts = read.remembered(f"{key}/release")
+    quiet = Quiet.read(read.remembered(f"{key}/list").get(QUIET, ""))
+    is_quiet = there and quiet.round > int(facts.get(RELEASED, "0")) and quiet.making == making
+    return Standing(there, making, quiet if is_quiet else None, facts.get(OPENED, "") == making)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everybody of one role on both sides, and what is to become of them."""
+
+    word: str
+    people: Mapping[str, Member]  # as wanted, by key at the source
+    there: Mapping[str, Member]
+    past: Past
+    decisions: Sequence[Decision]
+    leavers: Sequence[Decision] = ()
+
+    @property
+    def to_do(self) -> list[Decision]:
+        """What a run has to look at."""
+        recorded = self.past.outcomes
+        return [one for one in (*self.decisions, *self.leavers) if not is_settled(one, recorded.get(one.key))]
+
+    @property
+    def writes(self) -> bool:
+        """Whether the target's roster is going to change."""
+        return any(one.do in {Do.ADD, Do.CHANGE, Do.REMOVE} for one in (*self.decisions, *self.leavers))
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """See the module. `key` is the subject's, `told` what the source says of the whole list."""
+
+    key: str
+    plan: ListPlan
+    options: ListsOptions
+    names: Names
+    source: ListReader
+    target: ListReader
+    read: Reading
+    standing: Standing
+    told: Settings
+
+    def roster(self, word: str) -> Roster:
+        """Everybody of one role. Raises NotFound if the source has the list no longer."""
+        role, key, target = ROLES[word], f"{self.key}/{word}", self.target
+        people = {
+            one: as_wanted(member, self.names, self.told.member_treatment, target.features)
+            for one, member in everybody(self.source, self.plan.address, role).items()
+        }
+        there = everybody(target, self.plan.target, role) if self.standing.is_there else {}
+        past = self._past(key)
+        if role not in target.features.roles:
+            why = f"{target.features.title} has no {word}"
+            return Roster(word, people, there, past, [Decision(one, who, Do.LEAVE, why) for one, who in people.items()])
+        leavers = decide_leavers(people, there, past, removes=self.options.leavers == "remove")
+        return Roster(word, people, there, past, decide(people, there, past, target.as_kept), leavers)
+
+    def _past(self, key: str) -> Past:
+        """What is recorded of a role, unless it is of another making of the list."""
+        if not self.holds_for_this_making(key):
+            return Past({})
+        unproven = bool(self.read.remembered(key).get(UNPROVEN))
+        return Past({one.key: as_before(one) for one in self.read.outcomes(key)}, unproven)
+
+    @property
+    def making(self) -> str:
+        """What the records of the list's parts are kept under."""
+        return self.standing.making or "0"
+
+    def holds_for_this_making(self, key: str) -> bool:
+        """Whether what is recorded of an action is of the list that is at the target now, not of one that was deleted."""
+        return self.standing.is_there and self.read.remembered(key).get(BEGUN, self.making) == self.making
+
+    def settings(self, part: str) -> dict[str, SettingDecision]:
+        """What becomes of the settings that belong to "settings" or, because they are held or silenced meanwhile, to "release"."""
+        waiting = self.target.features.noisy | self.holding
+        chosen = {name: value for name, value in self.told.told().items() if (name in waiting) == (part == "release")}
+        there = self.target.settings(self.plan.target).told() if self.standing.is_there else {}
+        if self.standing.quiet is not None:
+            there |= self.standing.quiet.before
+        key = f"{self.key}/{part}"
+        recorded = self.read.settled(key, [*chosen]) if self.holds_for_this_making(key) else {}
+        ours = self.standing.ours or self.options.existing == "configure"
+        ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours)
+        return {one.name: one for one in decide_settings(chosen, there, recorded, ends)}
+
+    @property
+    def holding(self) -> AbstractSet[str]:
+        """The setting that holds posts, where the target has it."""
+        kept = self.target.settings_as_kept(Settings(emergency=True)).told()
+        return frozenset({EMERGENCY} & kept.keys())
+
+    @property
+    def holds(self) -> bool:
+        """Whether posts are to be held: on a list of ours that has not been opened yet."""
+        return self.standing.ours and not self.standing.opened and self.options.hold != "never"
+
+    def loud(self) -> dict[str, Any]:  # Any: a setting's own type
+        """What has to be otherwise while the list changes, as it is set at the target now."""
+        if not self.standing.is_there:
+            return {}
+        now = self.target.settings(self.plan.target).told()
+        names = self.target.features.noisy | (self.holding if self.holds else frozenset())
+        return {name: now[name] for name in sorted(names) if name in now and now[name] is not (name == EMERGENCY)}

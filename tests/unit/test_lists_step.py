@@ -1,0 +1,507 @@
+"""The lists step between two products in memory: everything arrives, nobody is written to, and a second pass brings what changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from migrator.engine.contract import Fate, Verb
+from migrator.engine.stage import Stage
+from migrator.lists.model import Delivery, Joining, Member, Role, Settings, Stopped, Treatment
+from migrator.lists.options import ListsOptions
+from migrator.lists.step import KIND
+from migrator.panel.model import PasswordPolicy, changed, lost
+from migrator.testing.memory_lists import ABLE, ListsRoute, MemoryLists, accounts_of
+from migrator.testing.trial import Trial
+
+NEWS = "news@example.com"
+ANN = Member("ann@example.com", "Ann Doe", moderation=Treatment.DEFER)
+SETTINGS = Settings(description="News", joining=Joining.CONFIRM, welcomes=True, says_goodbye=False, emergency=False)
+OWNERS = (Member("owner@example.com", role=Role.OWNER), Member("mod@example.com", role=Role.MODERATOR))
+
+
+def people(number: int) -> list[Member]:
+    return [replace(ANN, address=f"p{n}@example.com", name=f"Person {n}") for n in range(number)]
+
+
+class World:
+    """Two products, a plan for the domain example.com, and a state."""
+
+    def __init__(self, *members: Member, accounts: object = None, **options: object) -> None:
+        self.old, self.new = MemoryLists("old"), MemoryLists("new")
+        self.old.fill(NEWS, SETTINGS, *OWNERS, *(members or people(25)))
+        self.route = ListsRoute(self.old, self.new)
+        self.accounts = accounts or accounts_of("ann@example.com")
+        self.plan_with(**options)
+
+    def plan_with(self, **options: object) -> None:
+        step = KIND.build(ListsOptions(**options), self.accounts)
+        store = {"store": self.trial.store} if hasattr(self, "trial") else {}
+        self.trial = Trial([Stage("lists", "lists", step, self.route)], **store)
+
+    def same(self, old: str = NEWS, new: str = NEWS) -> bool:
+        return self.old.kept[old].people == self.new.kept[new].people
+
+    def outcomes(self, part: str = "members", subject: str = NEWS) -> dict[str, tuple[Fate, str]]:
+        key = f"lists/old>new/{subject}/{part}"
+        return {one.key: (one.fate, one.note) for one in self.trial.store.outcomes(key)}
+
+    def whys(self) -> dict[str, tuple[Verb, str]]:
+        return {key.rpartition("/")[2]: (row.verb, row.why) for key, row in self.trial.actions().items()}
+
+    def preview(self) -> dict[str, object]:
+        (stage,) = self.trial.preview(self.trial.store).stages
+        return {action.label: action for _, action in stage.actions}
+
+    def done_again(self) -> list[str]:
+        """What another run writes."""
+        before = len(self.new.writes)
+        self.trial.run()
+        return self.new.writes[before:]
+
+
+def test_a_list_arrives_with_everybody_and_nobody_is_written_to() -> None:
+    world = World()
+    result = world.trial.run()
+    assert not result.codes
+    assert not result.left_behind
+    assert world.same()
+    assert world.new.mails == []
+    now = world.new.set_now(NEWS)
+    assert (now["description"], now["joining"], now["welcomes"]) == ("News", Joining.CONFIRM, True)
+    assert (now["says_goodbye"], now["emergency"]) == (False, False)
+    assert world.trial.verify().differences == 0
+
+
+def test_a_second_run_changes_nothing_and_says_so() -> None:
+    world = World()
+    world.trial.run()
+    assert world.done_again() == []
+    assert {verb for part, (verb, _) in world.whys().items() if part != f"{NEWS}#hold"} == {Verb.KEEP}
+    assert world.whys()["members"][1] == "25 as they should be"
+
+
+def test_a_preview_counts_and_writes_nothing() -> None:
+    world = World()
+    actions = world.preview()
+    assert world.new.writes == []
+    assert [*actions] == ["list", "hold", "settings", "owners", "moderators", "members", "release"]
+    assert actions["list"].verb is Verb.CREATE
+    assert (actions["members"].verb, actions["members"].size.items, actions["members"].why) == (Verb.COPY, 25, "add 25")
+
+
+def test_the_list_is_held_and_silent_while_it_is_filled() -> None:
+    world = World()
+    seen: list[tuple[object, ...]] = []
+
+    def look(what: str) -> None:
+        if what.startswith("add"):
+            now = world.new.set_now(NEWS)
+            seen.append((now["emergency"], now["welcomes"], now["says_goodbye"], now["tells_owner_of_changes"]))
+
+    world.new.before_write = look
+    world.trial.run()
+    assert set(seen) == {(True, False, False, False)}
+
+
+def test_a_run_that_breaks_off_leaves_the_list_held_and_the_next_one_opens_it() -> None:
+    world = World()
+    world.new.refuses = lambda _: (
+        (_ for _ in ()).throw(Broken("no")) if world.new.writes.count("add p9@example.com") else ""
+    )
+    with pytest.raises(Broken):
+        world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is True
+    world.new.refuses = lambda _: ""
+    world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is False
+    assert world.same()
+
+
+class Broken(BaseException):
+    """What a test dies of."""
+
+
+def test_a_list_whose_members_cannot_be_read_stays_held() -> None:
+    world = World()
+    world.old.miscounts.add(NEWS)
+    result = world.trial.run()
+    assert "misbehaved" in result.codes
+    assert NEWS not in world.new.kept  # it was not even planned
+    world.old.miscounts.clear()
+    world.trial.run()
+    assert world.same()
+
+
+def test_the_hold_may_be_kept_until_a_later_step_releases_it() -> None:
+    world = World(hold="keep")
+    world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is True
+    assert world.new.set_now(NEWS)["welcomes"] is False
+    assert world.done_again() == []
+    assert world.trial.verify().differences == 0
+    world.plan_with(hold="while-filling")
+    world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is False
+    assert world.new.set_now(NEWS)["welcomes"] is True
+    assert world.trial.verify().differences == 0
+
+
+def test_a_list_held_at_the_source_is_held_at_the_target() -> None:
+    world = World()
+    world.old.fill(NEWS, Settings(emergency=True))
+    world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is True
+    assert world.trial.verify().differences == 0
+
+
+# -- a second pass ------------------------------------------------------------------------------------------------------
+
+
+def delta(world: World) -> None:
+    """Three join, two leave, two change."""
+    there = world.old.people(NEWS)
+    for name in ("new1", "new2", "new3"):
+        there[f"{name}@example.com"] = replace(ANN, address=f"{name}@example.com")
+    del there["p3@example.com"], there["p4@example.com"]
+    there["p5@example.com"] = replace(there["p5@example.com"], delivery=Delivery.MIME_DIGEST)
+    there["p6@example.com"] = replace(there["p6@example.com"], stopped=Stopped.BY_USER, name="Somebody Else")
+
+
+def test_what_changed_at_the_source_is_shown_and_brought() -> None:
+    world = World()
+    world.trial.run()
+    delta(world)
+    members = world.preview()["members"]
+    assert members.why == "add 3, change 2, take off 2, 21 there already"
+    assert [line for line in members.details if not line.startswith("+")] == [
+        "~ p5@example.com  (delivery: regular -> MIME digest)",
+        "~ p6@example.com  (name: Person 6 -> Somebody Else, delivery stopped: as the list has it -> by the member)",
+        "- p3@example.com  (has left the list at the source)",
+        "- p4@example.com  (has left the list at the source)",
+    ]
+    assert "+ new1@example.com  (joined at the source)" in members.details
+    world.trial.run()
+    assert world.same()
+    assert world.new.mails == []
+    assert world.trial.verify().differences == 0
+    assert world.done_again() == []
+
+
+def test_a_second_pass_holds_no_posts_and_gives_notices_back() -> None:
+    world = World()
+    world.trial.run()
+    world.new.fill(NEWS, Settings(tells_owner_of_changes=True))
+    delta(world)
+    held: set[object] = set()
+    world.new.before_write = lambda what: held.add(world.new.set_now(NEWS)["emergency"])
+    world.trial.run()
+    assert held == {False}
+    assert world.new.set_now(NEWS)["tells_owner_of_changes"] is True
+    assert world.new.set_now(NEWS)["welcomes"] is True
+    assert world.new.mails == []
+
+
+def test_who_left_at_the_target_is_not_brought_again() -> None:
+    world = World()
+    world.trial.run()
+    del world.new.people(NEWS)["p7@example.com"]
+    world.new.people(NEWS)["p8@example.com"] = replace(ANN, address="p8@example.com", name="Changed There")
+    world.new.people(NEWS)["own@example.com"] = replace(ANN, address="own@example.com")
+    assert world.done_again() == []
+    details = world.preview()["members"].details
+    assert "= p7@example.com  (has left the target's list since)" in details
+    assert any(line.startswith("= p8@example.com  (changed at the target since (name:") for line in details)
+    assert "= own@example.com  (on the target's list alone, and stays)" in details
+    assert world.trial.verify().differences == 2
+
+
+def test_nobody_who_was_there_before_is_changed_or_taken_off() -> None:
+    world = World()
+    there = replace(ANN, address="p1@example.com", name="As The Target Has It", hidden=True)
+    same = replace(ANN, address="p2@example.com", name="Person 2")
+    world.new.fill(NEWS, Settings(description="The target's own"), there, same)
+    world.trial.run()
+    assert world.new.people(NEWS)["p1@example.com"] == there
+    assert world.outcomes()["p1@example.com"][0] is Fate.FOUND
+    assert world.new.set_now(NEWS)["description"] == "The target's own"
+    assert world.outcomes("settings")["description"][0] is Fate.SKIPPED
+    assert world.new.mails == []
+    del world.old.people(NEWS)["p1@example.com"], world.old.people(NEWS)["p2@example.com"]
+    assert world.done_again() == []
+    assert {"p1@example.com", "p2@example.com"} <= world.new.people(NEWS).keys()
+    assert world.trial.verify().differences == 0
+
+
+def test_who_was_there_before_and_was_in_step_follows_a_change_at_the_source_and_is_never_taken_off() -> None:
+    world = World()
+    world.new.fill(NEWS, None, world.old.people(NEWS)["p2@example.com"])
+    world.trial.run()
+    changed_one = replace(world.old.people(NEWS)["p2@example.com"], hidden=True)
+    world.old.people(NEWS)["p2@example.com"] = changed_one
+    world.trial.run()
+    assert world.new.people(NEWS)["p2@example.com"] == changed_one
+    assert world.outcomes()["p2@example.com"][0] is Fate.FOUND
+    del world.old.people(NEWS)["p2@example.com"]
+    world.trial.run()
+    assert "p2@example.com" in world.new.people(NEWS)
+
+
+def test_the_settings_of_a_list_that_is_there_are_made_like_the_sources_where_the_plan_says_so() -> None:
+    world = World(existing="configure")
+    world.new.fill(NEWS, Settings(description="The target's own"))
+    world.trial.run()
+    assert world.new.set_now(NEWS)["description"] == "News"
+
+
+def test_leavers_may_be_kept() -> None:
+    world = World(leavers="keep")
+    world.trial.run()
+    delta(world)
+    world.trial.run()
+    assert "p3@example.com" in world.new.people(NEWS)
+    assert any("leavers: keep" in finding.text for finding in world.trial.findings("run"))
+
+
+def test_a_source_that_shows_nobody_takes_nobody_off() -> None:
+    world = World()
+    world.trial.run()
+    everybody = dict(world.old.people(NEWS))
+    world.old.people(NEWS).clear()
+    assert world.done_again() == []
+    assert len(world.new.people(NEWS)) == 25
+    world.old.people(NEWS).update(everybody)
+    assert world.done_again() == []
+
+
+def test_who_left_and_joined_again_is_brought_again() -> None:
+    world = World()
+    world.trial.run()
+    gone = world.old.people(NEWS).pop("p3@example.com")
+    world.trial.run()
+    assert "p3@example.com" not in world.new.people(NEWS)
+    world.old.people(NEWS)["p3@example.com"] = gone
+    world.trial.run()
+    assert "p3@example.com" in world.new.people(NEWS)
+    assert world.trial.verify().differences == 0
+
+
+def test_an_owner_who_left_is_taken_off_too() -> None:
+    world = World()
+    world.old.fill(NEWS, None, Member("second@example.com", role=Role.OWNER))
+    world.trial.run()
+    del world.old.people(NEWS, Role.OWNER)["second@example.com"]
+    world.trial.run()
+    assert [*world.new.people(NEWS, Role.OWNER)] == ["owner@example.com"]
+
+
+def test_a_setting_changed_at_the_source_follows_and_one_changed_at_the_target_stays() -> None:
+    world = World()
+    world.trial.run()
+    world.old.fill(NEWS, Settings(description="Fresh news"))
+    world.new.fill(NEWS, Settings(joining=Joining.OPEN))
+    world.trial.run()
+    assert world.new.set_now(NEWS)["description"] == "Fresh news"
+    assert world.new.set_now(NEWS)["joining"] is Joining.OPEN
+    assert [one.text for one in world.trial.findings("run")] == [
+        "joining: changed at the target since (open instead of confirm), which stays"
+    ]
+
+
+def test_a_list_that_was_deleted_at_the_target_is_made_anew_with_everybody() -> None:
+    world = World()
+    world.trial.run()
+    del world.new.kept[NEWS]
+    result = world.trial.run()
+    assert not result.codes
+    assert world.same()
+    assert world.new.set_now(NEWS)["emergency"] is False
+    assert world.trial.verify().differences == 0
+
+
+# -- what does not go as it should --------------------------------------------------------------------------------------
+
+
+def test_who_is_refused_is_left_behind_with_the_servers_words() -> None:
+    world = World(*people(12), Member("not an address"), Member("spam@example.com"))
+    world.old.fill(NEWS, Settings(banned=("spam@example.com",)))
+    result = world.trial.run()
+    assert result.left_behind == 2
+    assert world.outcomes()["not an address"] == (Fate.LEFT_BEHIND, "the target says: not an address")
+    assert world.outcomes()["spam@example.com"] == (Fate.LEFT_BEHIND, "the target says: the address is banned")
+    assert len(world.new.people(NEWS)) == 12
+    before = dict(world.new.set_now(NEWS))
+    assert before["emergency"] is False
+    world.trial.run()  # they are tried once more, in silence
+    assert world.new.set_now(NEWS) == before
+    assert len(world.new.people(NEWS)) == 12
+    assert world.new.mails == []
+
+
+def test_who_is_taken_and_not_kept_is_left_behind() -> None:
+    world = World()
+    world.new.forgets.add("p11@example.com")
+    world.trial.run()
+    assert world.outcomes()["p11@example.com"] == (
+        Fate.LEFT_BEHIND,
+        "the target took the address and does not have it on the list",
+    )
+    world.new.forgets.clear()
+    world.trial.run()
+    assert world.same()
+
+
+def test_a_setting_that_is_refused_is_left_behind_alone() -> None:
+    world = World()
+    world.new.refuses_settings.add("joining")
+    result = world.trial.run()
+    assert result.left_behind == 1
+    assert world.outcomes("settings")["joining"] == (Fate.LEFT_BEHIND, "new does not take joining.")
+    assert world.new.set_now(NEWS)["description"] == "News"
+
+
+def test_nobody_is_brought_where_the_list_cannot_be_silenced() -> None:
+    world = World()
+    world.new.refuses_settings.add("welcomes")
+    result = world.trial.run()
+    assert result.codes
+    assert world.new.people(NEWS) == {}
+    assert world.new.mails == []
+
+
+def test_what_the_target_lacks_is_told_once_a_list_and_a_setting_that_means_something_by_name() -> None:
+    world = World(*(replace(one, hidden=True) for one in people(12)))
+    world.old.fill(NEWS, Settings(welcome_text="Welcome to the news", goodbye_text="", header_rules=()))
+    world.new.features = replace(
+        ABLE,
+        dialect="other",
+        keeps={
+            "member.hidden": lost("nobody is hidden there"),
+            "list.welcome_text": lost("its texts are files of the server"),
+            "list.goodbye_text": lost("its texts are files of the server"),
+            "list.description": changed("it is shortened"),
+        },
+    )
+    world.old.fill(NEWS, Settings(own={"topics": "a, b"}))
+    result = world.trial.run()
+    assert [one.text for one in world.trial.findings("run") if one.code == "not-kept"] == [
+        "hidden of 12 members: nobody is hidden there"
+    ]
+    assert world.outcomes("settings")["welcome_text"] == (
+        Fate.LEFT_BEHIND,
+        "welcome text: its texts are files of the server (Welcome to the news at the source)",
+    )
+    assert world.outcomes("settings")["own.topics"][0] is Fate.LEFT_BEHIND
+    assert world.outcomes("settings")["goodbye_text"][0] is Fate.SKIPPED
+    assert world.outcomes("settings")["description"][0] is Fate.NORMALISED
+    assert result.left_behind == 2
+    assert world.trial.verify().differences == 0
+    assert world.done_again() == []
+
+
+def test_a_product_without_moderators_leaves_them_behind_in_words() -> None:
+    world = World()
+    world.new.features = replace(ABLE, roles=frozenset({Role.MEMBER, Role.OWNER}))
+    world.trial.run()
+    assert world.outcomes("moderators") == {"mod@example.com": (Fate.LEFT_BEHIND, "Memory lists has no moderators")}
+
+
+def test_members_without_a_treatment_get_one_where_the_target_wants_it() -> None:
+    world = World(Member("ann@example.com"))
+    world.old.fill(NEWS, Settings(member_treatment=Treatment.HOLD))
+    world.new.features = replace(ABLE, inherits_moderation=False)
+    world.trial.run()
+    assert world.new.people(NEWS)["ann@example.com"].moderation is Treatment.HOLD
+
+
+def test_a_lists_own_password_is_made_and_handed_out_and_never_set_in_silence() -> None:
+    world = World()
+    world.new.features = replace(ABLE, list_password=PasswordPolicy())
+    world.trial.run()
+    assert world.new.kept[NEWS].password == world.route.made[NEWS]
+    assert any(one.code == "list-password" for one in world.trial.findings("run"))
+
+
+def test_a_target_that_makes_no_lists_wants_a_hand() -> None:
+    world = World()
+    world.new.features = replace(ABLE, creates=False)
+    world.trial.run()
+    assert world.whys()["list"][0] is Verb.BY_HAND
+    assert "Make news@example.com there" in world.whys()["list"][1]
+
+
+def test_one_list_with_a_wrong_password_does_not_hinder_another() -> None:
+    world = World()
+    world.old.fill("other@example.com", Settings(), ANN)
+    world.old.refused_lists.add(NEWS)
+    result = world.trial.run()
+    assert "login-refused" in result.codes
+    assert [*world.new.people("other@example.com")] == ["ann@example.com"]
+
+
+def test_broken_connections_cost_nobody_and_double_nobody() -> None:
+    world = World()
+    world.new.drops = {3: "after", 8: "before", 20: "after"}
+    world.old.read_drops = {2, 5}
+    result = world.trial.run()
+    assert not result.codes
+    assert world.same()
+    assert world.outcomes().keys() == world.old.people(NEWS).keys()
+    assert {fate for fate, _ in world.outcomes().values()} == {Fate.COPIED}
+
+
+def test_two_spellings_of_one_member_are_one_member() -> None:
+    world = World(replace(ANN, address="Ann@Example.COM"), accounts=accounts_of(("ann@example.com", "ann@example.com")))
+    world.new.fill(NEWS, None, ANN)
+    world.trial.run()
+    assert world.new.people(NEWS) == {"ann@example.com": ANN}
+
+
+# -- names --------------------------------------------------------------------------------------------------------------
+
+
+def test_only_lists_of_the_plans_domains_move_and_each_has_a_reason_when_it_does_not() -> None:
+    world = World(**{"except": ("private-*",)})
+    world.old.fill("elsewhere@example.org", Settings(), ANN)
+    world.old.fill("private-one@example.com", Settings(), ANN)
+    world.old.fill("mailman@example.com", Settings(), ANN)
+    world.trial.run()
+    assert [*world.new.kept] == [NEWS]
+    told = {row.subject: row.why for row in world.trial.actions().values() if row.subject != NEWS}
+    assert told["private-one@example.com"] == "the plan leaves it out (except)"
+    assert "Mailman's own" in told["mailman@example.com"]
+
+
+def test_a_list_that_only_names_and_nobody_has_is_told() -> None:
+    world = World(only=("nwes@example.com",))
+    result = world.trial.run()
+    assert "by-hand" in result.codes
+    assert world.new.kept == {}
+
+
+def test_a_domain_that_is_renamed_takes_its_lists_and_members_along() -> None:
+    world = World(
+        ANN, replace(ANN, address="else@example.org"), accounts=accounts_of(("ann@example.com", "ann@new.example"))
+    )
+    world.trial.run()
+    assert [*world.new.kept] == ["news@new.example"]
+    assert [*world.new.people("news@new.example")] == ["ann@new.example", "else@example.org"]
+    assert [*world.new.people("news@new.example", Role.OWNER)] == ["owner@new.example"]
+    assert world.trial.verify().differences == 0
+    assert world.done_again() == []
+
+
+def test_a_list_may_be_given_another_name_and_two_do_not_become_one() -> None:
+    world = World(map={NEWS: "letter@example.com", "other@example.com": "letter@example.com"})
+    world.old.fill("other@example.com", Settings(), ANN)
+    result = world.trial.run()
+    assert [*world.new.kept] == ["letter@example.com"]
+    assert "by-hand" in result.codes
+
+
+def test_what_does_not_pass_is_foreseen() -> None:
+    world = World(*(replace(one, hidden=True) for one in people(3)))
+    world.new.features = replace(ABLE, keeps={"member.hidden": lost("nobody is hidden there")})
+    (stage,) = world.trial.preview(world.trial.store).stages
+    assert [one.text for one in stage.findings] == ["hidden of 3 members: nobody is hidden there"]
