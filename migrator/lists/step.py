@@ -256,7 +256,9 @@ def _settings_action(visit: Visit, part: str) -> Action:
 def _roster_action(visit: Visit, roster: Roster) -> Action:
     to_do = roster.to_do
     return replace(
-        _action(visit, roster.word, Verb.COPY if to_do else Verb.KEEP, summary(roster)),
+        _action(
+            visit, roster.word, Verb.COPY if to_do or not visit.is_filled(roster.word) else Verb.KEEP, summary(roster)
+        ),
         size=Size(sum(one.do in {Do.ADD, Do.CHANGE, Do.REMOVE} for one in to_do)),
         total=Size(len(roster.decisions)),
         details=tuple(details(roster, visit.source.features, visit.target.features)),
@@ -387,10 +389,9 @@ def _open(visit: Visit, target: ListWriter, work: Work) -> None:
     unfilled = [
         word
         for word, role in ROLES.items()
-        if standing.ours
-        and not standing.opened
-        and work.remembered(f"{visit.key}/{word}").get(FILLED, "") != visit.making
-        if role in visit.source.features.roles and everybody(visit.source, visit.plan.address, role)
+        if role in visit.source.features.roles
+        and not visit.is_filled(word)
+        and everybody(visit.source, visit.plan.address, role)
     ]
     if unfilled:
         raise Refused(

@@ -173,6 +173,12 @@ class Visit:
         ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours)
         return {one.name: one for one in decide_settings(chosen, there, recorded, ends)}
 
+    def is_filled(self, word: str) -> bool:
+        """Whether everybody of one role has been brought once, and what was written was read again."""
+        facts = self.read.remembered(f"{self.key}/{word}")
+        once = not self.standing.ours or self.standing.opened or facts.get(FILLED, "") == self.making
+        return once and not facts.get(UNPROVEN)
+
     @property
     def holding(self) -> AbstractSet[str]:
         """The setting that holds posts, where the target has it."""

@@ -200,7 +200,9 @@ class Limits(_Written):
         description="How long one action may wait for a server to come back, in all: 90s, 15m or 2h.",
     )
     deletions: Literal[0] = Field(
-        0, description="How many things may be deleted at a target. Nothing is: the only value is 0."
+        0,
+        description="How many things may be deleted at a target. Nothing is: the only value is 0. A membership of a mailing list that a run "
+        "of ours brought ends with the one at the source (lists: leavers).",
     )
 
 
