@@ -5,13 +5,13 @@ An account is a subject, an address book an action. What a target drops or mangl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books
-from migrator.contacts.contract import CONTACTS, BookReader, BookWriter
+from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, TellsChanges
 from migrator.contacts.merge import Verdict, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, CardMove, Wish, everything
@@ -37,6 +37,8 @@ from migrator.engine.contract import (
 from migrator.errors import NotFound, NotMadeYet, Refused
 
 BOOK = "book"  # a fact of an action: the id of the book at the target that was made or chosen for it
+# Facts of an action whose cards all are on record: the source's token then, what else decided, and how much there was.
+TOKEN, RULES, CARDS, BYTES = "token", "rules", "cards", "bytes"
 MANY_KEYS = 500
 _WITHOUT_UID = frozenset({"UID"})
 
@@ -86,28 +88,54 @@ class ContactsStep:
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
             return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
-        held = list(everything(source, plan.source.id))
-        wishes = self._wishes(held, self._cards_at_target(account, plan, read), features.lost)
-        recorded = _recorded(key, list(wishes), read)
-        to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
-        why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
-        moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
-        return Action(
+        unchanged = self._unchanged(key, source, plan.source.id, features, read)
+        keep = Action(
             key,
-            Verb.COPY if to_do else Verb.KEEP,
+            Verb.KEEP,
             label,
-            why or "empty",
-            size=Size(len(moving), sum(wish.held.entry.size for wish in moving)),
-            total=Size(len(wishes), sum(wish.held.entry.size for wish in wishes.values())),
-            lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
+            "; ".join(filter(None, (plan.why, "nothing new"))),
+            total=unchanged or Size(),
+            lanes=_lanes(account),
             data={
                 "subject": subject.key,
                 "source": plan.source.id,
                 "target": plan.target.id if plan.target else "",
                 "name": plan.name,
             },
+        )
+        if unchanged is not None:
+            return keep
+        held = list(everything(source, plan.source.id))
+        wishes = self._wishes(held, self._cards_at_target(account, plan, read), features.lost)
+        recorded = _recorded(key, list(wishes), read)
+        to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
+        why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
+        moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
+        return replace(
+            keep,
+            verb=Verb.COPY if to_do else Verb.KEEP,
+            why=why or "empty",
+            size=_size(moving),
+            total=_size(wishes.values()),
+            lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
             details=tuple(_details(wishes[ref] for ref in to_do)),
         )
+
+    def _unchanged(self, key: str, source: BookReader, book: str, features: Features, read: Reading) -> Size | None:
+        """How much a book holds of which all was on record when it last changed; None where something is new, or nobody knows."""
+        facts = read.remembered(key)
+        token = facts.get(TOKEN)
+        if not token or facts[RULES] != self._rules(book, features) or not isinstance(source, TellsChanges):
+            return None
+        changes = source.changes(book, token)
+        if changes is None or changes.changed or changes.gone:
+            return None
+        return Size(int(facts[CARDS]), int(facts[BYTES]))
+
+    def _rules(self, book: str, features: Features) -> str:
+        """What decides what is on record of a card, beside the card; when it changes, the book is read anew."""
+        options = self.options.model_dump_json(include={"groups", "largest_photo"})
+        return f"{book} {options} {' '.join(sorted(features.lost))}"
 
     def _cards_at_target(self, account: Account, plan: BookPlan, read: Reading) -> Sequence[Held]:
         if plan.target is None:
@@ -152,6 +180,7 @@ class ContactsStep:
             work.target_for_writing(CONTACTS, account.target.account) as target,
         ):
             book = self._book(action, target, work)
+            token = _token(source, action.data["source"])  # what changes from here on is seen by the next pass
             held = list(everything(source, action.data["source"]))
             move = self._move(held, source, target, book)
             if work.resolve(move):
@@ -162,6 +191,17 @@ class ContactsStep:
             changed = [one for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
             work.record(_reconsidered(one) for one in changed)
             work.carry(move, BatchLimit(items=AT_ONCE))
+            recorded = _recorded(action.key, list(move.wishes), work)
+            settled = all(_is_settled(wish, recorded.get(ref)) for ref, wish in move.wishes.items())
+            whole = _size(move.wishes.values())
+            work.remember(
+                {
+                    TOKEN: token if settled else "",
+                    RULES: self._rules(action.data["source"], target.features),
+                    CARDS: str(whole.items),
+                    BYTES: str(whole.bytes),
+                }
+            )
 
     def _move(self, held: Sequence[Held], source: BookReader, target: BookWriter, book: str) -> CardMove:
         there = list(everything(target, book))
@@ -243,6 +283,17 @@ def _compared(
 
 def _lanes(account: Account, at_target: int = 1) -> tuple[Lane, ...]:
     return Lane(Side.SOURCE, account.source.account), *[Lane(Side.TARGET, account.target.account)] * at_target
+
+
+def _size(wishes: Iterable[Wish]) -> Size:
+    sizes = [wish.held.entry.size for wish in wishes]
+    return Size(len(sizes), sum(sizes))
+
+
+def _token(source: BookReader, book: str) -> str:
+    """With which to ask later what has changed; "" where the product cannot tell."""
+    told = source.changes(book, "") if isinstance(source, TellsChanges) else None
+    return told.token if told else ""
 
 
 def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, Outcome]:

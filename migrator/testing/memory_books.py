@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import SecretStr
 
 from migrator.contacts.contract import BookReader, BookWriter
-from migrator.contacts.model import Book, Card, Entry, Features, Held, Put, text_property
+from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Put, text_property
 from migrator.engine.contract import Account, Adapter, Login, Service, Side
 from migrator.errors import Dropped, LoginRefused, NotFound, Refused
 from migrator.testing.memory_strongbox import MemoryStrongbox
@@ -96,7 +96,8 @@ class MemoryBooks:
     """The product; sessions share it. What is public is for tests.
 
     `refuses` answers the words of a refusal, "" for none. `vanishing` are refs that are listed and gone when they are fetched.
-    `drops` breaks the connection at the nth write, "before" or "after" it was made. `read_drops` does so at the nth fetch.
+    `drops` breaks the connection at the nth write, "before" or "after" it was made. `read_drops` does so at the nth fetch. With `told` it
+    tells what has changed.
     """
 
     name: str
@@ -111,6 +112,9 @@ class MemoryBooks:
     vanishing: set[str] = field(default_factory=set)
     drops: dict[int, str] = field(default_factory=dict)
     read_drops: set[int] = field(default_factory=set)
+    told: dict[str, dict[str, str]] | None = (
+        None  # tags by token, where it tells changes; without a token it has forgotten
+    )
     connections: tuple[int, int] = (2, 2)
     before_write: Callable[[str], None] = lambda _: None
     after_write: Callable[[str], None] = lambda _: None
@@ -220,6 +224,19 @@ class _Reader:
             cards = self._shelf(book).cards
             found = [(ref, cards[ref]) for ref in refs if ref in cards and ref not in self._product.vanishing]
         return (Held(Entry(ref, _size(one.card), one.tag), one.card, one.dropped) for ref, one in found)
+
+    def changes(self, book: str, since: str) -> Changes | None:
+        self._asked("changes")
+        with self._product.lock:
+            now = {ref: shelved.tag for ref, shelved in self._shelf(book).cards.items()}
+            told = self._product.told
+            if told is None or (since and since not in told):
+                return None
+            before = told.get(since, {})
+            token = f"token-{len(told) + 1}"
+            told[token] = now
+            changed = tuple(Entry(ref, tag=tag) for ref, tag in now.items() if before.get(ref) != tag)
+            return Changes(token, changed, tuple(before.keys() - now.keys()))
 
     def close(self) -> None:
         with self._product.lock:

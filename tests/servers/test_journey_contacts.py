@@ -244,6 +244,20 @@ def test_radicale_to_xandikos(tmp_path: Path, dav_account) -> None:
     assert says_all(target.cards(), cards) == []
 
 
+@pytest.mark.parametrize("old", ["radicale", "xandikos"])
+def test_a_later_pass_brings_what_its_owner_has_added_meanwhile(old: str, tmp_path: Path, dav_account) -> None:
+    source, target = dav_account(old), dav_account("radicale")
+    cards = people(12)
+    source.add(cards[:10])
+    move = Move(tmp_path, {"OLD": source.password, "NEW": target.password})
+    account = {"source": source.user, "source_password": "old", "target": target.user, "target_password": "new"}
+    move.plan(source.options, target.options, account)
+    assert move.goes(0) == {"copied": 10}
+    source.add(cards[10:])
+    assert move.goes(0) == {"copied": 12}
+    assert says_all(target.cards(), cards) == []
+
+
 def test_roundcube_to_radicale(tmp_path: Path, webmail: Account, dav_account) -> None:
     target = dav_account("radicale")
     webmail.add(people(60))

@@ -1,5 +1,6 @@
 """The contacts step between two products in memory."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -327,3 +328,94 @@ def test_the_target_is_listed_once_to_decide_and_once_to_write() -> None:
     world.new.fill(ANN, "Contacts")
     world.trial.run()
     assert world.new.calls["index"] == 2
+
+
+# -- what has changed since
+
+
+def telling_changes(*cards: Card, **options: object) -> World:
+    world = World(*cards, **options)
+    world.old.told = {}
+    return world
+
+
+def test_a_book_that_has_not_changed_since_all_of_it_arrived_is_not_read_again() -> None:
+    world = telling_changes()
+    world.trial.run()
+    fetched = world.old.calls["fetch"], world.new.calls["fetch"]
+    before = world.trial.actions()[f"{ANN}/Contacts"].total
+    assert world.trial.run().left_behind == 0
+    assert (world.old.calls["fetch"], world.new.calls["fetch"]) == fetched
+    row = world.trial.actions()[f"{ANN}/Contacts"]
+    assert (row.verb, row.why, row.total) == (Verb.KEEP, "nothing new", before)
+    assert world.trial.verify().differences == 0
+
+
+def changed_card(world: World) -> None:
+    shelf = world.old.shelves[ANN]["Contacts"]
+    ref, shelved = next(iter(shelf.cards.items()))
+    card = shelved.card.with_property(text_property("TEL", "+34 600"))
+    shelf.cards[ref] = replace(shelved, card=card, tag=world.old.tagged())
+
+
+def new_card(world: World) -> None:
+    world.old.fill(ANN, "Contacts", person("Otra", "u77"))
+
+
+def forgotten(world: World) -> None:
+    world.old.told = {}
+    changed_card(world)
+
+
+def silent(world: World) -> None:
+    world.old.told = None
+    changed_card(world)
+
+
+@pytest.mark.parametrize("happens", [changed_card, new_card, forgotten, silent])
+def test_what_has_changed_since_arrives_whatever_the_source_still_knows(happens: Callable[[World], None]) -> None:
+    world = telling_changes()
+    world.trial.run()
+    happens(world)
+    world.trial.run()
+    assert {card.text("TEL") for card in world.there() if card.uid == "u1"} == (
+        {""} if happens is new_card else {"+34 600"}
+    )
+    assert len(world.there()) == (6 if happens is new_card else 5)
+    assert world.trial.verify().differences == 0
+
+
+def test_a_card_that_comes_while_its_book_is_moved_is_seen_by_the_next_pass() -> None:
+    world = telling_changes()
+    world.new.before_write = lambda what: new_card(world) if what == "add g1" else None
+    world.trial.run()
+    assert len(world.there()) == 5
+    world.trial.run()
+    assert len(world.there()) == 6
+
+
+def test_a_card_that_was_left_behind_is_tried_again_though_nothing_has_changed() -> None:
+    world = telling_changes()
+    world.new.refuses = lambda card: "no umlauts here" if "ü" in card.label else ""
+    assert world.trial.run().left_behind == 1
+    world.new.refuses = lambda _: ""
+    assert world.trial.run().left_behind == 0
+    assert len(world.there()) == 5
+
+
+def test_other_options_read_the_book_anew() -> None:
+    world = telling_changes(groups=False)
+    world.trial.run()
+    step = KIND.build(ContactsOptions(groups=True), accounts_of(ANN))
+    world.trial.stages = [Stage("contacts", "contacts", step, world.route)]
+    world.trial.run()
+    assert len(world.there()) == 5
+
+
+def test_what_an_owner_changes_at_the_target_is_seen_by_verify_though_the_source_is_not_read_for_it() -> None:
+    world = telling_changes()
+    world.trial.run()
+    shelf = world.new.shelves[ANN]["Contacts"]
+    shelf.cards.pop(next(iter(shelf.cards)))
+    world.trial.run()
+    assert world.trial.verify().differences == 1
