@@ -1,0 +1,103 @@
+"""What a transport must be able to do to be a source or a target of form entries, or rather of the tables they are in.
+
+Reading and writing are two protocols; a session that reads cannot write. One session serves all tables of a database. Rows are moved by
+ranges: a range is read, counted and summed by the server as well, loaded, and counted and summed at the target. What a transport cannot do
+is named in `Features`; nobody asks which transport it is. Errors are ours only: EndpointRefused for a login, a right or a missing
+database, Refused for what a target will not take (in its own words, never with the values of a row), NotFound, NoSpace, Unavailable,
+Dropped, Misbehaved. No message, and nothing that is logged, holds a value of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from migrator.engine.contract import Contract
+from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
+
+THE_DATABASE = "database"  # the account under which sessions are opened: one for all tables of an endpoint
+SHADOW = "_migrator_"  # begins the name of a table that is being filled
+
+
+class TableReader(Protocol):
+    """The tables of a database, being read. Nothing this session does changes anything there."""
+
+    @property
+    def features(self) -> Features:
+        """What this very endpoint can; it may be asked for that first."""
+
+    def server(self) -> Server:
+        """What stands behind the session."""
+
+    def tables(self) -> Sequence[Table]:
+        """Every table this login may see, each once, by name, views and shadows of ours left out. Cheap: some requests for all of them."""
+
+    def snapshot(self) -> None:
+        """From now on see one moment of all steady tables, until the session is closed. Only asked for with `features.snapshots`."""
+
+    def count(self, extract: Extract) -> int:
+        """How many rows there are. Raises NotFound for a table that is not there."""
+
+    def ranges(self, extract: Extract, after: Key | None, rows: int) -> Iterator[KeyRange]:
+        """What lies behind `after` (from the beginning if None) divided into ranges of about `rows` rows, streamed, in order, without a
+        gap between them; every range ends at a key that is there, and rows with one key are never parted. A table without rows, or
+        without any behind `after`, has none. `after` is None with Paging.CONTENT, where the number of ranges follows from the count.
+        """
+
+    def rows(self, extract: Extract, among: KeyRange) -> Iterator[Sequence[Row]]:
+        """The rows of a range, in pages, streamed: memory does not grow with the range. A value for each column of the table, in the
+        order of `columns`, computed ones too; rows in the order of the key with Paging.KEY, else in any. Raises NotFound, and Misbehaved
+        where the answer breaks off in a way that can be seen; where it cannot (`features.runs_dry`), the checksum tells.
+        """
+
+    def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
+        """The checksum of a range as `checksum_of` has it, by the server itself with `features.checksums`."""
+
+    def close(self) -> None:
+        """End the session; never raises."""
+
+
+class TableWriter(TableReader, Protocol):
+    """The tables of a database, being filled. A table is filled in the shadow and swapped when it is whole."""
+
+    def as_kept(self, table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+        """Rows as this target would show them if it had them, asking nobody: the same rows with `features.exact`. What becomes of what it
+        cannot hold (zero dates, NUL, lone surrogates) is a rule its documentation states. Raises Refused for a value without a rule.
+        """
+
+    def shadow(self, table: Table) -> Table:
+        """The empty shadow of a table, made if it is not there, as this target has it (its own types where it is no MariaDB, told as
+        MariaDB's). One of the same columns is left as it is, with its rows; any other is made anew. Raises Refused.
+        """
+
+    def load(self, extract: Extract, among: KeyRange, rows: Sequence[Row], instead_of: Checksum | None) -> None:
+        """Make the rows of a range these ones, at once or not at all, on disk before this returns. `instead_of` is what must be there now,
+        else Refused and nothing is changed; None for whatever is there (only asked for a shadow). Loading twice is loading once. Computed
+        columns are left to the target. Tables without transactions are loaded only in the shadow.
+        """
+
+    def swap(self, table: Table) -> None:
+        """Put the shadow of `table` in its place, at once; numbering goes on above the highest. An empty table there gives way. Raises
+        Refused if there is one with rows, and does nothing if the shadow was swapped already (it is gone, the table is there).
+        """
+
+    def discard(self, table: Table) -> None:
+        """Remove the shadow of `table` if there is one."""
+
+    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
+        """Put the rows of the shadow of `extract.table` beside those of the table itself, at once or not at all, but for those that equal
+        one there in `columns` (none: every row); answers how many were put. Raises Refused if a key is taken. The shadow stays. Only
+        asked for with `features.merges`.
+        """
+
+
+class Plugins(Protocol):
+    """What knows the plugins (migrator/forms/plugins): pure, it asks nobody."""
+
+    def __call__(self, tables: Sequence[Table], wanted: Sequence[str]) -> Sequence[Stored]:
+        """What the tables of a database, by names and columns alone, show to be stored by plugins: every plugin and site found, or only
+        those whose word is `wanted`. Plugins that store nothing are among them, as silent.
+        """
+
+
+FORMS: Contract[TableReader, TableWriter] = Contract("forms", connects=False)

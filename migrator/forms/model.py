@@ -1,0 +1,443 @@
+"""What a site's database keeps of its forms, as data: tables, rows, ranges of rows, and what proves that two of them hold the same.
+
+What surprises: a value is what the server spells, never a number or a date of Python's. Text, numbers, dates and times are str as MariaDB
+writes them ('0000-00-00', '1.50', '-838:59:59'); what is in BLOB, BINARY, VARBINARY, BIT and geometry columns is bytes; NULL is None. A
+lone surrogate in a text is a lone surrogate in the str ("surrogatepass"), so that nothing a server can hold is lost on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+Value: TypeAlias = str | bytes | None
+Row: TypeAlias = tuple[Value, ...]
+Key: TypeAlias = tuple[str | bytes, ...]  # the values of a row's key columns; never NULL
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+class Family(Enum):
+    """What kind of values a column holds: how they are compared, ordered and told to another database."""
+
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    FLOAT = "float"
+    TEXT = "text"  # char, varchar, text, enum, set, json
+    BINARY = "binary"  # binary, varbinary, blob, geometry
+    BIT = "bit"
+    TEMPORAL = "temporal"  # date, datetime, timestamp, time
+    YEAR = "year"
+
+    __hash__ = object.__hash__
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether its values are bytes."""
+        return self in {Family.BINARY, Family.BIT}
+
+
+_FAMILIES: Mapping[str, Family] = {
+    **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bool", "boolean", "serial"), Family.INTEGER),
+    **dict.fromkeys(("decimal", "numeric", "dec", "fixed"), Family.DECIMAL),
+    **dict.fromkeys(("float", "double", "real"), Family.FLOAT),
+    **dict.fromkeys(("date", "datetime", "timestamp", "time"), Family.TEMPORAL),
+    **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"), Family.BINARY),
+    **dict.fromkeys(
+        ("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection"), Family.BINARY
+    ),
+    "bit": Family.BIT,
+    "year": Family.YEAR,
+}  # fmt: skip
+
+
+def family_of(type_: str) -> Family:
+    """The family of a column's type as MariaDB spells it (`bigint(20) unsigned`); a type nobody knows is text."""
+    word = type_.lower().split("(", 1)[0].split(" ", 1)[0]
+    return _FAMILIES.get(word, Family.TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. `type` is exact, as MariaDB spells it (`varchar(127)`, `decimal(16,4)`, `enum('a','b')`), also where the product is none.
+
+    `default` is the value a row gets without one, as the server spells it, None for NULL or none at all; `default_is_words` says that it
+    is an expression (`current_timestamp()`). `extra` are further words of its definition (`auto_increment`, `on update
+    current_timestamp()`). `charset` and `collation` are "" where it holds no text. `computed` columns are made by the server of others:
+    they are read and compared, and never written. `is_json` says that the server refuses what is no JSON.
+    """
+
+    name: str
+    type: str
+    nullable: bool = True
+    default: str | None = None
+    default_is_words: bool = False
+    extra: str = ""
+    charset: str = ""
+    collation: str = ""
+    computed: str = ""
+    is_json: bool = False
+
+    @property
+    def family(self) -> Family:
+        """What kind of values it holds."""
+        return family_of(self.type)
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether its numbers are never below 0."""
+        return "unsigned" in self.type.lower()
+
+    @property
+    def counts_up(self) -> bool:
+        """Whether the server numbers rows in it."""
+        return "auto_increment" in self.extra.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index. `lengths` are those of prefixes, None for a whole column. The primary key is called PRIMARY. `kind` is "" for an ordinary
+    one, FULLTEXT or SPATIAL.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    lengths: tuple[int | None, ...] = ()
+    kind: str = ""
+
+
+class Paging(Enum):
+    """How the rows of a table are divided into ranges."""
+
+    KEY = "key"  # by a unique key without NULL: every row has a place of its own
+    INDEX = "index"  # by an index that is not unique: rows of one value stay together
+    CONTENT = "content"  # there is no index to go by: by what the rows say (their CRC), one reading of the table for each range
+    POSITION = "position"  # by where they stand in a file
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. `page_by` are the columns that `paging` goes by, in order. `rows` and `bytes` are the server's own guesses, None where it
+    makes none. `engine` is as MariaDB calls it ("" if it is none); only some engines show one moment of all tables (`steady`).
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    paging: Paging = Paging.CONTENT
+    page_by: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    engine: str = ""
+    charset: str = ""
+    collation: str = ""
+    rows: int | None = None
+    bytes: int | None = None
+    next_number: int | None = None  # AUTO_INCREMENT
+    row_format: str = ""
+    comment: str = ""
+
+    @property
+    def steady(self) -> bool:
+        """Whether its engine has transactions; MyISAM, Aria and MEMORY show every change at once and undo nothing."""
+        return self.engine.lower() in {"", "innodb", "xtradb", "rocksdb", "tokudb"}
+
+    def column(self, name: str) -> Column:
+        """A column by its name, whatever its case. Raises KeyError."""
+        for one in self.columns:
+            if one.name.lower() == name.lower():
+                return one
+        raise KeyError(name)
+
+    def place(self, name: str) -> int:
+        """Where a column's values stand in a row. Raises KeyError."""
+        return self.columns.index(self.column(name))
+
+    def key_of(self, row: Row) -> Key:
+        """The values a row is paged by; a NULL there is told as an empty text (it sorts first)."""
+        return tuple(value if (value := row[self.place(name)]) is not None else "" for name in self.page_by)
+
+
+def choose_paging(columns: Sequence[Column], indexes: Sequence[Index]) -> tuple[Paging, tuple[str, ...]]:
+    """How a table with these columns and indexes is best divided: by its primary key, else by a unique one without NULL (whole columns,
+    fewest first), else by an index over one column, else by content.
+    """
+    by_name = {one.name.lower(): one for one in columns}
+
+    def whole(index: Index) -> bool:
+        # A column that compares as float cannot be named exactly in a condition.
+        fit = (by_name.get(name.lower()) for name in index.columns)
+        return not index.kind and not any(index.lengths) and all(one and one.family is not Family.FLOAT for one in fit)
+
+    usable = [one for one in indexes if whole(one)]
+    unique = [one for one in usable if one.unique and not any(by_name[name.lower()].nullable for name in one.columns)]
+    unique.sort(key=lambda one: (one.name != "PRIMARY", len(one.columns)))
+    if unique:
+        return Paging.KEY, unique[0].columns
+    single = [
+        one
+        for one in usable
+        if by_name[one.columns[0].lower()].family in {Family.INTEGER, Family.DECIMAL, Family.TEMPORAL}
+    ]
+    if single:
+        return Paging.INDEX, single[0].columns[:1]
+    return Paging.CONTENT, ()
+
+
+# -- a part of a table --------------------------------------------------------------------------------------------------
+
+
+class Operator(Enum):
+    """How a column's value is compared with what is wanted of it."""
+
+    IN = "in"  # is one of these; None among them is NULL
+    NOT_IN = "not in"
+    FROM = "from"  # is this or greater
+    BELOW = "below"  # is less than this
+    STARTS = "starts"  # begins with this, case told apart
+
+    __hash__ = object.__hash__
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a row's column must say. Values are spelt as in a row."""
+
+    column: str
+    operator: Operator
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Only rows whose `column` names a row of another table (`key` there) that fulfils conditions: post meta of certain posts."""
+
+    column: str
+    table: str
+    key: str
+    conditions: tuple[Condition, ...] = ()
+    within: Within | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Rows of a table: all of them, or those that fulfil every condition. This is what is counted, read, proven and moved."""
+
+    table: Table
+    conditions: tuple[Condition, ...] = ()
+    within: Within | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole table."""
+        return not self.conditions and self.within is None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Some rows of an extract: those behind `after` up to and with `upto`, in the order of what the table is paged by. None is an open
+    end; where `after` is None, rows with NULL in that place are in it too. With Paging.CONTENT it is the `part`th of `parts`: the rows
+    whose CRC, divided by `parts`, leaves `part`. With Paging.POSITION the one value of a key is a number: how many rows stand before.
+    """
+
+    after: Key | None = None
+    upto: Key | None = None
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def key(self) -> str:
+        """The range as one line of text that `range_of` reads; stable, so the ledger files it under this."""
+        return json.dumps(
+            [_spelt(self.after), _spelt(self.upto), *([self.part, self.parts] if self.parts > 1 else [])],
+            separators=(",", ":"),
+        )
+
+    @property
+    def label(self) -> str:
+        """The range as an admin reads it. Keys are shown: they are numbers, or what the site made up, mostly no person's words."""
+        if self.parts > 1:
+            return f"part {self.part + 1} of {self.parts}"
+        after, upto = (" ".join(map(_shown, end)) if end else "" for end in (self.after, self.upto))
+        if self.after is None and self.upto is None:
+            return "all rows"
+        return f"after {after or 'the beginning'}" + (f" up to {upto}" if upto else "")
+
+
+EVERYTHING = KeyRange()
+
+
+def range_of(key: str) -> KeyRange:
+    """The range that `KeyRange.key` spells. Raises ValueError."""
+    try:
+        after, upto, *parts = json.loads(key)
+        part, total = parts or (0, 1)
+        return KeyRange(_read(after), _read(upto), int(part), int(total))
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{key[:80]} is no range") from error
+
+
+def _spelt(key: Key | None) -> list[object] | None:
+    return None if key is None else [{"hex": one.hex()} if isinstance(one, bytes) else one for one in key]
+
+
+def _read(key: list[str | dict[str, str]] | None) -> Key | None:
+    return (
+        None if key is None else tuple(bytes.fromhex(one["hex"]) if isinstance(one, dict) else str(one) for one in key)
+    )
+
+
+def _shown(value: str | bytes) -> str:
+    text = value.hex() if isinstance(value, bytes) else value
+    return text if len(text) <= 40 and text.isprintable() else f"{text[:40]!r}..."  # noqa: PLR2004 - a word's length
+
+
+# -- proof --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """How many rows there are and the sum of their CRCs: it does not depend on their order, and two of disjoint ranges add up."""
+
+    rows: int = 0
+    crc: int = 0
+
+    def __add__(self, other: Checksum) -> Checksum:
+        return Checksum(self.rows + other.rows, self.crc + other.crc)
+
+    def __str__(self) -> str:
+        """As the ledger and a manifest keep it."""
+        return f"{self.rows}:{self.crc:x}"
+
+    @classmethod
+    def read(cls, text: str) -> Checksum:
+        """What `str` wrote. Raises ValueError."""
+        rows, _, crc = text.partition(":")
+        return cls(int(rows), int(crc, 16))
+
+
+NOTHING = Checksum()
+
+
+def row_bytes(row: Row) -> bytes:
+    """A row as the bytes its CRC is taken of: each value as `<length in bytes>:<bytes>`, text in UTF-8, NULL as `-`. In SQL:
+    CONCAT(IFNULL(CONCAT(LENGTH(v), ':', v), '-'), ...) with v = CAST(CONVERT(column USING utf8mb4) AS BINARY).
+    """
+    spelt = [one if one is None or isinstance(one, bytes) else one.encode("utf-8", "surrogatepass") for one in row]
+    return b"".join([b"-" if one is None else b"%d:%b" % (len(one), one) for one in spelt])
+
+
+def crc_of(row: Row) -> int:
+    """The CRC-32 (ISO 3309, as CRC32() in SQL and in zip files) of a row."""
+    return zlib.crc32(row_bytes(row))
+
+
+def checksum_of(rows: Iterable[Row]) -> Checksum:
+    """The checksum of these rows."""
+    count = crc = 0
+    for row in rows:
+        count += 1
+        crc += zlib.crc32(row_bytes(row))
+    return Checksum(count, crc)
+
+
+# -- products -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What stands behind a session, for the manifest. `zone` is that of sessions of ours (TIMESTAMP columns are read under it)."""
+
+    product: str
+    version: str = ""
+    charset: str = ""
+    sql_mode: str = ""
+    zone: str = "+00:00"
+    database: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What this very endpoint can.
+
+    `checksums`: it computes a range's checksum itself, by another road than reading the rows; where not, `checksum` reads them.
+    `snapshots`: a session can keep to one moment. `counts`: it tells how many rows an extract has without reading all. `exact`: what is
+    loaded comes back to the last byte, so a target's checksum is the source's; where not, `as_kept` tells the difference. `merges`: rows
+    can be put beside others into a table that is not empty. `runs_dry`: answers may end early in silence, so that every range is proven.
+    """
+
+    title: str
+    checksums: bool = True
+    snapshots: bool = True
+    counts: bool = True
+    exact: bool = True
+    merges: bool = True
+    runs_dry: bool = False
+
+
+# -- plugins ------------------------------------------------------------------------------------------------------------
+
+
+class Role(Enum):
+    """What a table is to a plugin."""
+
+    ENTRIES = "entries"  # one row for each submission
+    VALUES = "values"  # what was filled in
+    NOTES = "notes"  # what the site's people added: notes, logs, status
+    FORMS = "forms"  # what the forms are called, and their fields
+
+    __hash__ = object.__hash__
+
+
+class Clock(Enum):
+    """What a column with the moment of a submission means."""
+
+    UTC = "utc"
+    LOCAL = "local"  # the site's wall clock
+    UNIX = "unix"  # seconds since 1970, perhaps with a fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A column that names a row of another table of the plugin, by its key."""
+
+    column: str
+    table: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """One table, or part of one, that a plugin keeps something in. `table` is the whole name at the site. `conditions` and `within` say
+    which rows of a table it shares with others (posts); `moment` is the column that `since` and `older_than` are about, `moment_of` the
+    reference to the row that has it where it has none itself; `references` come before it when it is restored. `identity` is a column
+    that tells the same submission wherever it is (a hash, a uuid), "" without one.
+    """
+
+    table: str
+    role: Role
+    conditions: tuple[Condition, ...] = ()
+    within: Within | None = None
+    references: tuple[Reference, ...] = ()
+    moment: str = ""
+    clock: Clock = Clock.UTC
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one plugin keeps in one site: `plugin` is its word in a plan, `title` what people call it, `prefix` what stands before its
+    tables' names, `site` the number of a blog of a multisite ("" for the main one). `tables` in the order in which they are restored:
+    forms, entries, then what hangs on them. `silent` says why there is nothing where the plugin stores nothing.
+    """
+
+    plugin: str
+    title: str
+    prefix: str = ""
+    site: str = ""
+    tables: tuple[StoredTable, ...] = ()
+    silent: str = ""
+    notes: tuple[str, ...] = field(default=())

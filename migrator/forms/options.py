@@ -1,0 +1,50 @@
+"""What a plan may say about a `forms` step. Descriptions here become editor help and documentation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class RedactOptions(BaseModel):
+    """What is left out of what people wrote. Columns are `table.column`, fields `plugin.field`; `*` and `?` match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drop: tuple[str, ...] = Field(default=(), description="Leave these empty (NULL, or empty where a value is needed).")
+    mask: tuple[str, ...] = Field(
+        default=(), description="Put x in place of every letter and 0 in place of every digit."
+    )
+    hash: tuple[str, ...] = Field(
+        default=(), description="Put a keyed hash in their place: equal values stay equal, and nobody can read them."
+    )
+    key: SecretStr | str | None = Field(
+        default=None, description="Name of the secret that hashes are made with.", json_schema_extra={"secret": True}
+    )
+
+
+class FormsOptions(BaseModel):
+    """Options of a `forms` step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Move what these plugins keep, such as cfdb7; all that are found if none is named."
+    )
+    tables: tuple[str, ...] = Field(
+        default=(), description="Move these tables too, whole, whatever keeps them; `*` and `?` match."
+    )
+    where: dict[str, dict[str, str | tuple[str, ...]]] = Field(
+        default_factory=dict,
+        description="Only rows whose column is one of these values, by table: {wp_db7_forms: {form_post_id: 12}}.",
+    )
+    since: datetime | None = Field(default=None, description="Only entries of this moment or later.")
+    older_than: datetime | None = Field(default=None, description="Only entries from before this moment.")
+    redact: RedactOptions = Field(default_factory=RedactOptions, description="What is left out of what people wrote.")
+    existing: Literal["refuse", "keep-ids", "remap", "skip-existing"] = Field(
+        default="refuse",
+        description="What to do where the target's table has rows already: refuse; keep-ids: put ours beside them, refuse if an id is "
+        "taken; remap: give ours new ids; skip-existing: leave out what is there.",
+    )
