@@ -53,6 +53,9 @@ smtp_port: {smtp}
 enable: no
 [runner.archive]
 start: no
+# It writes to members whose delivery bounces have stopped, every two minutes where nobody says otherwise.
+[runner.bounces]
+sleep_time: 1s
 """
 SINK = """
 import asyncio, json, sys

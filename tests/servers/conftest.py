@@ -191,6 +191,10 @@ class Lab:
         """The same for a mail server, ready for tests."""
         return Mailserver(self.start(name, *options))
 
+    def mailman3(self) -> Mailman3:
+        """A Mailman 3 core of a test's own."""
+        return Mailman3(self.start("mailman3"))
+
 
 def command(words: list[str]) -> str:
     """Run scripts/servers; what it printed. The test fails with its sentence if it fails."""
@@ -266,4 +270,4 @@ def roundcube(lab: Lab) -> ground.Server:
 
 @pytest.fixture(scope="session")
 def mailman3(lab: Lab) -> Mailman3:
-    return Mailman3(lab.start("mailman3"))
+    return lab.mailman3()

@@ -225,19 +225,22 @@ def test_a_server_starts_again_in_the_same_folder(lab, name):
         assert _servers("stop", "--folder", folder).returncode == 0
 
 
-def test_a_mail_that_mailman_sends_reaches_its_mail_server_and_is_counted(mailman3):
-    domain = mailman3.fresh_domain()
-    before = len(mailman3.mail())
-    mailman3.ask("POST", "domains", mail_host=domain)
-    mailman3.ask("POST", "lists", fqdn_listname=f"news@{domain}")
+def test_a_mailman_that_is_let_writes_to_people_and_that_is_counted(lab):
+    """What tests of the lists' adapter count to be nothing is something: the welcome, and a warning that delivery is stopped."""
+    talkative = lab.mailman3()
+    talkative.ask("POST", "domains", mail_host="example.com")
+    talkative.ask("POST", "lists", fqdn_listname="news@example.com")
     agreed = dict.fromkeys(("pre_verified", "pre_confirmed", "pre_approved", "send_welcome_message"), "true")
-    status, _ = mailman3.ask("POST", "members", list_id=f"news.{domain}", subscriber="dora@example.com", **agreed)
-    assert (status, len(mailman3.mail())) == (201, before + 1)
-    deadline = time.monotonic() + 30
-    while mailman3_lab.waiting(mailman3.server) and time.monotonic() < deadline:
+    status, _ = talkative.ask("POST", "members", list_id="news.example.com", subscriber="dora@example.com", **agreed)
+    assert (status, len(talkative.mail())) == (201, 1)
+    _, member = talkative.ask("GET", "lists/news.example.com/member/dora@example.com")
+    talkative.ask("PATCH", f"members/{member['member_id']}/preferences", delivery_status="by_bounces")
+    deadline = time.monotonic() + 60
+    while len(mailman3_lab.handed_over(talkative.server)) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
-    welcome = mailman3_lab.handed_over(mailman3.server)[-1]
+    welcome, warning = mailman3_lab.handed_over(talkative.server)
     assert (welcome.recipients, "Welcome" in welcome.subject) == (["dora@example.com"], True)
+    assert (warning.recipients, "disabled" in warning.subject) == (["dora@example.com"], True)
 
 
 def test_stopping_takes_the_runners_of_a_mailman_whose_master_was_killed(lab):
