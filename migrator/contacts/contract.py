@@ -62,4 +62,14 @@ class TellsChanges(Protocol):
         """
 
 
+@runtime_checkable
+class Objects(Protocol):
+    """A product of which is known, before a card is sent, what it will have against it."""
+
+    def objection(self, book: str, card: Card) -> str:
+        """Why a card will be refused in a book ("" for one that is not made yet), in words that follow "the target"; "" where nothing is
+        known against it. By reading only; the card has a UID.
+        """
+
+
 CONTACTS: Contract[BookReader, BookWriter] = Contract("contacts", connects=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books
-from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, TellsChanges
+from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges
 from migrator.contacts.merge import Verdict, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, CardMove, Wish, everything
@@ -170,6 +170,46 @@ class ContactsStep:
             held = replace(held, card=replace(held.card, properties=kept))
             lost = (*lost, *(f"the target has no place for {name}" for name in sorted({one.name for one in embedded})))
         return held, lost
+
+    # -- foresee ---------------------------------------------------------------------------------------------------------
+
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+        """The cards of which the target says already that it will refuse them."""
+        account = self.accounts[subject.key]
+        try:
+            with (
+                read.source(CONTACTS, account.source.account) as source,
+                read.target(CONTACTS, account.target.account) as target,
+            ):
+                if isinstance(target, Objects):
+                    for action in actions:
+                        if action.verb is Verb.COPY:
+                            yield from self._objections(
+                                f"{subject.label}: {action.label}", action, source, target, read
+                            )
+        except NotMadeYet:  # nobody knows yet what it will take
+            return
+
+    def _objections(
+        self, about: str, action: Action, source: BookReader, target: BookReader, read: Reading
+    ) -> Iterator[Finding]:
+        assert isinstance(target, Objects)
+        book = action.data["target"]
+        held = list(everything(source, action.data["source"]))
+        there = list(everything(target, book)) if book else []
+        wishes = self._wishes(held, there, target.features.lost)
+        recorded = _recorded(action.key, list(wishes), read)
+        for ref, wish in wishes.items():
+            if wish.decision.verdict is Verdict.KEEP or _is_settled(wish, recorded.get(ref)):
+                continue
+            if said := target.objection(book, wish.decision.card):
+                yield Finding(
+                    "will-be-refused",
+                    Weight.WARNING,
+                    about,
+                    f"{wish.held.card.label}: the target {said}",
+                    "Correct it at its source before the run, or expect it in the report as left behind.",
+                )
 
     # -- do --------------------------------------------------------------------------------------------------------------
 

@@ -238,6 +238,13 @@ class _Reader:
             changed = tuple(Entry(ref, tag=tag) for ref, tag in now.items() if before.get(ref) != tag)
             return Changes(token, changed, tuple(before.keys() - now.keys()))
 
+    def objection(self, book: str, card: Card) -> str:
+        """Fulfils Objects."""
+        self._asked("objection")
+        del book
+        words = self._product.refuses(card)
+        return f"says: {words}" if words else ""
+
     def close(self) -> None:
         with self._product.lock:
             self._product.open_sessions -= self._open

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from migrator.contacts.adapters import carddav
 from migrator.contacts.contract import BookReader, BookWriter, TellsChanges
 from migrator.contacts.meaning import differences
-from migrator.contacts.model import Card, text_property
+from migrator.contacts.model import Card, Property, text_property
 from migrator.engine.contract import Login
 from migrator.errors import LoginRefused, NotFound, Refused, Unavailable
 from migrator.testing.book_store import CARDS, BookContract, cards, everything, mail, person
@@ -358,3 +358,23 @@ def test_every_card_goes_from_radicale_to_xandikos_and_back_meaning_the_same(rad
             back = {card.uid: card for card in cards(writer, book)}
         assert {uid: differences(card, back[uid]) for uid, card in sent.items()} == {uid: [] for uid in sent}
         sent = back
+
+
+# -- what is foreseen
+
+REFUSED = {  # a trait that vobject does not take -> the line that has it
+    "a grouped PRODID": Property("PRODID", (("-//Nobody//EN",),), group="item1"),
+    "a second, grouped UID": Property("UID", (("other",),), group="item1"),
+    "text that says it is base64": Property("X-NOTE", (("plain",),), params=(("ENCODING", ("b",)),)),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("trait", REFUSED)
+def test_what_a_preview_foresees_is_refused_and_what_it_does_not_is_taken(account, trait):
+    odd, plain = person("odd").with_property(REFUSED[trait]), person("plain")
+    with account.reading() as reader:
+        assert "vobject" in reader.objection(account.book, odd)
+        assert "vobject" in reader.objection("", odd)
+        assert reader.objection(account.book, plain) == ""
+    assert [bool(put.refused) for put in account.writer.add(account.book, [odd, plain])] == [True, False]

@@ -661,3 +661,21 @@ def test_a_book_that_was_not_made_though_said_so_is_told(front, writer):
     front.on("PROPFIND", "/dav/ann/friends/", told(has("/dav/ann/friends/", IS_FOLDER)))
     with pytest.raises(Misbehaved):
         writer.create_book("Friends")
+
+
+# -- what is foreseen
+
+
+def test_a_card_larger_than_the_book_takes_is_foreseen_and_asked_for_once(front, reader):
+    front.on("PROPFIND", BOOK, told(has(BOOK, IS_BOOK, "<C:max-resource-size>1000</C:max-resource-size>")))
+    large = person("a", "Ann", text_property("NOTE", "x" * 2000))
+    assert "no card larger than 1,000 bytes" in reader.objection(BOOK, large)
+    assert reader.objection(BOOK, person("b")) == ""
+    assert reader.objection("", large) == ""
+    assert len(logged_in(front)) == 1
+
+
+@pytest.mark.parametrize("size", ["", "-5", "many", "1e9"])
+def test_a_largest_size_that_is_no_number_is_none(front, reader, size):
+    front.on("PROPFIND", BOOK, told(has(BOOK, IS_BOOK, f"<C:max-resource-size>{size}</C:max-resource-size>")))
+    assert reader.objection(BOOK, person("a", "Ann", text_property("NOTE", "x" * 2000))) == ""

@@ -8,7 +8,7 @@ import pytest
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
-from migrator.engine.contract import Fate, Side, Verb
+from migrator.engine.contract import Fate, Side, Verb, Weight
 from migrator.engine.stage import Stage
 from migrator.testing.memory_books import (
     BooksRoute,
@@ -419,3 +419,43 @@ def test_what_an_owner_changes_at_the_target_is_seen_by_verify_though_the_source
     shelf.cards.pop(next(iter(shelf.cards)))
     world.trial.run()
     assert world.trial.verify().differences == 1
+
+
+def no_umlauts(card: Card) -> str:
+    return "no umlauts here" if "ü" in card.label else ""
+
+
+@pytest.mark.parametrize("books", [[], ["Contacts"]])
+def test_a_preview_tells_which_cards_will_be_refused_and_the_run_refuses_those(books: list[str]) -> None:
+    world = World()
+    world.new.refuses = no_umlauts
+    for book in books:
+        world.new.fill(ANN, book)
+    (stage,) = world.trial.preview().stages
+    (found,) = stage.findings
+    assert found.code == "will-be-refused"
+    assert found.weight is Weight.WARNING
+    assert found.text == "Zoë Müller: the target says: no umlauts here"
+    assert found.about == f"{ANN}: Contacts"
+    world.trial.run()
+    assert world.notes(Fate.LEFT_BEHIND) == ["the target says: no umlauts here"]
+
+
+def test_what_is_at_the_target_already_is_not_foreseen_as_refused() -> None:
+    world = World()
+    world.trial.run()
+    world.new.refuses = no_umlauts
+    (stage,) = world.trial.preview().stages
+    assert stage.findings == []
+    assert world.new.calls["objection"] == 0
+    again = World()
+    again.new.fill(ANN, "Contacts", *PEOPLE)
+    again.new.refuses = no_umlauts
+    (stage,) = again.trial.preview().stages
+    assert stage.findings == [], "without a state it is found"
+
+
+def test_a_run_asks_for_no_objections() -> None:
+    world = World()
+    world.trial.run()
+    assert world.new.calls["objection"] == 0

@@ -56,6 +56,7 @@ NO_STORAGE = 507
 
 ADDRESS_DATA = f"{CARD}address-data"
 VERSIONS = f"{CARD}supported-address-data"
+LARGEST = f"{CARD}max-resource-size"
 ETAG = f"{DAV}getetag"
 ONLY_UID = '<C:address-data><C:prop name="VERSION"/><C:prop name="UID"/><C:prop name="FN"/></C:address-data>'
 
@@ -168,6 +169,7 @@ class CardDavReader:
         if not self._domain:
             self._line.move(Server(f"{url.scheme}://{url.netloc}"))
         self._homes: Sequence[str] | None = None
+        self._limits_of: dict[str, _Limits] = {}
 
     def books(self) -> Sequence[Book]:
         """Every address book in the account's homes; the one book where the plan's url is a book itself. A book on another host than its
@@ -232,6 +234,22 @@ class CardDavReader:
                 got = answered.get(ref)
                 if got is not None:
                     yield _held(ref, got)
+
+    def objection(self, book: str, card: Card) -> str:
+        """What the server will have against a card: its size, where the book names the largest it takes (RFC 6352, 6.2.3), or that vobject,
+        by which Radicale and Xandikos read cards, cannot read this one.
+        """
+        limits = self._limits(book) if book else _Limits()
+        text = _text(vcard.with_uid(card), limits.versions)
+        size = len(text.encode("utf-8"))
+        if limits.largest is not None and size > limits.largest:
+            return f"takes no card larger than {limits.largest:,} bytes, and this one has {size:,}"
+        said = " ".join(vcard.objection(text).split())[:LONGEST_QUOTE]
+        return (
+            f"will refuse it if it is Radicale, Xandikos or another that reads cards by vobject ({said})"
+            if said
+            else ""
+        )
 
     def close(self) -> None:
         """End the session; never raises."""
@@ -325,6 +343,20 @@ class CardDavReader:
         if not resources:
             raise Unavailable(f"{reply.place}: the server fails at everything now (status {reply.status}).")
 
+    def _limits(self, book: str) -> _Limits:
+        """What a book says of the cards it takes."""
+        if book not in self._limits_of:
+            asked = dav.propfind("C:supported-address-data", "C:max-resource-size")
+            reply = self._ask("PROPFIND", book, asked, depth="0")
+            told = self._multistatus(reply, book).resources if reply.status == MULTISTATUS else []
+            kinds = [kind for one in told if VERSIONS in one.found for kind in one.found[VERSIONS].iter()]
+            sizes = [size for one in told if (size := one.text(LARGEST).strip()).isascii() and size.isdigit()]
+            self._limits_of[book] = _Limits(
+                frozenset(version for kind in kinds if (version := kind.get("version", ""))),
+                int(sizes[0]) if sizes else None,
+            )
+        return self._limits_of[book]
+
     # -- asking
 
     def _listed(self, path: str, *names: str, about: str) -> Sequence[Resource]:
@@ -381,7 +413,6 @@ class CardDavWriter(CardDavReader):
     def __init__(self, options: Options, login: Login) -> None:
         """As the reader."""
         super().__init__(options, login)
-        self._versions_of: dict[str, frozenset[str]] = {}
         self._read: dict[str, dict[str, str]] = {}  # by book: the UID at each ref, as far as it was read
         self._there: dict[str, dict[str, str]] = {}  # by book: where each UID is
 
@@ -411,7 +442,7 @@ class CardDavWriter(CardDavReader):
         if not cards:
             return []
         there = self._known_uids(book)
-        versions = self._versions(book)
+        versions = self._limits(book).versions
         # What one thread finds out while another puts is met by the server: If-None-Match lets one of two with one name in.
         at_once = 1 if self._line.takes_turns else self.features.connections_for(len(cards))
         with ThreadPoolExecutor(at_once, "put-cards") as threads:
@@ -425,7 +456,7 @@ class CardDavWriter(CardDavReader):
                 return _changed_since()
             tag = "*"
         card = vcard.with_uid(card)
-        reply = self._put(entry.ref, card, self._versions(book), {"If-Match": tag})
+        reply = self._put(entry.ref, card, self._limits(book).versions, {"If-Match": tag})
         if reply.status in {PRECONDITION, NOT_FOUND, GONE} and not dav.conditions(reply.content) & _NOT_VALID:
             return _changed_since()
         put = self._outcome(reply, book, entry.ref)
@@ -453,9 +484,12 @@ class CardDavWriter(CardDavReader):
         return _there_already()
 
     def _put(self, ref: str, card: Card, versions: frozenset[str], condition: Mapping[str, str]) -> Reply:
-        newer = "4.0" in versions and (card.version == "4.0" or "3.0" not in versions)
-        text = vcard.write(_one_nickname_a_line(card), "4.0" if newer else "3.0")
-        return self._tell("PUT", ref, text.encode("utf-8"), {"Content-Type": "text/vcard; charset=utf-8", **condition})
+        return self._tell(
+            "PUT",
+            ref,
+            _text(card, versions).encode("utf-8"),
+            {"Content-Type": "text/vcard; charset=utf-8", **condition},
+        )
 
     def _outcome(self, reply: Reply, book: str, ref: str) -> Put:
         """What the answer to a PUT says of the card. Raises what concerns more than this card."""
@@ -530,20 +564,6 @@ class CardDavWriter(CardDavReader):
             )
         return books[:1]
 
-    def _versions(self, book: str) -> frozenset[str]:
-        """The versions of vCard a book names; none where it does not say."""
-        if book not in self._versions_of:
-            reply = self._ask("PROPFIND", book, dav.propfind("C:supported-address-data"), depth="0")
-            told = self._multistatus(reply, book).resources if reply.status == MULTISTATUS else []
-            self._versions_of[book] = frozenset(
-                version
-                for one in told
-                if VERSIONS in one.found
-                for kind in one.found[VERSIONS].iter()
-                if (version := kind.get("version", ""))
-            )
-        return self._versions_of[book]
-
     # -- telling
 
     def _tell(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
@@ -553,6 +573,14 @@ class CardDavWriter(CardDavReader):
 
 
 # -- our nouns and the server's ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The versions of vCard a book names, none where it does not say, and the size of the largest card it takes."""
+
+    versions: frozenset[str] = frozenset()
+    largest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -596,6 +624,12 @@ def _book(resource: Resource) -> Book:
 
 def _tag(reply: Reply) -> str:
     return reply.headers.get("etag", "").strip()
+
+
+def _text(card: Card, versions: frozenset[str]) -> str:
+    """A card as it is sent to a book that names these versions."""
+    newer = "4.0" in versions and (card.version == "4.0" or "3.0" not in versions)
+    return vcard.write(_one_nickname_a_line(card), "4.0" if newer else "3.0")
 
 
 def _one_nickname_a_line(card: Card) -> Card:
