@@ -8,11 +8,25 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab import courier, cyrus, dav, dovecot, ground, mailman3, mariadb, modoboa, packages, postgresql, roundcube
+from lab import (
+    courier,
+    cyrus,
+    dav,
+    dovecot,
+    ground,
+    lighttpd,
+    mailman3,
+    mariadb,
+    modoboa,
+    packages,
+    postgresql,
+    roundcube,
+)
 from lab.ground import LabError, Server
 
 NAMES = (
     *dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
+    "lighttpd",
 )  # fmt: skip
 USERS = {f"{name}@example.com": f"pw-{name}" for name in ("alice", "bob", "carmen")}
 
@@ -36,14 +50,16 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: dovecot.Op
     """Start one server below `folder`. `options` are Dovecot's."""
     if name in dovecot.SHAPES:
         return dovecot.start(name, folder, users, options)
-    if name == "cyrus":
-        return cyrus.start(name, folder, users)
-    if name == "courier":
-        return courier.start(name, folder, users)
-    if name in {"radicale", "xandikos"}:
-        return dav.start(name, folder, users)
-    if name == "roundcube":
-        return roundcube.start(name, folder, users)
+    with_users = {
+        "courier": courier.start,
+        "cyrus": cyrus.start,
+        "lighttpd": lighttpd.start,
+        "radicale": dav.start,
+        "roundcube": roundcube.start,
+        "xandikos": dav.start,
+    }
+    if name in with_users:
+        return with_users[name](name, folder, users)
     others = {
         "mailman3": mailman3.start,
         "mariadb": mariadb.start,

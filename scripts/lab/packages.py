@@ -51,6 +51,7 @@ PARTS = {
         installed=("redis-server", "librrd-dev", "gcc", "libc6-dev"),
         python=("modoboa==2.12.0",),
     ),
+    "lighttpd": Parts(("libnettle8", "libpcre2-8-0", "libxxhash0"), fetched=("lighttpd",)),
     "radicale": Parts((), python=("radicale==3.9.0",)),
     "xandikos": Parts(("openssl",), python=("xandikos==0.4.10",)),
     # Its mail server and the client that tests compare with live in the same environment.

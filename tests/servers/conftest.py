@@ -264,6 +264,11 @@ def xandikos(lab: Lab) -> DavServer:
 
 
 @pytest.fixture(scope="session")
+def lighttpd(lab: Lab) -> ground.Server:
+    return lab.start("lighttpd")
+
+
+@pytest.fixture(scope="session")
 def roundcube(lab: Lab) -> ground.Server:
     return lab.start("roundcube")
 

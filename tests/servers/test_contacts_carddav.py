@@ -378,3 +378,46 @@ def test_what_a_preview_foresees_is_refused_and_what_it_does_not_is_taken(accoun
         assert "vobject" in reader.objection("", odd)
         assert reader.objection(account.book, plain) == ""
     assert [bool(put.refused) for put in account.writer.add(account.book, [odd, plain])] == [True, False]
+
+
+# -- behind a web server that takes Digest logins alone
+
+
+def digest_login(lighttpd, name="alice", password=""):
+    user = f"{name}@example.com"
+    return Login(user, user, SecretStr(password or lighttpd.users[user]))
+
+
+def test_books_behind_lighttpd_are_filled_and_read_by_digest_and_no_password_is_sent(lighttpd):
+    with Front(lighttpd.url) as front:
+        options = carddav.Options(url=front.url)
+        with closing(carddav.ADAPTER.writer(options, digest_login(lighttpd))) as writer:
+            book = writer.create_book("Digest").id
+            puts = writer.add(book, list(CARDS.values()))
+            assert not [put.refused for put in puts if put.refused]
+        with closing(carddav.ADAPTER.reader(options, digest_login(lighttpd))) as reader:
+            assert book in {one.id for one in reader.books()}
+            back = {one.uid: one for one in cards(reader, book)}
+        assert all(differences(one, back[one.uid]) == [] for one in CARDS.values())
+        kinds = {request.headers.get("authorization", "none").partition(" ")[0] for request in front.requests}
+        assert kinds == {"none", "Digest"}
+
+
+def test_a_wrong_password_is_refused_by_lighttpd_once(lighttpd):
+    with Front(lighttpd.url) as front:
+        login = digest_login(lighttpd, "bob", "wrong")
+        with closing(carddav.ADAPTER.reader(carddav.Options(url=front.url), login)) as reader:
+            for _ in range(2):
+                with pytest.raises(LoginRefused):
+                    reader.books()
+        assert sum("authorization" in request.headers for request in front.requests) == 1
+
+
+def test_the_account_that_lighttpd_let_in_has_its_own_books(lighttpd):
+    options = carddav.Options(url=lighttpd.url)
+    with closing(carddav.ADAPTER.writer(options, digest_login(lighttpd, "carmen"))) as writer:
+        book = writer.create_book("Hers").id
+    with closing(carddav.ADAPTER.reader(options, digest_login(lighttpd, "bob"))) as stranger:
+        assert book not in {one.id for one in stranger.books()}
+        with pytest.raises((Refused, NotFound)):
+            list(stranger.index(book))
