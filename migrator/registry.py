@@ -36,6 +36,8 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("contacts", "thunderbird"): "migrator.contacts.adapters.thunderbird:ADAPTER",
     ("contacts", "vcards"): "migrator.contacts.adapters.vcards:ADAPTER",
     ("lists", "mailman3"): "migrator.lists.adapters.mailman3:ADAPTER",
+    ("lists", "csv"): "migrator.lists.adapters.csv:ADAPTER",
+    ("lists", "google_csv"): "migrator.lists.adapters.google_csv:ADAPTER",
     ("mail", "imap"): "migrator.mail.adapters.imap:ADAPTER",
     ("mail", "maildir"): "migrator.mail.adapters.maildir:ADAPTER",
     ("mail", "mbox"): "migrator.mail.adapters.mbox:ADAPTER",

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
-from migrator.contacts import files, table
+from migrator.contacts import files
 from migrator.contacts.columns import Columns
 from migrator.contacts.model import Card, Features
 from migrator.contacts.shelf import Place, tag_of
-from migrator.contacts.table import Look, Row
 from migrator.contacts.vcard import uid_for
 from migrator.errors import Misbehaved
+from migrator.wire import table
+from migrator.wire.table import Look, Row
 
 SUFFIX = ".csv"
 

@@ -57,7 +57,7 @@ class ListReader(Protocol):
         """
 
     def settings_as_kept(self, settings: Settings) -> Settings:
-        """The same for settings; one that the product has no place for is None."""
+        """The same for settings; one that the product has no place for is None, and an `own` one that it does not know is not there."""
 
     def close(self) -> None:
         """End the session; never raises."""

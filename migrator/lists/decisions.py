@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -356,7 +356,7 @@ def decide_settings(
     ends: Ends,
 ) -> list[SettingDecision]:
     """A decision for every setting the source tells. `there` is what is set at the target, empty where the list is not there yet."""
-    same_family = bool(ends.target.dialect) and ends.source.dialect == ends.target.dialect
+    same_family = ends.source.shares_own_with(ends.target)
     passing = {name: value for name, value in told.items() if same_family or not name.startswith(OWN)}
     kept = ends.as_kept(settings_of(passing)).told()
     there = ends.as_kept(settings_of(there)).told()
@@ -408,6 +408,3 @@ def is_settled_setting(decision: SettingDecision, outcome: Outcome | None) -> bo
     if outcome.fate is Fate.LEFT_BEHIND:
         return False
     return (outcome.fate is Fate.SKIPPED) == (decision.do is Do.SKIP)
-
-
-SETTING_NAMES = tuple(one.name for one in fields(Settings) if one.name != "own")

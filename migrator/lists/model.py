@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any
 
-from migrator.panel.model import KEPT, How, Keep, PasswordPolicy
+from migrator.panel.model import KEPT, How, Keep, PasswordPolicy, lost
 
+EVERY_DIALECT = "*"  # of a product that keeps whatever only others have, such as a file
 OWN = "own."  # before the name of a setting that only one product has
 
 # -- people -----------------------------------------------------------------------------------------------------------
@@ -310,7 +311,7 @@ class Features:
 
     `tells` and `keeps` name the fields ("member.hidden", "list.welcome_text") that do not simply pass: what the product cannot tell as a
     source, what it has no place for (lost) or keeps in another form (changed) as a target, and why. They are told once for each list.
-    `dialect` names the family that shares `Settings.own`. `noisy` are settings that make the product write to people when members are
+    `dialect` names the family that shares `Settings.own`, EVERY_DIALECT what keeps everybody's. `noisy` are settings that make the product write to people when members are
     added or removed through this adapter, so that they have to be off meanwhile. `at_once` is how many members one request can bring;
     `configures_at_once` how many settings. `creates` says that lists can be made; where they have a password, `list_password` says what it
     has to look like. `asks_panel` says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils
@@ -330,6 +331,11 @@ class Features:
     inherits_moderation: bool = True
     asks_panel: bool = False
     knows_addresses: bool = False
+
+    def shares_own_with(self, other: Features) -> bool:
+        """Whether what only this product has (`Settings.own`) can go to the other one."""
+        dialects = {self.dialect, other.dialect}
+        return "" not in dialects and (len(dialects) == 1 or EVERY_DIALECT in dialects)
 
     def told(self, field_name: str) -> Keep:
         """What becomes of a field when this product is the source."""
@@ -352,3 +358,8 @@ def settings_without_lost(settings: Settings, features: Features) -> Settings:
     """The settings without those the product has no place for (`list.<setting>` among `features.keeps`)."""
     told = settings.told()
     return settings_of({name: told[name] for name in told if features.kept(f"list.{name}").how is not How.LOST})
+
+
+def without_settings(why: str) -> dict[str, Keep]:
+    """For `Features.keeps` of a product that has members alone: no setting of a list has a place, and why."""
+    return {f"list.{one.name}": lost(why) for one in fields(Settings) if one.name != "own"}

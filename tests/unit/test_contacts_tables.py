@@ -17,15 +17,15 @@ from migrator.contacts import (
     leftovers,
     outlook,
     outlook_titles,
-    table,
     thunderbird,
     thunderbird_titles,
     vcard,
 )
 from migrator.contacts.meaning import differences
 from migrator.contacts.model import Card, Property, text_property
-from migrator.contacts.table import Look
 from migrator.testing.book_store import CARDS, mail, person
+from migrator.wire import table
+from migrator.wire.table import Look
 
 VCARDS = Path(__file__).parents[2] / "fixtures" / "vcards"
 

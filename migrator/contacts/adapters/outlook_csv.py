@@ -23,8 +23,8 @@ from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Features
 from migrator.contacts.sheet import SheetLayout
 from migrator.contacts.shelf import ShelfReader, ShelfWriter
-from migrator.contacts.table import BOM, Look
 from migrator.engine.contract import Adapter, Login, Service
+from migrator.wire.table import BOM, Look
 
 
 class Options(Service):

@@ -1,0 +1,169 @@
+"""The CSV with which Google Workspace takes members of groups in bulk, and the one its groups give out.
+
+    <path>/announce@example.com.csv     Group Email [Required], Member Email, Member Type, Member Role
+
+Written as the first, to be uploaded group by group (Admin console, Directory, Groups, "Bulk upload members"). Read as either: also the
+export of a group's own page, with `Email address, Nickname, Group status, Email preference` below a line of title. A single .csv file of
+the first layout, with as many groups as it names, can be read too. https://support.google.com/a/answer/9400087
+
+What surprises: an owner and a manager of a Google group are members of it as well. Cannot do: settings of the group, names (but for reading
+the second layout), options of members. Members that are no people (other groups, whole domains) are told as they stand there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from migrator.addresses import same_form
+from migrator.engine.contract import Adapter, Login, Service
+from migrator.errors import Misbehaved, PlanError
+from migrator.lists.contract import ListReader, ListWriter
+from migrator.lists.folder import Cells, FolderReader, FolderWriter
+from migrator.lists.model import (
+    MEMBER_OPTIONS,
+    Delivery,
+    Features,
+    MailingList,
+    Member,
+    Role,
+    Stopped,
+    without_settings,
+)
+from migrator.panel.model import lost
+
+GROUP, ADDRESS, KIND, ROLE = "group email [required]", "member email", "member type", "member role"
+COLUMNS = ("Group Email [Required]", "Member Email", "Member Type", "Member Role")
+_EXPORTED = {"email address": ADDRESS, "nickname": "nickname", "group status": ROLE, "email preference": "preference"}
+_ROLES = {"OWNER": Role.OWNER, "MANAGER": Role.MODERATOR, "MEMBER": Role.MEMBER, "": Role.MEMBER}
+_WORDS = {Role.OWNER: "OWNER", Role.MODERATOR: "MANAGER", Role.MEMBER: "MEMBER"}
+_RANK = ("OWNER", "MANAGER", "MEMBER")
+_PREFERENCES = {
+    "digest": (Delivery.MIME_DIGEST, None),
+    "abridged": (Delivery.SUMMARY_DIGEST, None),
+    "no email": (Delivery.REGULAR, Stopped.BY_USER),
+}
+
+
+class Options(Service):
+    """Google's CSV files of groups on a disk of this machine."""
+
+    path: Path = Field(
+        description="The folder with one .csv file for each group, named by its address; made when first written to. To read from, also "
+        "one .csv file with the members of several groups",
+        json_schema_extra={"path": True},
+    )
+
+
+FEATURES = Features(
+    title="Google CSV",
+    roles=frozenset({Role.MEMBER, Role.OWNER, Role.MODERATOR}),
+    keeps={
+        **without_settings("the file holds members alone"),
+        **{f"member.{name}": lost("the file has no column for it") for name in MEMBER_OPTIONS},
+    },
+    at_once=1000,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleLayout:
+    """Fulfils Layout."""
+
+    features: Features = FEATURES
+    columns: Sequence[str] = COLUMNS
+    has_settings: bool = False
+
+    def header(self, cells: Sequence[str]) -> Sequence[str] | None:
+        """The names in lower case; those of the exported layout by the names of the other."""
+        names = [_EXPORTED.get(cell.strip().lower(), cell.strip().lower()) for cell in cells]
+        return names if ADDRESS in names else None
+
+    def members(self, cells: Mapping[str, str], role: Role) -> Iterator[Member]:
+        """The row's one: a member, and what he is beside that."""
+        word = cells.get(ROLE, "").strip().upper()
+        if word not in _ROLES:
+            raise ValueError(f"the role is none of {', '.join(_RANK)}")
+        address = same_form(cells.get(ADDRESS, ""))
+        if not address:
+            raise ValueError("the member's address is empty")
+        if role is Role.MEMBER:
+            delivery, stopped = _PREFERENCES.get(cells.get("preference", "").strip().lower(), (Delivery.REGULAR, None))
+            yield Member(address, cells.get("nickname", ""), delivery=delivery, stopped=stopped)
+        elif _ROLES[word] is role:
+            yield Member(address, role=role)
+
+    def rows(self, cells: Mapping[str, str], member: Member, address: str) -> Cells | None:
+        """The row with the higher of the two roles."""
+        word = min(_WORDS[member.role], cells.get(ROLE, "").strip().upper() or "MEMBER", key=_RANK.index)
+        shown = cells.get(ADDRESS) or member.address
+        return {**cells, GROUP: same_form(address), ADDRESS: shown, KIND: cells.get(KIND) or "USER", ROLE: word}
+
+    def without(self, cells: Mapping[str, str], role: Role) -> Cells | None:
+        """The row of a member goes; an owner or manager who is that no longer stays a member."""
+        word = cells.get(ROLE, "").strip().upper() or "MEMBER"
+        if role is Role.MEMBER:
+            return None if word == "MEMBER" else dict(cells)
+        return {**cells, ROLE: "MEMBER"} if word == _WORDS[role] else dict(cells)
+
+    def key(self, cells: Mapping[str, str]) -> str:
+        """One row for an address."""
+        return same_form(cells.get(ADDRESS, "")).lower()
+
+    def key_of(self, member: Member) -> str:
+        """The same of a member."""
+        return same_form(member.key)
+
+
+class OneFileReader(FolderReader):
+    """One file with the members of several groups."""
+
+    def __init__(self, layout: GoogleLayout, path: Path) -> None:
+        super().__init__(layout, path.parent)
+        self._one = path
+
+    def lists(self) -> Sequence[MailingList]:
+        """The groups in their order."""
+        groups: dict[str, MailingList] = {}
+        for _, cells in self._sheet(self._one).rows:
+            group = MailingList(same_form(cells.get(GROUP, "")))
+            groups.setdefault(group.key, group)
+        return [group for key, group in groups.items() if key]
+
+    def _file(self, address: str) -> Path:
+        if address.lower() not in {one.key for one in self.lists()}:
+            return super()._file(address)  # says that it is not there
+        return self._one
+
+    def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
+        """The group's rows."""
+        path, found = self._file(address), dict[str, Member]()
+        for line, cells in self._sheet(path).rows:
+            if same_form(cells.get(GROUP, "")).lower() == address.lower():
+                try:
+                    found |= {one.key: one for one in GoogleLayout().members(cells, role)}
+                except ValueError as error:
+                    raise Misbehaved(f"{path}, line {line}: {error}.", remedy="Correct the file.") from error
+        return iter([list(found.values())] if found else [])
+
+
+def _read(options: Options, login: Login) -> ListReader:
+    del login
+    if options.path.is_file():
+        return OneFileReader(GoogleLayout(), options.path)
+    return FolderReader(GoogleLayout(), options.path)
+
+
+def _fill(options: Options, login: Login) -> ListWriter:
+    del login
+    if options.path.suffix.lower() == ".csv":
+        raise PlanError(f"{options.path}: to be written to, the path is a folder.", remedy="Name a folder in the plan.")
+    return FolderWriter(GoogleLayout(), options.path)
+
+
+ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
+    word="google_csv", title="Google CSV", options=Options, reader=_read, writer=_fill, connections=lambda _: (8, 8)
+)

@@ -1,0 +1,355 @@
+"""Lists as files in a folder, one CSV for each list: what the adapters for tables share.
+
+    <path>/announce@example.com.csv             whoever is on the list
+    <path>/announce@example.com.settings.csv    what is set for it, where the layout has that
+
+A file is replaced whole, on disk, by one writer at a time; rows and columns that are not ours stay. The file of members is there when the
+list is; where an address makes no harmless file name, the settings name the list.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from migrator.addresses import same_form
+from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.lists.model import (
+    Features,
+    MailingList,
+    Member,
+    Put,
+    Role,
+    Settings,
+    member_without_lost,
+    settings_of,
+    settings_without_lost,
+)
+from migrator.lists.spelling import SETTING_COLUMNS, setting_rows, settings_told
+from migrator.wire import disk, table
+from migrator.wire.table import Look
+
+SUFFIX = ".csv"
+OF_SETTINGS = ".settings.csv"
+ADDRESS = "address"  # the row among the settings that names the list
+PAGE = 1000
+_ADDRESS = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\]+")
+
+UTF8 = Look()
+
+Cells = dict[str, str]
+
+
+class Layout(Protocol):
+    """How a program's table says who is on a list."""
+
+    @property
+    def features(self) -> Features:
+        """What such a file can hold."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns of a new file."""
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether a second file holds what is set for the list."""
+
+    def header(self, cells: Sequence[str]) -> Sequence[str] | None:
+        """Our names of a file's columns; None if this line does not name them."""
+
+    def members(self, cells: Mapping[str, str], role: Role) -> Iterator[Member]:
+        """Those of this role whom a row tells. Raises ValueError with what is wrong."""
+
+    def rows(self, cells: Mapping[str, str], member: Member, address: str) -> Cells | None:
+        """The row (empty for a new one) with this member; None if it stays as it is."""
+
+    def without(self, cells: Mapping[str, str], role: Role) -> Cells | None:
+        """The row once somebody has this role no longer; None if the row goes."""
+
+    def key(self, cells: Mapping[str, str]) -> str:
+        """Whose row it is: `key_of` of those who stand in it."""
+
+    def key_of(self, member: Member) -> str:
+        """What tells this one's row from others: the address, and the role where each role has rows of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One file: our names of its columns beside its own, its rows by our names with the line each begins on, and what stands before them."""
+
+    path: Path
+    header: tuple[str, ...]
+    titles: tuple[str, ...]
+    rows: tuple[tuple[int, Cells], ...]
+    look: Look = UTF8
+    before: tuple[tuple[str, ...], ...] = ()  # lines above the columns' names
+    mark: bytes = b""  # of the byte order
+
+
+class FolderReader:
+    """A folder of lists, being read."""
+
+    def __init__(self, layout: Layout, path: Path) -> None:
+        self._layout = layout
+        self._path = path
+        if not path.exists() and not path.parent.is_dir():
+            raise EndpointRefused(
+                f"{path}: neither this folder nor the one around it is there.", remedy="Check the path in the plan."
+            )
+        if path.exists() and not path.is_dir():
+            raise EndpointRefused(f"{path}: this is no folder.", remedy="Check the path in the plan.")
+
+    @property
+    def features(self) -> Features:
+        """What the files can hold."""
+        return self._layout.features
+
+    def lists(self) -> Sequence[MailingList]:
+        """One for each file of members."""
+        with disk.in_our_words(f"listing {self._path}"):
+            names = sorted(one.name for one in self._path.iterdir()) if self._path.is_dir() else []
+        files = [name for name in names if name.endswith(SUFFIX) and not name.endswith(OF_SETTINGS)]
+        return [MailingList(self._named(name.removesuffix(SUFFIX))) for name in files if not name.startswith(".")]
+
+    def _named(self, stem: str) -> str:
+        """The list whose file has this name."""
+        if not self._layout.has_settings:
+            return stem
+        rows = self._setting_rows(self._path / f"{stem}{OF_SETTINGS}")
+        return next((value for name, value in rows if name == ADDRESS and value.strip()), stem)
+
+    def settings(self, address: str) -> Settings:
+        """What the list's second file tells."""
+        path = self._file(address)
+        if not self._layout.has_settings:
+            return Settings()
+        of_settings = _of_settings(path)
+        rows = [row for row in self._setting_rows(of_settings) if row[0] != ADDRESS]
+        try:
+            return settings_of(settings_told(rows))
+        except ValueError as error:
+            raise Misbehaved(f"{of_settings}: {error}.", remedy="Correct the file, then run again.") from error
+
+    def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
+        """Everybody of one role, in the file's order."""
+        everybody = list(self._members(self._file(address), role).values())
+        return (everybody[start : start + PAGE] for start in range(0, len(everybody), PAGE))
+
+    def as_kept(self, member: Member) -> Member:
+        """The member without what the file has no column for."""
+        return member_without_lost(member, self.features)
+
+    def settings_as_kept(self, settings: Settings) -> Settings:
+        """The settings the file has place for."""
+        return settings_without_lost(settings, self.features)
+
+    def close(self) -> None:
+        """Nothing is open between two questions."""
+
+    # -- files
+
+    def _file(self, address: str) -> Path:
+        """The list's file of members. Raises NotFound."""
+        path = self._place(address)
+        if not path.is_file():
+            raise NotFound(f"{address}: {self._path} has no such list.")
+        return path
+
+    def _place(self, address: str) -> Path:
+        return self._path / f"{disk.account_folder(same_form(address).lower())}{SUFFIX}"
+
+    def _setting_rows(self, path: Path) -> list[tuple[str, str]]:
+        if not path.is_file():
+            return []
+        sheet = _parse(path, _setting_header)
+        return [(cells.get("setting", ""), cells.get("value", "")) for _, cells in sheet.rows]
+
+    def _sheet(self, path: Path) -> Sheet:
+        return _parse(path, self._layout.header)
+
+    def _members(self, path: Path, role: Role) -> dict[str, Member]:
+        """By key. Raises Misbehaved naming file and line where a row cannot be read."""
+        found: dict[str, Member] = {}
+        for line, cells in self._sheet(path).rows:
+            try:
+                for member in self._layout.members(cells, role):
+                    found.setdefault(member.key, member)
+            except ValueError as error:
+                raise Misbehaved(
+                    f"{path}, line {line}: {error}.", remedy="Correct the file, then run again."
+                ) from error
+        return found
+
+
+class FolderWriter(FolderReader):
+    """A folder of lists, being filled."""
+
+    def create_list(self, address: str, owner: str, password: SecretStr | None) -> None:
+        """Two files, without anybody in them. Raises Refused if they are there."""
+        del owner, password
+        with self._held():
+            path = self._place(address)
+            if path.exists():
+                raise Refused(f"{address}: {path} is there already.")
+            if self._layout.has_settings:
+                _write_settings(_of_settings(path), [(ADDRESS, same_form(address))])
+            self._write(Sheet(path, (), (), ()), [])
+
+    def configure(self, address: str, settings: Settings) -> None:
+        """Into the second file."""
+        with self._held():
+            path = self._file(address)
+            told = settings.told()
+            if not told:
+                return
+            if not self._layout.has_settings:
+                raise Refused(f"{address}: {self.features.title} has no place for {', '.join(told)}.")
+            rows = [row for row in self._setting_rows(_of_settings(path)) if row[0] not in told]
+            rows = rows if any(name == ADDRESS for name, _ in rows) else [(ADDRESS, same_form(address)), *rows]
+            _write_settings(_of_settings(path), [*rows, *setting_rows(told)])
+
+    def add(self, address: str, members: Sequence[Member]) -> Sequence[Put]:
+        """New rows at the end."""
+
+        def put(rows: list[Cells]) -> list[Put]:
+            places = self._places(rows)
+            answers: list[Put] = []
+            for member in members:
+                place = places.get(self._layout.key_of(member))
+                there = place is not None and any(self._layout.members(rows[place], member.role))
+                if not _ADDRESS.fullmatch(member.address):
+                    answers.append(Put(refused="this is no address"))
+                elif there:
+                    answers.append(Put(already=True))
+                else:
+                    row = self._layout.rows(rows[place] if place is not None else {}, member, address)
+                    if place is not None and row is not None:
+                        rows[place] = row
+                    elif row is not None:
+                        places[self._layout.key_of(member)] = len(rows)
+                        rows.append(row)
+                    answers.append(Put())
+            return answers
+
+        return self._change(address, members, put)
+
+    def update(self, address: str, members: Sequence[Member]) -> Sequence[Put]:
+        """Other cells in their rows."""
+
+        def put(rows: list[Cells]) -> list[Put]:
+            places = self._places(rows)
+            answers: list[Put] = []
+            for member in members:
+                place = places.get(self._layout.key_of(member))
+                if place is None or not any(self._layout.members(rows[place], member.role)):
+                    answers.append(Put(refused="no such row"))
+                    continue
+                rows[place] = self._layout.rows(rows[place], member, address) or rows[place]
+                answers.append(Put())
+            return answers
+
+        return self._change(address, members, put)
+
+    def remove(self, address: str, members: Sequence[Member]) -> Sequence[Put]:
+        """Their rows go, or their role in them."""
+        leaving = {self._layout.key_of(member): member.role for member in members}
+
+        def put(rows: list[Cells]) -> list[Put]:
+            kept: list[Cells] = []
+            for cells in rows:
+                role = leaving.get(self._layout.key(cells))
+                row = self._layout.without(cells, role) if role is not None else cells
+                if row is not None:
+                    kept.append(row)
+            rows[:] = kept
+            return [Put() for _ in members]
+
+        return self._change(address, members, put)
+
+    def _places(self, rows: Sequence[Cells]) -> dict[str, int]:
+        return {self._layout.key(cells): number for number, cells in enumerate(rows)}
+
+    def _change(
+        self, address: str, members: Sequence[Member], put: Callable[[list[Cells]], list[Put]]
+    ) -> Sequence[Put]:
+        with self._held():
+            sheet = self._sheet(self._file(address))
+            if not members:
+                return []
+            rows = [dict(cells) for _, cells in sheet.rows]
+            answers = put(rows)
+            if rows != [cells for _, cells in sheet.rows]:
+                self._write(sheet, rows)
+            return answers
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with disk.in_our_words(f"writing in {self._path}"):
+            disk.make_folder(self._path)
+            with disk.locked(self._path):
+                yield
+
+    def _write(self, sheet: Sheet, rows: Sequence[Cells]) -> None:
+        ours = zip(self._layout.header(self._layout.columns) or (), self._layout.columns, strict=True)
+        missing = [(name, title) for name, title in ours if name not in sheet.header]
+        header = (*sheet.header, *(name for name, _ in missing))
+        titles = (*sheet.titles, *(title for _, title in missing))
+        text = io.BytesIO()
+        text.write(sheet.mark)
+        for line in (*sheet.before, titles):
+            text.write(table.written(line, sheet.look))
+        for cells in rows:
+            text.write(table.written((cells.get(name, "") for name in header), sheet.look))
+        disk.replace_file(sheet.path, text.getvalue())
+
+
+# -- files --------------------------------------------------------------------------------------------------------------
+
+
+def _of_settings(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(SUFFIX) + OF_SETTINGS)
+
+
+def _setting_header(cells: Sequence[str]) -> Sequence[str] | None:
+    names = [cell.strip().lower() for cell in cells]
+    return names if set(SETTING_COLUMNS) <= set(names) else None
+
+
+def _write_settings(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    lines = [SETTING_COLUMNS, *rows]
+    disk.replace_file(path, b"".join(table.written(line, UTF8) for line in lines))
+
+
+def _parse(path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]) -> Sheet:
+    """A file as a sheet. Raises Misbehaved naming file and line where it cannot be read."""
+    with disk.in_our_words(f"reading {path}"), path.open("rb") as file:
+        content = file.read()
+    look = table.look_of(content[: table.HEAD])
+    before: list[tuple[str, ...]] = []
+    header: Sequence[str] | None = None
+    titles: tuple[str, ...] = ()
+    rows: list[tuple[int, Cells]] = []
+    line = 1
+    for row in table.rows(io.BytesIO(content), look, look.begins):
+        if row.broken:
+            raise Misbehaved(f"{path}, line {line}: {row.broken}.", remedy="Correct the file, then run again.")
+        if header is None:
+            header, titles = named(row.cells), row.cells
+            if header is None:
+                before.append(row.cells)
+        elif len(row.cells) > len(header) and any(row.cells[len(header) :]):
+            raise Misbehaved(f"{path}, line {line}: there are more cells than columns.", remedy="Correct the file.")
+        else:
+            rows.append((line, dict(zip(header, row.cells, strict=False))))
+        line += row.raw.count(b"\n")
+    if header is None:
+        raise Misbehaved(f"{path}: no line names its columns.", remedy="Name them in the first line.")
+    return Sheet(path, tuple(header), titles, tuple(rows), look, tuple(before), content[: look.begins])
