@@ -92,11 +92,12 @@ class TableWriter(TableReader, Protocol):
 
 
 class Plugins(Protocol):
-    """What knows the plugins (migrator/forms/plugins): pure, it asks nobody."""
+    """What knows the plugins (migrator/forms/plugins): `detect.present`."""
 
-    def __call__(self, tables: Sequence[Table], wanted: Sequence[str]) -> Sequence[Stored]:
-        """What the tables of a database, by names and columns alone, show to be stored by plugins: every plugin and site found, or only
-        those whose word is `wanted`. Plugins that store nothing are among them, as silent.
+    def __call__(self, reader: TableReader, wanted: Sequence[str]) -> Sequence[Stored]:
+        """What plugins store in a database: every plugin and site found, or only those whose word is `wanted`. Names of tables tell most
+        of it; a session is asked for counts of entries, because some plugins keep theirs among the site's posts, and for the site's list
+        of active plugins, by which those that store nothing are among the answers, as silent.
         """
 
 

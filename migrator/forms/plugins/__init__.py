@@ -1,0 +1,1 @@
+"""The plugins and components that keep what visitors send: what they are is data (known.py), in one vocabulary (shape.py)."""
