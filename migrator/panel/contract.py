@@ -41,7 +41,7 @@ class Features:
     `lists`, `creates` and `changes` are nouns (classes of model.py). `tells` and `keeps` name the fields ("mailbox.quota") that do not
     simply pass: what the panel cannot tell as a source, what it does not keep as a target. `schemes` are the password hashes it takes
     when a mailbox is created, and with `sets_hashes` for one that is there as well. `quota_unit` is in bytes; a quota is rounded up to it. `local_part` is a regular expression for the local
-    parts it takes.
+    parts it takes. `opens_lists`, `makes_lists` and `reads_lists` say which of the protocols for mailing lists it fulfils.
     """
 
     title: str
@@ -56,6 +56,9 @@ class Features:
     verifies_passwords: bool = False
     sets_passwords: bool = False
     sets_hashes: bool = True
+    opens_lists: bool = False
+    makes_lists: bool = False
+    reads_lists: bool = False
     quota_unit: int = 1
     local_part: str = r"[^\s@]{1,64}"
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
@@ -131,6 +134,32 @@ class SetsPasswords(Protocol):
 
     def set_password(self, address: str, password: Password) -> None:
         """From now on this is the mailbox's password: in plain, or with `features.sets_hashes` a hash in one of `features.schemes`."""
+
+
+@runtime_checkable
+class OpensLists(Protocol):
+    """A panel that opens the web admin of its mailing lists (`features.opens_lists`)."""
+
+    def one_time_password(self, address: str) -> SecretStr:
+        """A password with which the list's web admin lets somebody in once; the list's own stays as it is. Raises NotFound, Refused."""
+
+
+@runtime_checkable
+class MakesLists(Protocol):
+    """A panel that makes mailing lists (`features.makes_lists`): sessions that write."""
+
+    def make_list(self, address: str, owner: str, password: SecretStr) -> None:
+        """Make a list that nobody is on, with this password for its web admin, and tell nobody. `owner` is an address, "" where none is
+        known. Raises Refused if it is there already, and if the panel does not take it.
+        """
+
+
+@runtime_checkable
+class ReadsLists(Protocol):
+    """A panel that tells who is on its mailing lists (`features.reads_lists`)."""
+
+    def members_of(self, address: str) -> Sequence[str]:
+        """The addresses of a list's members, in a stable order. Raises NotFound."""
 
 
 PANEL: Contract[PanelReader, PanelWriter] = Contract("panel", connects=False)

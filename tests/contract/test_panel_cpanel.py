@@ -868,3 +868,27 @@ def test_two_houses_are_filled_alike() -> None:
         emulator.fill(accounts=30, forwarders=12, autoresponders=3)
         emulator._server.server_close()
     assert (one.houses, one.filters, one.known) == (two.houses, two.filters, two.known)
+
+
+# -- mailing lists, for the lists step ----------------------------------------------------------------------------------
+
+
+def test_a_list_is_made_with_its_password_and_opened_with_another_that_holds_once(
+    house: CPanel, writer: cpanel.CPanelWriter
+) -> None:
+    writer.make_list("news@example.com", "owner@example.com", SecretStr("Qx7-list.Pass_1"))
+    assert [one.name for one in writer.list(ListName, D)] == ["news@example.com"]
+    first, second = (writer.one_time_password("news@example.com").get_secret_value() for _ in range(2))
+    assert first != second
+    assert house.list_passwords == {"news@example.com": "Qx7-list.Pass_1"}
+
+
+def test_a_list_that_is_there_is_not_made_again_and_one_that_is_not_is_not_opened(
+    house: CPanel, writer: cpanel.CPanelWriter
+) -> None:
+    writer.make_list("news@example.com", "", SecretStr("Qx7-list.Pass_1"))
+    with pytest.raises(Refused, match="has this mailing list already"):
+        writer.make_list("News@example.com", "", SecretStr("Qx7-list.Pass_2"))
+    with pytest.raises(NotFound, match="no such mailing list"):
+        writer.one_time_password("other@example.com")
+    assert house.list_passwords == {"news@example.com": "Qx7-list.Pass_1"}

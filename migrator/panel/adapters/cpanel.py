@@ -133,6 +133,8 @@ FEATURES = Features(
     verifies_passwords=True,
     sets_passwords=True,
     sets_hashes=False,  # add_pop takes one, passwd_pop does not
+    opens_lists=True,
+    makes_lists=True,
     quota_unit=MB,
     # A + is cPanel's sign for "folder of the mailbox". Other signs are left to the panel, whose rules are not published.
     local_part=r"(?!(?i:cpanel)$)[^\s@+%&/\\:;,\"|<>()\[\]]{1,64}",
@@ -404,6 +406,16 @@ class CPanelReader:
             remedy="Use a token with full access to the account, or the account's password.",
         )
 
+    def one_time_password(self, address: str) -> SecretStr:
+        """By generate_mailman_otp, which expires with its use and leaves the list's own password alone."""
+        local, domain = split(address)
+        if same_form(address).lower() not in {one.key for one in self.list(ListName, domain)}:
+            raise NotFound(f"{address}: cPanel has no such mailing list.")
+        told = self._ask("Email::generate_mailman_otp", {"list": f"{local}@{self._spelling(domain)}"})
+        if not isinstance(told, str) or not told:
+            raise Misbehaved(f"{address}: cPanel made a one-time password for this list and did not tell it.")
+        return SecretStr(told)
+
     # -- asking
 
     def _ask(self, function: str, fields: Fields = NO_FIELDS) -> Any:  # Any: the call's own data
@@ -515,6 +527,20 @@ class CPanelWriter(CPanelReader):
 
     def _hold(self, address: str, call: str) -> None:
         self._tell(f"Email::{call}", {"email": self._address(address)})
+
+    def make_list(self, address: str, owner: str, password: SecretStr) -> None:
+        """By add_list, private as far as cPanel asks; cPanel makes its own user the owner."""
+        del owner
+        local, domain = split(address)
+        if same_form(address).lower() in {one.key for one in self.list(ListName, domain)}:
+            raise Refused(f"{address}: cPanel has this mailing list already.")
+        fields = {
+            "list": local,
+            "domain": self._spelling(domain),
+            "password": password.get_secret_value(),
+            "private": "1",
+        }
+        self._tell("Email::add_list", fields)
 
     # -- where mail goes
 

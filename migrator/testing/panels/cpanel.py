@@ -94,6 +94,7 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "Email::add_auto_responder": ("email from subject body is_html interval", "domain start stop charset"),
     "Email::add_domain_forwarder": ("domain destdomain", ""),
     "Email::add_forwarder": ("domain email fwdopt", "fwdemail failmsgs pipefwd fwdsystem"),
+    "Email::add_list": ("domain list password", "private"),
     "Email::add_pop": ("email", "domain password password_hash quota send_welcome_email skip_update_db"),
     "Email::delete_auto_responder": ("email", ""),
     "Email::delete_domain_forwarder": ("domain", ""),
@@ -103,6 +104,7 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "Email::disable_filter": ("filtername", "account"),
     "Email::edit_pop_quota": ("email domain", "quota"),
     "Email::enable_filter": ("filtername", "account"),
+    "Email::generate_mailman_otp": ("list", ""),
     "Email::get_auto_responder": ("email", ""),
     "Email::get_filter": ("filtername", "account"),
     "Email::hold_outgoing": ("email", ""),
@@ -176,6 +178,8 @@ class CPanel(Panel):
         self.shadow_readable = True
         self.largest_quota = 0  # MB
         self.most_accounts = 0
+        self.list_passwords: dict[str, str] = {}  # of lists made through the API, by address
+        self.list_passwords_made = 0  # one-time ones
         self.lacking: set[str] = set()  # features of the package
         self.recorded: dict[str, Any] = {}  # answers given as they were recorded, by call
         self.houses: dict[str, House] = {}
@@ -791,6 +795,24 @@ class CPanel(Panel):
             if one["filtername"] == given["filtername"]:
                 return one
         raise _Failed(f'Filter "{given["filtername"]}" not found.')
+
+    def do_add_list(self, given: Mapping[str, str]) -> Any:
+        self._needs("lists")
+        house = self._house(given["domain"])
+        if given["list"] in house.lists:
+            raise _Failed(self._text("exists", f"{given['list']}@{house.spelled}"))
+        self._strong(given["password"])
+        house.lists.append(given["list"])
+        self.list_passwords[f"{given['list']}@{house.spelled}"] = given["password"]
+        return None
+
+    def do_generate_mailman_otp(self, given: Mapping[str, str]) -> Any:
+        self._needs("lists")
+        name, _, domain = given["list"].partition("@")
+        if name not in self._house(domain).lists:
+            raise _Failed(f"The list “{given['list']}” does not exist.")
+        self.list_passwords_made += 1
+        return f"once-{self.list_passwords_made}-{name}"
 
     def do_list_lists(self, given: Mapping[str, str]) -> Any:
         self._needs("lists")
