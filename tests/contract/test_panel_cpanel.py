@@ -877,7 +877,7 @@ def test_a_list_is_made_with_its_password_and_opened_with_another_that_holds_onc
     house: CPanel, writer: cpanel.CPanelWriter
 ) -> None:
     writer.make_list("news@example.com", "owner@example.com", SecretStr("Qx7-list.Pass_1"))
-    assert [one.name for one in writer.list(ListName, D)] == ["news@example.com"]
+    assert [one.address for one in writer.list(ListName, D)] == ["news@example.com"]
     first, second = (writer.one_time_password("news@example.com").get_secret_value() for _ in range(2))
     assert first != second
     assert house.list_passwords == {"news@example.com": "Qx7-list.Pass_1"}
