@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -20,6 +21,7 @@ from migrator.engine.contract import Login
 from migrator.errors import LoginRefused, NotFound, Refused, Unavailable
 from migrator.testing.book_store import CARDS, BookContract, cards, everything, mail, person
 from migrator.testing.front import Front
+from migrator.testing.nameserver import Nameserver
 
 BOTH = pytest.mark.parametrize("name", ["radicale", "xandikos"])
 QP = (
@@ -304,6 +306,21 @@ def test_a_home_that_is_not_there_is_told(account):
         pytest.raises((NotFound, Refused, Unavailable)),
     ):
         reader.books()
+
+
+@pytest.mark.parametrize("name", ["xandikos"])
+@pytest.mark.parametrize("path", ["", "principal"])
+def test_the_books_are_found_by_the_dns_of_a_domain(account, path):
+    with Nameserver() as names:
+        names.add("_carddavs._tcp.localhost", "SRV", f"0 1 {urlsplit(account.options.url).port} localhost.")
+        if path:
+            names.add("_carddavs._tcp.localhost", "TXT", f'"path=/{account.login.user}/"')
+        options = carddav.Options(url="localhost", nameserver=names.address, ca_file=account.options.ca_file)
+        with closing(carddav.ADAPTER.writer(options, account.login)) as writer:
+            assert account.book in {book.id for book in writer.books()}
+            assert not writer.add(account.book, [person("by-dns")])[0].refused
+        with closing(carddav.ADAPTER.reader(options, account.login)) as reader:
+            assert [one.uid for one in cards(reader, account.book)] == ["by-dns"]
 
 
 def test_a_wrong_password_is_sent_to_radicale_once(radicale):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+from dav_words import BOOKS, IS_BOOK, has, told, with_books
 from pydantic import SecretStr, ValidationError
 
 from migrator.contacts.adapters import carddav
@@ -19,35 +20,6 @@ from migrator.testing.nameserver import Nameserver
 from migrator.testing.panels.server import Answer
 
 SECURE, PLAIN = "_carddavs._tcp", "_carddav._tcp"
-XML = "application/xml; charset=utf-8"
-IS_BOOK = "<resourcetype><collection/><C:addressbook/></resourcetype>"
-
-
-def told(*responses: str) -> Answer:
-    namespaces = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
-    return Answer(f"<multistatus {namespaces}>{''.join(responses)}</multistatus>".encode(), 207, XML)
-
-
-def has(href: str, *properties: str) -> str:
-    ok = f"<propstat><prop>{''.join(properties)}</prop><status>HTTP/1.1 200 OK</status></propstat>"
-    return f"<response><href>{href}</href>{ok}</response>"
-
-
-def principal(href: str) -> str:
-    return f"<current-user-principal><href>{href}</href></current-user-principal>"
-
-
-def home(*hrefs: str) -> str:
-    return f"<C:addressbook-home-set>{''.join(f'<href>{href}</href>' for href in hrefs)}</C:addressbook-home-set>"
-
-
-def with_books(front: Front, start: str = "/.well-known/carddav") -> Front:
-    """A server that tells of one book, to who begins at `start`."""
-    front.on("PROPFIND", start, told(has(start, principal("/dav/ann/"))))
-    front.on("PROPFIND", "/dav/ann/", told(has("/dav/ann/", home("/dav/ann/")), has("/dav/ann/book/", IS_BOOK)))
-    front.on("REPORT", "/dav/ann/book/", told())
-    front.on("PROPFIND", "/dav/ann/book/", told(has("/dav/ann/book/", IS_BOOK)))
-    return front
 
 
 @pytest.fixture
@@ -86,9 +58,6 @@ def books(names, authority) -> Callable[..., list[str]]:
             return [book.id for book in reader.books()]
 
     return look
-
-
-BOOKS = ["/dav/ann/book/"]
 
 
 def paths(front: Front) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from dav_words import BOOKS, IS_BOOK, has, home, principal, told, with_books
 from pydantic import SecretStr
-from test_carddav_discovery import BOOKS, IS_BOOK, has, home, principal, told, with_books
 
 from migrator.contacts.adapters import carddav
 from migrator.contacts.carddav.line import Elsewhere, Line, Server, Trust

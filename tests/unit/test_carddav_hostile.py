@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 import pytest
+from dav_words import IS_BOOK, XML, has, home, principal, status, told
 from pydantic import SecretStr, ValidationError
 
 from migrator.contacts.adapters import carddav
@@ -31,36 +32,12 @@ from migrator.testing.panels.server import Answer, Request
 
 LOGIN = Login("ann@example.com", "ann@example.com", SecretStr("pw-ann"))
 BOOK = "/dav/ann/book/"
-XML = "application/xml; charset=utf-8"
-
-
-def told(*responses: str, after: str = "") -> Answer:
-    namespaces = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
-    return Answer(f"<multistatus {namespaces}>{''.join(responses)}{after}</multistatus>".encode(), 207, XML)
-
-
-def has(href: str, *properties: str) -> str:
-    ok = f"<propstat><prop>{''.join(properties)}</prop><status>HTTP/1.1 200 OK</status></propstat>"
-    return f"<response><href>{href}</href>{ok}</response>"
-
-
-def status(href: str, code: int) -> str:
-    return f"<response><href>{href}</href><status>HTTP/1.1 {code} So</status></response>"
-
-
-def principal(href: str) -> str:
-    return f"<current-user-principal><href>{href}</href></current-user-principal>"
-
-
-def home(href: str) -> str:
-    return f"<C:addressbook-home-set><href>{href}</href></C:addressbook-home-set>"
 
 
 def tag(text: str) -> str:
     return f"<getetag>{text}</getetag>"
 
 
-IS_BOOK = "<resourcetype><collection/><C:addressbook/></resourcetype>"
 IS_FOLDER = "<resourcetype><collection/></resourcetype>"
 
 

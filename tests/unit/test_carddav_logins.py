@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from dav_words import BOOKS, IS_BOOK, has, home, told, with_books
 from pydantic import SecretStr
-from test_carddav_discovery import BOOKS, IS_BOOK, has, home, told, with_books
 
 from migrator.contacts.adapters import carddav
 from migrator.engine.contract import Login
@@ -123,6 +123,20 @@ def test_a_server_that_asks_for_digest_later_gets_no_more_passwords_in_clear_tex
         seen = [request.headers.get("authorization", "").partition(" ")[0] for request in front.requests]
         first = seen.index("Digest")
         assert "Basic" not in seen[first:]
+
+
+@pytest.mark.parametrize("user", ["zoë", 'ann "the" boss', "dom\\ann"])
+def test_a_login_that_digest_cannot_carry_is_this_accounts_trouble(digest, user):
+    with pytest.raises(LoginRefused, match="letters that cannot be sent so"):
+        books(digest, Login("ann@example.com", user, SecretStr("pw-ann")))
+    assert digest.clear == []
+    assert digest.refused == 0
+
+
+def test_a_password_of_any_letters_goes_by_digest(digest):
+    digest.passwords["ann@example.com"] = 'pä:ß€ "'
+    assert books(digest, Login("ann@example.com", "ann@example.com", SecretStr('pä:ß€ "'))) == BOOKS
+    assert digest.refused == 0
 
 
 @pytest.mark.parametrize(

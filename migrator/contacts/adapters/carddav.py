@@ -84,8 +84,8 @@ class Options(WebOptions, Service):
     )
     nameserver: str | None = Field(
         None,
-        description="Address of the nameserver to ask for a domain's server, with a port if it is not 53, such as that of a zone not yet "
-        "in use; else this machine's",
+        description="Address of the nameserver to ask which server a domain has, with a port if it is not 53, such as that of a zone not yet "
+        "in use; else this machine's, which also tell where that server is",
     )
     home: str | None = Field(
         None,

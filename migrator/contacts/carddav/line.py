@@ -265,6 +265,12 @@ class Line:
     # -- logins
 
     def _log_in(self, *, by_digest: bool = False) -> None:
+        if by_digest and (not self._login.user.isascii() or re.search(r'["\\]', self._login.user)):
+            self._refused = LoginRefused(
+                f"{self.account}: the server takes Digest logins alone, and the user {self._login.user} has letters that cannot be sent so.",
+                remedy="Give the account another login there, or let the server take Basic logins over TLS.",
+            )
+            raise self._refused
         self._open.log_in(self._login.user, self._password.get_secret_value(), by_digest=by_digest)
         self._by_digest, self._logs_in = by_digest, True
 

@@ -85,7 +85,8 @@ class ByForm:
             raise second_factor(self._login.account)
         if answer.status not in {UNAUTHORIZED, FORBIDDEN} and "status" not in told:
             raise Misbehaved(
-                f"{answer.place}: cPanel's webmail did not answer the login as expected (status {answer.status})."
+                f"{answer.place}: cPanel's webmail did not answer the login as expected (status {answer.status}).",
+                remedy="Give the url of the webmail without a path, such as https://old.example.net:2096.",
             )
         said = f" (“{words}”)" if words else ""
         raise LoginRefused(
