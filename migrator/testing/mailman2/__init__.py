@@ -1,0 +1,1 @@
+"""Mailman 2.1's web administration as an emulator: `server.Mailman2` serves it, `lists.MailingList` is what a test puts in."""
