@@ -22,9 +22,9 @@ OURS = {  # what each part may import of ours, beside its own
     **{room: {"addresses", "errors", "engine.contract", "wire"} for room in ROOMS},
 }
 FOREIGN_IN_ONE_FILE = {
+    "bs4": "lists/mailman2/pages.py",
     "imapclient": "mail/adapters/imap.py",
     "alembic": "state",
-    "bs4": "lists/adapters/mailman2.py",
     "dns": "wire/dns.py",
     "httpx2": "wire/http.py",
     "idna": "addresses.py",
