@@ -1,7 +1,7 @@
 """What a site's database keeps of its forms, as data: tables, rows, ranges of rows, and what proves that two of them hold the same.
 
 What surprises: a value is what the server spells, never a number or a date of Python's. Text, numbers, dates and times are str as MariaDB
-writes them ('0000-00-00', '1.50', '-838:59:59'); what is in BLOB, BINARY, VARBINARY, BIT and geometry columns is bytes; NULL is None. A
+writes them ('0000-00-00', '1.50', '-838:59:59'; a FLOAT as '4.3', or with the digits of its double where six are not enough); what is in BLOB, BINARY, VARBINARY, BIT and geometry columns is bytes; NULL is None. A
 lone surrogate in a text is a lone surrogate in the str ("surrogatepass"), so that nothing a server can hold is lost on the way.
 """
 
@@ -167,10 +167,21 @@ def choose_paging(columns: Sequence[Column], indexes: Sequence[Index]) -> tuple[
     """
     by_name = {one.name.lower(): one for one in columns}
 
+    def orders(column: Column | None) -> bool:
+        # What compares as float cannot be named exactly in a condition; an enum is ordered by its number and compared by its word.
+        word = column.type.lower() if column else ""
+        return (
+            column is not None
+            and column.family not in {Family.FLOAT, Family.BIT}
+            and not word.startswith(("enum", "set", "json"))
+        )
+
     def whole(index: Index) -> bool:
-        # A column that compares as float cannot be named exactly in a condition.
-        fit = (by_name.get(name.lower()) for name in index.columns)
-        return not index.kind and not any(index.lengths) and all(one and one.family is not Family.FLOAT for one in fit)
+        return (
+            not index.kind
+            and not any(index.lengths)
+            and all(orders(by_name.get(name.lower())) for name in index.columns)
+        )
 
     usable = [one for one in indexes if whole(one)]
     unique = [one for one in usable if one.unique and not any(by_name[name.lower()].nullable for name in one.columns)]

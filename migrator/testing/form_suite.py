@@ -97,7 +97,7 @@ KINDS_ROWS: list[Row] = [
     ("2", "127", "-0.0000000001", "-1.5", "-0.25", "0000-00-00", "0000-00-00 00:00:00.000000", None,
      "00:00:00.000001", "0000", b"\0\0", b"", b"\0\0\0\0", "a", "", "", ""),
     ("3", None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None),
-    ("18446744073709551615", "0", "0.0000000000", "0", "16777217", "2026-02-00", "2026-00-00 00:00:00.000000", "1970-01-01 00:00:01",
+    ("18446744073709551615", "0", "0.0000000000", "0", "16777216", "2026-02-00", "2026-00-00 00:00:00.000000", "1970-01-01 00:00:01",
      "838:59:58.999999", "1901", b"\x01\xff", b"\\x00'\"\n\r", b"'\"\\\n", "d'e", "x,y,z", "\N{GRINNING FACE}", "\N{LATIN SMALL LETTER A WITH DIAERESIS}"),
 ]  # fmt: skip
 PAIRS = table("webform_submission_data", [Column("sid", "int(10) unsigned", nullable=False), text("name", "varchar(64)", nullable=False), Column("delta", "int(11)", nullable=False), text("value")], primary("sid", "name", "delta"))  # fmt: skip

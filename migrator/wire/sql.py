@@ -2,10 +2,14 @@
 
 What surprises: a session for reading is made read-only at the database itself, so that a preview cannot write whatever we get wrong.
 And MySQL without strict mode cuts what is too long and says OK, so every session asks for strict mode.
+
+An `exact` session of MySQL gives every value as the bytes the server spells, for drivers make None of a date of zeros, and its errors
+never hold a value, as MySQL's own do.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import ssl
 from collections.abc import Iterator, Sequence
@@ -24,6 +28,7 @@ from migrator.errors import (
     MigratorError,
     Misbehaved,
     NoSpace,
+    NotFound,
     PlanError,
     Refused,
     TlsFailed,
@@ -95,6 +100,16 @@ class DatabaseOptions(BaseModel):
         return False
 
     @property
+    def in_clear(self) -> bool:
+        """Whether the connection may go without TLS to another machine."""
+        return False
+
+    @property
+    def driver(self) -> str:
+        """Which of Python's drivers for MySQL is used: pymysql, or mysqldb (the package mysqlclient)."""
+        return "pymysql"
+
+    @property
     def place(self) -> str:
         """The database as messages name it."""
         if self.dialect == "sqlite":
@@ -105,10 +120,12 @@ class DatabaseOptions(BaseModel):
 class Database:
     """One database under one login, one connection at a time. `writes` says whether this session may change anything."""
 
-    def __init__(self, options: DatabaseOptions, *, writes: bool) -> None:
+    def __init__(self, options: DatabaseOptions, *, writes: bool, exact: bool = False) -> None:
+        """`exact` is for MySQL: see the module."""
         self._options = options
         self._writes = writes
-        self._engine = _engine(options, writes=writes)
+        self._exact = exact
+        self._engine = _engine(options, writes=writes, exact=exact)
         self._tables: dict[str, Table] = {}
         self.place = options.place
 
@@ -147,7 +164,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that is rolled back, seeing one moment of the database. Raises our errors."""
-        with self._translated(), self._engine.connect() as connection:
+        with self.translated(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -155,20 +172,28 @@ class Database:
         """A transaction that is committed at the end. On a session for reading this is a bug of ours: RuntimeError."""
         if not self._writes:
             raise RuntimeError(f"writing to {self.place} in a session that may only read")
-        with self._translated(), self._engine.begin() as connection:
+        with self.translated(), self._engine.begin() as connection:
             yield connection
+
+    def connect(self) -> Connection:
+        """A connection of one's own, for whoever ends its transactions and closes it himself. Raises our errors; what is done with it
+        belongs into `translated`.
+        """
+        with self.translated():
+            return self._engine.connect()
 
     def close(self) -> None:
         """End the session; never raises."""
         self._engine.dispose()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Errors of the database and its driver leave as ours."""
         try:
             yield
         except DBAPIError as error:
             # Not "from": the chain may hold statements with what was sent.
-            raise _ours(error, self._options) from None
+            raise _ours(error, self._options, discreet=self._exact) from None
         except NoneFree:
             raise Unavailable(f"{self.place}: no connection came free in time.") from None
         except SQLAlchemyError as error:
@@ -182,7 +207,7 @@ class Database:
             ) from None
 
 
-def _engine(options: DatabaseOptions, *, writes: bool) -> Engine:
+def _engine(options: DatabaseOptions, *, writes: bool, exact: bool) -> Engine:
     if options.dialect == "sqlite":
         # Never "create if missing": a wrong path is told, not filled.
         mode = "rw" if writes else "ro"
@@ -190,19 +215,20 @@ def _engine(options: DatabaseOptions, *, writes: bool) -> Engine:
         return _pooled(url, {"timeout": min(options.timeout, 30)})
     password = options.password
     url = URL.create(
-        {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}[options.dialect],
+        {"mysql": f"mysql+{options.driver}", "postgresql": "postgresql+psycopg"}[options.dialect],
         username=options.user,
         password=password.get_secret_value() if isinstance(password, SecretStr) else password,
-        host=options.host,
+        # mysqlclient takes this word for a socket's file.
+        host="127.0.0.1" if (options.driver, options.host) == ("mysqldb", "localhost") else options.host,
         port=options.port or PORTS[options.dialect],
         database=options.database,
     )
     if options.dialect == "postgresql":
         return _pooled(url, _postgresql(options, writes=writes))
-    engine = _pooled(url, _mysql(options))
-    first_words = ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]
+    engine = _pooled(url, _mysql(options) | (_as_spelt(options.driver) if exact else {}))
+    first_words = EXACT_WORDS if exact else ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]
     if not writes:
-        first_words.append("SET SESSION TRANSACTION READ ONLY")
+        first_words = [*first_words, "SET SESSION TRANSACTION READ ONLY"]
 
     @event.listens_for(engine, "connect")
     def _begin(connection: Any, _record: object) -> None:  # Any: the driver's own connection
@@ -225,17 +251,47 @@ def _pooled(url: URL, arguments: dict[str, Any]) -> Engine:
         ) from error
 
 
+# Under these words a row is read and written as it is: dates of zeros and of no calendar, ids of 0, no time zone but UTC, whatever the
+# server's own settings are; and what does not fit is refused.
+EXACT_WORDS = (
+    "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+    "SET SESSION time_zone = '+00:00'",
+    "SET SESSION net_write_timeout = 600",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "SET SESSION foreign_key_checks = 0",
+)
+
+
 def _mysql(options: DatabaseOptions) -> dict[str, Any]:
+    safely = not options.in_clear and (not tls.is_loopback(options.host) or options.ca_file or options.tls_fingerprint)
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "connect_timeout": min(options.timeout, 30),
         "read_timeout": options.timeout,
         "write_timeout": options.timeout,
     }
+    if options.driver == "mysqldb":
+        if safely:
+            authority = str(options.ca_file or ssl.get_default_verify_paths().cafile or "")
+            arguments |= {"ssl": {"ca": authority}, "ssl_mode": "VERIFY_IDENTITY"}
+        return arguments
     # On this machine PyMySQL takes the TLS that the server has, whatever its certificate.
-    if not tls.is_loopback(options.host) or options.ca_file or options.tls_fingerprint:
+    if safely:
         arguments["ssl"] = tls.context(options.ca_file, options.tls_fingerprint or "")
     return arguments
+
+
+def _as_spelt(driver: str) -> dict[str, Any]:
+    """Arguments that make a driver give every value as bytes; what is sent it still converts."""
+    if driver == "mysqldb":
+        from MySQLdb import converters as theirs
+
+        known = theirs.conversions
+    else:
+        from pymysql import converters as ours
+
+        known = ours.conversions
+    return {"use_unicode": False, "conv": {kind: how for kind, how in known.items() if not isinstance(kind, int)}}
 
 
 def _postgresql(options: DatabaseOptions, *, writes: bool) -> dict[str, Any]:
@@ -251,10 +307,11 @@ def _postgresql(options: DatabaseOptions, *, writes: bool) -> dict[str, Any]:
 
 # -- errors -----------------------------------------------------------------------------------------------------------
 
-_Kind = Literal["login", "rights", "there", "unfit", "busy", "many", "full", "nobody", "lost"]
+_Kind = Literal["login", "rights", "absent", "there", "unfit", "busy", "many", "full", "nobody", "lost"]
 _MYSQL: dict[int, _Kind] = {
     **dict.fromkeys((1044, 1045, 1049, 1129, 1130, 1251, 1698, 1820, 1862, 2059), "login"),
-    **dict.fromkeys((1142, 1143, 1227, 1290, 1370, 1792, 1146), "rights"),
+    **dict.fromkeys((1142, 1143, 1227, 1290, 1370, 1792), "rights"),
+    1146: "absent",
     **dict.fromkeys((1062, 1586), "there"),
     **dict.fromkeys((1048, 1264, 1265, 1364, 1366, 1406, 1451, 1452, 3819, 4025), "unfit"),
     **dict.fromkeys((1205, 1213, 1053), "busy"),
@@ -266,6 +323,7 @@ _MYSQL: dict[int, _Kind] = {
 _MEANING: dict[_Kind, tuple[type[MigratorError], str, str]] = {
     "login": (EndpointRefused, "", "Check host, database, user and the secret; nothing was tried again."),
     "rights": (EndpointRefused, "", "Grant the user what it lacks, or name another one."),
+    "absent": (EndpointRefused, "", "Grant the user what it lacks, or name another one."),
     "there": (Refused, "It is there already.", ""),
     "unfit": (Refused, "", ""),
     "busy": (Unavailable, "", ""),
@@ -276,7 +334,7 @@ _MEANING: dict[_Kind, tuple[type[MigratorError], str, str]] = {
 }
 # PostgreSQL's codes by class, longer ones first.
 _SQLSTATE: tuple[tuple[str, _Kind], ...] = (
-    ("23505", "there"), ("42501", "rights"), ("42P01", "rights"), ("25006", "rights"), ("3D000", "login"), ("53100", "full"),
+    ("23505", "there"), ("42501", "rights"), ("42P01", "absent"), ("25006", "rights"), ("3D000", "login"), ("53100", "full"),
     ("53300", "many"), ("57P", "busy"), ("55P03", "busy"), ("57014", "busy"), ("28", "login"), ("22", "unfit"),
     ("23", "unfit"), ("40", "busy"), ("08", "lost"),
 )  # fmt: skip
@@ -293,10 +351,14 @@ _SQLITE: dict[int, _Kind] = {
 _LOWEST_BYTE = 0xFF  # sqlite's extended codes carry the plain one there
 
 
-def _ours(error: DBAPIError, options: DatabaseOptions) -> MigratorError:
-    """The driver's error as ours. Its statement and parameters are never shown."""
+def _ours(error: DBAPIError, options: DatabaseOptions, *, discreet: bool) -> MigratorError:
+    """The driver's error as ours. Its statement and parameters are never shown; `discreet` leaves out what the server quotes of a row."""
     foreign = error.orig
     kind, words = _kind(foreign), f"{options.place}: {_words(foreign)}"
+    if discreet and kind in {None, "there", "unfit", "busy"}:
+        words = f"{options.place}: {_without_values(foreign)}"
+    if discreet and kind == "absent":
+        return NotFound(words, remedy="It may have been removed meanwhile; run again.")
     if isinstance(underneath := getattr(foreign, "original_exception", None), ssl.SSLError):
         return TlsFailed(
             f"{options.place}: the connection is not safe ({underneath.reason or 'TLS failed'}).",
@@ -341,3 +403,17 @@ def _words(foreign: object) -> str:
         text = str(foreign).partition("\n")[0]
     text = " ".join(text.split())
     return (text[:LONGEST_WORDS].rstrip(".") or type(foreign).__name__) + "."
+
+
+# Anchored at the end: what stands before may be anybody's words.
+_NAMED = re.compile(
+    r"(key|column|constraint) ['`\"]?([A-Za-z0-9_$.`]{1,200})['`\"]?(?: at row \d+)?\.?$", re.IGNORECASE
+)
+
+
+def _without_values(foreign: object) -> str:
+    """The same without anything the server quotes of a row: the number of the error, and the key or column that it is about."""
+    code, *rest = foreign.args if isinstance(foreign, Exception) and foreign.args else ("",)
+    named = _NAMED.search(" ".join(str(rest[0]).split())) if rest else None
+    about = f", {named[1].lower()} {named[2].replace('`', '')}" if named else ""
+    return f"the server's error {code}{about}."

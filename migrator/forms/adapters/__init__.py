@@ -1,0 +1,1 @@
+"""The transports of form entries, one file each."""

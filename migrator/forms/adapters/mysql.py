@@ -1,0 +1,410 @@
+"""MariaDB 5.5 and later, MySQL 5.6 and later, over their own protocol: what hosts call "Remote MySQL", or a tunnel's near end.
+
+Documents: https://mariadb.com/kb/en/sql-statements/, https://dev.mysql.com/doc/refman/8.4/en/information-schema.html. As a source, SELECT on
+the database is all the user needs. Read with MariaDB 10.11, by PyMySQL and by mysqlclient (taken where it can be imported: four times as fast).
+
+What it cannot do: tell one moment of tables without transactions (MyISAM, Aria); make columns that the server computes, or whose default
+is an expression of somebody's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, Literal, cast
+
+from pydantic import Field
+from sqlalchemy import Connection
+
+from migrator.engine.contract import MB, Adapter, Login, Service
+from migrator.errors import NotFound, Refused
+from migrator.forms.choosing import parts_of
+from migrator.forms.contract import SHADOW, TableReader, TableWriter
+from migrator.forms.model import (
+    EVERYTHING,
+    NOTHING,
+    Checksum,
+    Extract,
+    Features,
+    Key,
+    KeyRange,
+    Paging,
+    Row,
+    Server,
+    Table,
+    Value,
+)
+from migrator.forms.sql import schema, spelling
+from migrator.wire.sql import Database, DatabaseOptions
+
+PAGE = 1000  # rows fetched at once
+LONGEST_STATEMENT = MB  # of rows that are put; servers take 16 MB, old ones 1 MB
+SLACK = 64 * 1024
+FLOAT_CASTS = {"mariadb": (10, 4), "mysql": (8, 0, 17)}
+
+# -- what a plan says -------------------------------------------------------------------------------------------------
+
+
+class Options(DatabaseOptions, Service):
+    """A site's database in MariaDB or MySQL."""
+
+    dialect: Literal["mysql"] = Field("mysql", description="Always mysql; may be left out")
+    client: Literal["auto", "pymysql", "mysqlclient"] = Field(
+        "auto",
+        description="Python's driver: mysqlclient is several times as fast and has to be installed; auto takes it where it is there",
+    )
+    allow_cleartext: bool = Field(
+        False,
+        description="Go without TLS to another machine, for hosts that offer none: everything can be read on the way",
+    )
+
+    @property
+    def in_clear(self) -> bool:
+        """Whether the plan allows that."""
+        return self.allow_cleartext
+
+    @property
+    def driver(self) -> str:
+        """SQLAlchemy's word for the driver. A certificate can only be pinned with PyMySQL."""
+        there = self.client == "mysqlclient" or (self.client == "auto" and find_spec("MySQLdb") is not None)
+        return "mysqldb" if there and not self.tls_fingerprint else "pymysql"
+
+
+# -- what it can ------------------------------------------------------------------------------------------------------
+
+FEATURES = Features(title="MariaDB or MySQL")
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+class MysqlReader:
+    """The tables of one database, being read over one connection."""
+
+    _writes = False
+
+    def __init__(self, options: Options, login: Login) -> None:
+        """Connects to nothing yet."""
+        del login  # the credentials are the database's own
+        self.features = FEATURES
+        self._db = Database(options, writes=self._writes, exact=True)
+        self._open: Connection | None = None
+        self._steady = False
+        self._version: tuple[str, str] | None = None
+
+    # -- what there is
+
+    def server(self) -> Server:
+        (told,) = self._ask("SELECT @@character_set_database, @@global.sql_mode, DATABASE()")
+        product, version = self._product()
+        return Server(
+            "MariaDB" if product == "mariadb" else "MySQL",
+            version,
+            *(told[0] or "", told[1] or ""),
+            database=told[2] or "",
+        )
+
+    def tables(self) -> Sequence[Table]:
+        return [one for one in self._described() if not one.name.startswith(SHADOW)]
+
+    def snapshot(self) -> None:
+        with self._connected() as connection:
+            connection.rollback()
+            self._say(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            self._steady = True
+
+    def count(self, extract: Extract) -> int:
+        ((rows,),) = self._ask(f"SELECT COUNT(*) FROM {_from(extract)}{self._where(extract, EVERYTHING)}")
+        return int(rows or 0)
+
+    # -- rows
+
+    def ranges(self, extract: Extract, after: Key | None, rows: int) -> Iterator[KeyRange]:
+        table = extract.table
+        if table.paging is Paging.CONTENT:
+            yield from parts_of(self.count(extract), rows)
+            return
+        keys = ",".join(spelling.shown(table.column(one), casts_float=False) for one in table.page_by)
+        order = spelling.ordered(table)
+        while True:
+            start = f"SELECT {keys} FROM {_from(extract)}{self._where(extract, KeyRange(after))}{order}"
+            found = self._keys(table, f"{start} LIMIT 1 OFFSET {rows - 1}") or self._keys(
+                table, f"{start.replace(order, _reversed(order))} LIMIT 1"
+            )
+            if not found:
+                return
+            yield KeyRange(after, found)
+            after = found
+
+    def rows(self, extract: Extract, among: KeyRange) -> Iterator[Sequence[Row]]:
+        table = extract.table
+        columns = spelling.columns(table, casts_float=self._casts_float)
+        order = spelling.ordered(table) if table.paging is Paging.KEY else ""
+        told = [_teller(column.family.is_bytes) for column in table.columns]
+        for page in self._stream(f"SELECT {columns} FROM {_from(extract)}{self._where(extract, among)}{order}"):
+            # Column by column: to decode a thousand values in one go costs half of a thousand times one.
+            yield list(
+                zip(*[tell(column) for tell, column in zip(told, zip(*page, strict=True), strict=True)], strict=True)
+            )
+
+    def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
+        crc = spelling.row_crc(extract.table, casts_float=self._casts_float)
+        ((rows, crcs),) = self._ask(f"SELECT COUNT(*), SUM({crc}) FROM {_from(extract)}{self._where(extract, among)}")
+        return Checksum(int(rows or 0), int(crcs or 0))
+
+    def close(self) -> None:
+        if self._open is not None:
+            try:
+                self._open.invalidate()  # without a word to the server: an answer may still be half read
+            finally:
+                self._open = None
+        self._db.close()
+
+    # -- wire
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """The connection, in a fresh transaction but for a snapshot's. Raises our errors."""
+        if self._open is None:
+            self._open = self._db.connect()
+        with self._db.translated():
+            if not self._steady:
+                self._open.rollback()
+            yield self._open
+
+    @staticmethod
+    def _say(connection: Connection, statement: str) -> None:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+    def _ask(self, statement: str) -> list[tuple[str | None, ...]]:
+        """A short answer, as text."""
+        with self._connected() as connection:
+            return _asked(connection, statement)
+
+    def _stream(self, statement: str) -> Iterator[Sequence[Any]]:  # Any: rows of bytes, as the driver gives them
+        """A long answer, page by page, as bytes. It has to be read to its end before anything else is asked, or closed."""
+        with self._connected() as connection:
+            options = {"no_parameters": True, "stream_results": True}
+            result = connection.exec_driver_sql(statement, execution_options=options)
+            try:
+                # On the result: among the options of a statement that is text, yield_per is ignored, and everything is fetched.
+                yield from result.yield_per(PAGE).partitions()
+            finally:
+                result.close()
+
+    def _keys(self, table: Table, statement: str) -> Key | None:
+        with self._connected() as connection:
+            row = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).first()
+        if row is None:
+            return None
+        families = [table.column(one).family for one in table.page_by]
+        told = zip(families, cast("Sequence[bytes | None]", row), strict=True)
+        return tuple(
+            (one or b"") if family.is_bytes else (one or b"").decode("utf-8", "surrogatepass") for family, one in told
+        )
+
+    def _where(self, extract: Extract, among: KeyRange) -> str:
+        return spelling.where(extract, among, casts_float=self._casts_float)
+
+    @property
+    def _casts_float(self) -> bool:
+        product, version = self._product()
+        numbers = tuple(int(one) for one in version.split("-")[0].split(".") if one.isdecimal())
+        return numbers >= FLOAT_CASTS[product]
+
+    def _product(self) -> tuple[str, str]:
+        """Which of the two it is, and its version."""
+        if self._version is None:
+            ((version,),) = self._ask("SELECT VERSION()")
+            self._version = ("mariadb" if "mariadb" in (version or "").lower() else "mysql", version or "")
+        return self._version
+
+    def _described(self, only: str = "") -> list[Table]:
+        mariadb = self._product()[0] == "mariadb"
+        about = f" AND TABLE_NAME = {spelling.text(only)}" if only else ""
+        tables = self._ask(schema.TABLES + about)
+        # Servers from before 2016 compute no columns and check nothing; they do not know the words either.
+        computes = self._knows("COLUMNS", "GENERATION_EXPRESSION")
+        columns = schema.COLUMNS.format(computed="GENERATION_EXPRESSION" if computes else "''")
+        checks = self._ask(schema.CHECKS + about) if mariadb and self._knows("CHECK_CONSTRAINTS", "TABLE_NAME") else []
+        return schema.described(
+            tables,
+            self._ask(columns + about + schema.COLUMNS_ORDER),
+            self._ask(schema.INDEXES + about + schema.INDEXES_ORDER),
+            checks,
+            mariadb=mariadb,
+        )
+
+    def _knows(self, table: str, column: str) -> bool:
+        about = f"TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = '{table}' AND COLUMN_NAME = '{column}'"
+        return bool(self._ask(f"SELECT 1 FROM information_schema.COLUMNS WHERE {about}"))
+
+
+class MysqlWriter(MysqlReader):
+    """The tables of one database, being filled over one connection."""
+
+    _writes = True
+
+    def as_kept(self, table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+        del table
+        return rows
+
+    def shadow(self, table: Table) -> Table:
+        called = schema.shadow_name(table.name)
+        wanted = schema.fingerprint(table)
+        there = next(iter(self._described(called)), None)
+        if there is None or there.comment != wanted:
+            making = schema.creation(table, called, wanted, self._collations())
+            with self._changing() as connection:
+                self._say(connection, f"DROP TABLE IF EXISTS {spelling.name(called)}")
+                self._say(connection, making)
+            (there,) = self._described(called)
+        return there
+
+    def load(self, extract: Extract, among: KeyRange, rows: Sequence[Row], instead_of: Checksum | None) -> None:
+        table = extract.table
+        where = self._where(extract, among)
+        crc = spelling.row_crc(table, casts_float=self._casts_float)
+        with self._changing() as connection:
+            if instead_of is not None:
+                locked = f"SELECT COUNT(*), SUM({crc}) FROM {_from(extract)}{where} FOR UPDATE"
+                ((count, crcs),) = _asked(connection, locked)
+                if Checksum(int(count or 0), int(crcs or 0)) != instead_of:
+                    raise Refused(
+                        f"{table.name}, {among.label}: the target's rows are not those that were put there.",
+                        remedy="Somebody has changed them at the target. Look at them, and copy by hand what is missing.",
+                    )
+            if instead_of != NOTHING:
+                self._say(connection, f"DELETE FROM {_from(extract)}{where}")
+            for statement in spelling.inserts(table, rows, LONGEST_STATEMENT - SLACK):
+                self._say(connection, statement)
+
+    def swap(self, table: Table) -> None:
+        shadow, leaving = schema.shadow_name(table.name), schema.leaving_name(table.name)
+        there = {one.name for one in self._described()}
+        if shadow not in there:
+            if table.name not in there:
+                raise NotFound(f"{table.name}: there is nothing to put in its place.", remedy="Run again.")
+            return
+        quoted = {one: spelling.name(one) for one in (table.name, shadow, leaving)}
+        with self._changing() as connection:
+            self._say(connection, f"DROP TABLE IF EXISTS {quoted[leaving]}")
+            self._say(connection, f"ALTER TABLE {quoted[shadow]} COMMENT={spelling.text(table.comment)}")
+            if table.name not in there:
+                self._say(connection, f"RENAME TABLE {quoted[shadow]} TO {quoted[table.name]}")
+                return
+            self._refuse_rows(connection, table.name, table.name)
+            self._say(
+                connection,
+                f"RENAME TABLE {quoted[table.name]} TO {quoted[leaving]}, {quoted[shadow]} TO {quoted[table.name]}",
+            )
+            try:
+                self._refuse_rows(connection, leaving, table.name)  # written to since it was looked at
+            except Refused:
+                self._say(
+                    connection,
+                    f"RENAME TABLE {quoted[table.name]} TO {quoted[shadow]}, {quoted[leaving]} TO {quoted[table.name]}",
+                )
+                raise
+            self._say(connection, f"DROP TABLE {quoted[leaving]}")
+
+    def _refuse_rows(self, connection: Connection, called: str, shown: str) -> None:
+        ((rows,),) = _asked(connection, f"SELECT COUNT(*) FROM {spelling.name(called)}")
+        if int(rows or 0):
+            raise Refused(
+                f"{shown}: the target's table has {int(rows or 0):,} rows.",
+                remedy="Say in the plan what is to become of them (existing), or empty the table.",
+            )
+
+    def discard(self, table: Table) -> None:
+        with self._changing() as connection:
+            self._say(connection, f"DROP TABLE IF EXISTS {spelling.name(schema.shadow_name(table.name))}")
+
+    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
+        table, shadow = extract.table, schema.shadow_name(extract.table.name)
+        listed = ",".join(spelling.name(one.name) for one in table.columns if not one.computed)
+        beside = ""
+        if columns:
+            same = spelling.matching(columns, table.name, shadow)
+            beside = f" WHERE NOT EXISTS (SELECT 1 FROM {spelling.name(table.name)} WHERE {same})"
+        statement = (
+            f"INSERT INTO {spelling.name(table.name)} ({listed}) SELECT {listed} FROM {spelling.name(shadow)}{beside}"
+        )
+        with self._changing() as connection:
+            return connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).rowcount
+
+    # -- wire
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """The connection in a transaction that is committed at the end. Raises our errors."""
+        with self._connected() as connection:
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                if not connection.invalidated:
+                    connection.rollback()
+                raise
+
+    def _collations(self) -> Mapping[str, str]:
+        """The collations the server knows, with their charsets."""
+        told = self._ask("SELECT COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS")
+        known = {one[0] or "": one[1] or "" for one in told}
+        # MariaDB's newer ones are told without a charset, and fit several.
+        applicable = "SELECT FULL_COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+        if self._knows("COLLATION_CHARACTER_SET_APPLICABILITY", "FULL_COLLATION_NAME"):
+            known |= {one[0] or "": one[1] or "" for one in self._ask(applicable)}
+        return {collation: charset for collation, charset in known.items() if charset}
+
+
+# -- wire helpers -----------------------------------------------------------------------------------------------------
+
+
+def _from(extract: Extract) -> str:
+    return spelling.name(extract.table.name)
+
+
+def _reversed(order: str) -> str:
+    return f"{order.replace(',', ' DESC,')} DESC"
+
+
+def _asked(connection: Connection, statement: str) -> list[tuple[str | None, ...]]:
+    told = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).all()
+    return [tuple(_text(one) for one in row) for row in told]
+
+
+def _text(one: Any) -> str | None:  # Any: drivers give numbers and texts as bytes, one of them only most
+    return one.decode("utf-8", "surrogatepass") if isinstance(one, bytes) else None if one is None else str(one)
+
+
+def _teller(is_bytes: bool) -> Callable[[Sequence[Any]], Sequence[Value]]:  # noqa: FBT001 - Any: as above
+    """How a column of bytes is told: as it is, or as text."""
+    if is_bytes:
+        return lambda column: column
+
+    def texts(column: Sequence[bytes | None]) -> Sequence[Value]:
+        try:
+            return [None if one is None else one.decode() for one in column]
+        except UnicodeDecodeError:
+            return [None if one is None else one.decode("utf-8", "surrogatepass") for one in column]
+
+    return texts
+
+
+def _read(options: Options, login: Login) -> TableReader:
+    return MysqlReader(options, login)
+
+
+def _fill(options: Options, login: Login) -> TableWriter:
+    return MysqlWriter(options, login)
+
+
+ADAPTER: Adapter[TableReader, TableWriter] = Adapter(
+    word="mysql",
+    title=FEATURES.title,
+    options=Options,
+    reader=_read,
+    writer=_fill,
+    connections=lambda options: (options.connections, options.connections),
+)

@@ -1,0 +1,1 @@
+"""How tables and rows are said to databases, and read from them."""
