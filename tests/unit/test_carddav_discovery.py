@@ -222,8 +222,9 @@ def test_a_pinned_certificate_is_that_of_the_plans_server_wherever_it_is(names, 
     with socket.create_connection(("127.0.0.1", server.port)) as dialled:
         shown = tls.without_trust().wrap_socket(dialled).getpeercert(binary_form=True)
     assert books("ann@example.com", tls_fingerprint=tls.fingerprint(shown)) == BOOKS
-    with pytest.raises(TlsFailed, match="not the pinned one"):
+    with pytest.raises(TlsFailed, match=r"^The certificate there .* not the pinned one") as raised:
         books("ann@example.com", tls_fingerprint="0" * 64)
+    assert "tls_fingerprint" in raised.value.remedy
 
 
 def test_without_tls_only_this_machine_is_asked_and_only_where_the_plan_says_so(names, books):

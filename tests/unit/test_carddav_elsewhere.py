@@ -113,6 +113,17 @@ def test_a_redirect_of_the_well_known_place_to_a_host_of_the_plan_is_followed(co
     assert books.requests == []
 
 
+def test_where_the_other_host_is_silent_the_first_is_asked_at_its_root(contacts, books, options):
+    there = f"https://127.0.0.1:{books.port}/nothing/"
+    contacts.on("PROPFIND", "/", told(has("/", principal("/17/principal/"))))
+    contacts.on("PROPFIND", "/17/principal/", told(has("/17/principal/", home("/here/"))))
+    contacts.on("PROPFIND", "/here/", told(has("/here/", "<resourcetype/>"), has("/here/book/", IS_BOOK)))
+    contacts.on("PROPFIND", "/.well-known/", Answer(status=301, headers={"Location": there}))
+    with reading(options(hosts=NAMED)) as reader:
+        assert [book.id for book in reader.books()] == ["/here/book/"]
+    assert [request.path for request in books.requests] == ["/nothing/"]
+
+
 def test_two_hosts_that_send_to_one_another_end(contacts, books, options):
     there, back = f"https://127.0.0.1:{books.port}/", f"https://localhost:{contacts.port}/.well-known/carddav"
     contacts.on("", "", Answer(status=302, headers={"Location": there}))

@@ -97,6 +97,53 @@ def test_over_tls_digest_follows_where_basic_is_not_taken(over_tls):
     assert front.refused == 1
 
 
+def test_over_tls_a_password_that_was_refused_as_basic_is_not_tried_as_digest_where_both_are_taken(tmp_path):
+    authority = Authority(tmp_path)
+    with Front(context=authority.context("127.0.0.1")) as front:
+        both = 'Basic realm="x"', 'Digest realm="x", nonce="1", qop="auth"'
+        front.on("", "", Answer(status=401, headers={"WWW-Authenticate": f"{both[1]}, {both[0]}"}))
+        with pytest.raises(LoginRefused):
+            books(front, ca_file=authority.ca_file)
+        assert len(front.requests) == 1
+
+
+def test_a_server_that_one_is_sent_to_is_asked_anew_which_login_it_takes(digest):
+    with Front() as front:
+        there = Answer(status=301, headers={"Location": f"{digest.url}/.well-known/carddav"})
+        front.on("PROPFIND", "/.well-known/", there)
+        said = carddav.Options(url=front.url.replace("127.0.0.1", "localhost"), hosts=["127.0.0.1"], timeout=5)
+        with closing(carddav.ADAPTER.reader(said, LOGIN)) as reader:
+            assert [book.id for book in reader.books()] == BOOKS
+        assert digest.clear == []
+
+
+def test_a_login_that_was_sent_to_one_server_is_sent_to_the_next_as_that_one_asks():
+    please = Answer(status=401, headers={"WWW-Authenticate": 'Basic realm="Books"'})
+
+    def unless_known(request):
+        return told(has("/dav/", home("/dav/ann/"))) if "authorization" in request.headers else please
+
+    with Front() as front, Front() as other:
+        with_books(other).on("PROPFIND", "/dav/", unless_known)
+        other.on("PROPFIND", "/dav/ann/", told(has("/dav/ann/", "<resourcetype/>"), has("/dav/ann/book/", IS_BOOK)))
+        front.on("PROPFIND", "/.well-known/", Answer(status=301, headers={"Location": f"{other.url}/dav/"}))
+        front.on("PROPFIND", "/.well-known/", please, times=1)
+        said = carddav.Options(url=front.url.replace("127.0.0.1", "localhost"), hosts=["127.0.0.1"], timeout=5)
+        with closing(carddav.ADAPTER.reader(said, LOGIN)) as reader:
+            assert [book.id for book in reader.books()] == BOOKS
+
+
+def test_nothing_is_written_as_nobody_where_that_is_allowed():
+    with Front() as front:
+        front.on("PROPFIND", "/home/", told(has("/home/", IS_BOOK)))
+        front.on("MKCOL", "/home/", Answer(status=201))
+        options = carddav.Options(url=front.url, home="/home/", timeout=5)
+        with closing(carddav.ADAPTER.writer(options, LOGIN)) as writer:
+            writer.create_book("New")
+        made = [request for request in front.requests if request.method == "MKCOL"]
+        assert ["authorization" in request.headers for request in made] == [True]
+
+
 def test_without_tls_a_server_that_takes_both_gets_digest(digest):
     digest.also = ', Basic realm="Address books"'
     assert books(digest) == BOOKS
