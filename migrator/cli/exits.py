@@ -70,4 +70,9 @@ _BY_ERROR: tuple[tuple[type[MigratorError], Exit], ...] = (
 
 def exit_code_of(error: MigratorError) -> Exit:
     """The code a command ends with when `error` ended it. What reaches only an item or an action is LEFT_BEHIND."""
-    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.LEFT_BEHIND)
+    return exit_code_of_kind(type(error))
+
+
+def exit_code_of_kind(met: type[MigratorError]) -> Exit:
+    """The same for a class of errors, however its instances are made."""
+    return next((code for kind, code in _BY_ERROR if issubclass(met, kind)), Exit.LEFT_BEHIND)

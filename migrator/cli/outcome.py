@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from migrator.cli.exits import Exit, exit_code_of
+from migrator.cli.exits import Exit, exit_code_of_kind
 from migrator.engine.run import RunResult
 from migrator.engine.verify import VerifyResult
 from migrator.errors import MigratorError
@@ -21,7 +21,7 @@ def exit_of_codes(codes: AbstractSet[str]) -> Exit:
     """The exit code for the error codes that were met: DONE where there were none, LEFT_BEHIND for those without an exit code
     of their own.
     """
-    met = {exit_code_of(error("")) for error in _errors(MigratorError) if error.code in codes}
+    met = {exit_code_of_kind(error) for error in _errors(MigratorError) if error.code in codes}
     return next(
         (exit_code for exit_code in _FIRST_TO_MEND if exit_code in met), Exit.LEFT_BEHIND if codes else Exit.DONE
     )

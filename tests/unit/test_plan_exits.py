@@ -4,6 +4,7 @@ import pytest
 
 from migrator import errors
 from migrator.cli.exits import Exit, exit_code_of
+from migrator.cli.outcome import exit_of_codes
 
 ERRORS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.MigratorError)]
 
@@ -37,3 +38,11 @@ def test_no_error_of_ours_counts_as_done_or_as_a_bug(error):
 def test_every_exit_code_says_what_it_means():
     assert all(code.meaning for code in Exit)
     assert Exit.HELD == 9
+
+
+def test_an_error_that_is_made_of_more_than_words_has_an_exit_code_too():
+    from migrator.contacts.carddav.line import Elsewhere
+
+    with pytest.raises(TypeError):
+        Elsewhere("words alone")
+    assert exit_of_codes({errors.EndpointRefused.code}) == Exit.LOGIN
