@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 from migrator.errors import Dropped, EndpointRefused, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.adapters import plesk
-from migrator.panel.contract import PanelReader, PanelWriter, SetsPasswords
+from migrator.panel.contract import MakesLists, PanelReader, PanelWriter, ReadsLists, SetsPasswords
 from migrator.panel.model import (
     Autoresponder,
     CatchAll,
@@ -620,3 +620,28 @@ def test_a_suspended_mailbox_arrives_active_as_the_features_say(writer: PanelWri
     writer.create(Mailbox("ann@example.com", holds=frozenset(Hold)), PASSWORD)
     assert not writer.list(Mailbox, "example.com")[0].holds
     assert writer.features.kept("mailbox.suspended login").how is How.LOST
+
+
+# -- mailing lists, for the lists step ----------------------------------------------------------------------------------
+
+
+def test_a_list_is_made_without_a_word_to_its_owner(server: Plesk, site: Website, writer: PanelWriter) -> None:
+    assert isinstance(writer, MakesLists)
+    writer.make_list("news@example.com", "owner@example.com", SecretStr("Qx7-list.Pass_1"))
+    assert site.lists == ["news"]
+    assert server.list_passwords == {"news": "Qx7-list.Pass_1"}
+    assert server.mails == []
+    with pytest.raises(Refused):
+        writer.make_list("news@example.com", "", SecretStr("Qx7-list.Pass_2"))
+    assert server.list_passwords == {"news": "Qx7-list.Pass_1"}
+
+
+def test_the_members_of_a_list_are_told_by_address(server: Plesk, site: Website, reader: PanelReader) -> None:
+    assert isinstance(reader, ReadsLists)
+    site.lists.append("news")
+    server.list_members["news"] = ["ann@example.com", "Bob@Example.org", "ann@example.com"]
+    assert reader.members_of("news@example.com") == ["ann@example.com", "Bob@Example.org"]
+    site.lists.append("empty")
+    assert reader.members_of("empty@example.com") == []
+    with pytest.raises(NotFound):
+        reader.members_of("other@example.com")

@@ -133,6 +133,8 @@ FEATURES = Features(
     },
     schemes=frozenset({"SHA512-CRYPT", "MD5-CRYPT"}),
     sets_passwords=True,
+    makes_lists=True,
+    reads_lists=True,
     local_part=r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9_+-])?",
 )
 
@@ -143,6 +145,8 @@ def on_windows(features: Features) -> Features:
     return replace(
         features,
         title="Plesk for Windows",
+        makes_lists=False,  # Mailman does not run there
+        reads_lists=False,
         schemes=frozenset(),
         keeps={
             **features.keeps,
@@ -276,6 +280,22 @@ class PleskReader:
                 remedy="Look at the lists in the panel.",
             )
         return [ListName(_list_address(line, domain)) for line in _word(said, "stdout").splitlines() if line.strip()]
+
+    def members_of(self, address: str) -> Sequence[str]:
+        """By the operator maillist, which knows a list by its name, of which a server has one only. No names, no options."""
+        local, domain = split(address)
+        if ListName in self.features.lists and same_form(address).lower() not in {
+            one.key for one in self.list(ListName, domain)
+        }:
+            raise NotFound(f"{address}: Plesk has no such mailing list.")
+        named = _node("filter", _node("list-name", local))
+        results = _results(self._ask(_packet(_node("maillist", _node("get-members", named)))), "maillist/get-members")
+        found: dict[str, str] = {}
+        for result in results:
+            if result.findtext("status") != "ok":
+                raise _failure(result, address)
+            found.update({(one.text or "").strip().lower(): (one.text or "").strip() for one in result.iterfind("id")})
+        return [member for key, member in found.items() if key]
 
     # -- asking
 
@@ -501,6 +521,19 @@ class PleskWriter(PleskReader):
         if own.answer is not None and (own.answer.findtext("text") or "").strip():
             raise _is_there(answer.address, "an autoresponder, switched off but with a text,")
         self._set(answer.address, [_answer(answer)])
+
+    def make_list(self, address: str, owner: str, password: SecretStr) -> None:
+        """By the operator maillist, without a word to the owner, whom Plesk wants."""
+        local, domain = split(address)
+        told = [
+            _node("site-id", self._site_id(domain)),
+            _node("name", local),
+            _node("password", password.get_secret_value()),
+            _node("admin-email", owner or f"postmaster@{domain}"),
+            _node("notify", "false"),
+        ]
+        packet = _packet(_node("maillist", _node("add-list", *told)))
+        self._done(self._tell(packet), "maillist/add-list", address, Password(plain=password))
 
     # -- telling
 

@@ -32,7 +32,11 @@ _MAILNAME = (
     "(outgoing-messages-mbox-limit )?(description )?"
 )
 _ORDER = {
-    "packet": "(site |mail )+",
+    "packet": "(site |mail |maillist )+",
+    "maillist": "(add-list |get-members )+",
+    "add-list": "site-id name password admin-email (notify )?",
+    "get-members": "filter ",
+    "get-members/filter": "(list-id )*|(list-name )*",
     "site": "(get )+",
     "get": "filter dataset ",
     "get/filter": "(id )*|(name )*",
@@ -125,6 +129,9 @@ class Plesk(Panel):
         self.key_expired = False
         self.largest_quota: int | None = None
         self.attempts = 0  # refused logins
+        self.list_members: dict[str, list[str]] = {}  # by the list's name
+        self.list_passwords: dict[str, str] = {}  # of lists made through the API
+        self.mails: list[str] = []  # who was told of a new list
         self.sites: dict[int, Site] = {}
         self._numbers = itertools.count(1)
 
@@ -204,11 +211,36 @@ class Plesk(Panel):
                     inner.extend(self._each_name(operation, self._create))
                 case "get_info":
                     inner.extend(self._get_info(operation))
+                case "get-members":
+                    inner.extend(self._members(operation))
+                case "add-list":
+                    inner.append(self._add_list(operation))
                 case "get_prefs" | "set_prefs":
                     inner.extend(self._prefs(operation))
                 case _:
                     inner.append(_failed(Refusal(1023, "Operation failed.")))
         return answered
+
+    def _members(self, operation: ET.Element) -> list[ET.Element]:
+        found = []
+        for name in (one.text or "" for one in operation.iterfind("filter/list-name")):
+            there = any(name in site.lists for site in self.sites.values())
+            ids = [_node("id", member) for member in self.list_members.get(name, ())]
+            found.append(
+                _ok(_node("filter-id", name), *ids) if there else _failed(Refusal(1013, "maillist does not exist"))
+            )
+        return found
+
+    def _add_list(self, operation: ET.Element) -> ET.Element:
+        name = operation.findtext("name") or ""
+        if any(name in one.lists for one in self.sites.values()):
+            return _failed(Refusal(1007, "Mailing list already exists"))
+        site = self._site(operation.findtext("site-id"))
+        site.lists.append(name)
+        self.list_passwords[name] = operation.findtext("password") or ""
+        if operation.findtext("notify") != "false":
+            self.mails.append(operation.findtext("admin-email") or "")
+        return _ok(_node("id", str(next(self._numbers))))
 
     def _get_sites(self, operation: ET.Element) -> list[ET.Element]:
         asked = [one.text or "" for one in operation.iterfind("filter/*")]
