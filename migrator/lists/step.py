@@ -119,16 +119,21 @@ class ListsStep:
         rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
         writes = any(roster.writes for roster in rosters)
         quiet = visit.standing.quiet is not None
-        quietens = not visit.standing.is_there or (writes and not quiet and bool(visit.loud()))
+        fresh = not visit.standing.is_there
+        quietens = bool(visit.waiting) if fresh else writes and not quiet and bool(visit.loud())
         yield _list_action(visit, quietens=quietens)
         if quietens or (writes and quiet):
             why = "posts are held and nobody is written to while it is filled" if visit.holds else ""
             yield _action(visit, "hold", Verb.CHANGE, why or "nobody is written to while its members change")
-        yield _settings_action(visit, "settings")
+        settings = _settings_action(visit, "settings")
+        if settings.total.items:
+            yield settings
         for roster in rosters:
             if roster.people or roster.past.outcomes:
                 yield _roster_action(visit, roster)
-        yield _release_action(visit, quiet=quietens or quiet)
+        release = _release_action(visit, quiet=quietens or quiet)
+        if release.total.items or quietens or quiet:
+            yield release
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
         """What does not pass as it is, once for each list and option."""

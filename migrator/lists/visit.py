@@ -162,7 +162,7 @@ class Visit:
 
     def settings(self, part: str) -> dict[str, SettingDecision]:
         """What becomes of the settings that belong to "settings" or, because they are held or silenced meanwhile, to "release"."""
-        waiting = self.target.features.noisy | self.holding
+        waiting = self.waiting
         chosen = {name: value for name, value in self.told.told().items() if (name in waiting) == (part == "release")}
         there = self.target.settings(self.plan.target).told() if self.standing.is_there else {}
         if self.standing.quiet is not None:
@@ -181,7 +181,9 @@ class Visit:
 
     @property
     def holding(self) -> AbstractSet[str]:
-        """The setting that holds posts, where the target has it."""
+        """The setting that holds posts, where the target has it and sends any."""
+        if not self.target.features.sends:
+            return frozenset()
         kept = self.target.settings_as_kept(Settings(emergency=True)).told()
         return frozenset({EMERGENCY} & kept.keys())
 
@@ -189,6 +191,11 @@ class Visit:
     def holds(self) -> bool:
         """Whether posts are to be held: on a list of ours that has not been opened yet."""
         return self.standing.ours and not self.standing.opened and self.options.hold != "never"
+
+    @property
+    def waiting(self) -> AbstractSet[str]:
+        """The settings that are otherwise while a list is filled, and follow when it is released."""
+        return self.target.features.noisy | self.holding
 
     def loud(self) -> dict[str, Any]:  # Any: a setting's own type
         """What has to be otherwise while the list changes, as it is set at the target now."""

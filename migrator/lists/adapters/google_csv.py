@@ -65,6 +65,7 @@ FEATURES = Features(
         **without_settings("the file holds members alone"),
         **{f"member.{name}": lost("the file has no column for it") for name in MEMBER_OPTIONS},
     },
+    sends=False,
     at_once=1000,
 )
 
