@@ -1,1 +1,1 @@
-"""One file for each product that holds address books."""
+"""One file for each product that holds mailing lists."""
