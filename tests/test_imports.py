@@ -25,6 +25,7 @@ FOREIGN_IN_ONE_FILE = {
     "bs4": "lists/mailman2/pages.py",
     "imapclient": "mail/adapters/imap.py",
     "alembic": "state",
+    "backports": "forms/packed.py",
     "dns": "wire/dns.py",
     "httpx2": "wire/http.py",
     "idna": "addresses.py",
