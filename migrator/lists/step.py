@@ -184,9 +184,10 @@ class ListsStep:
 
         work.carry(ListMove(target, plan.target, str(making), make))
         visit = self._visit(key, plan, source, target, work)
-        if visit.standing.is_there and visit.standing.quiet is None:
+        loud = visit.loud()
+        if loud and visit.standing.quiet is None:
             last = int(work.remembered(f"{key}/release").get(RELEASED, "0"))
-            work.remember({QUIET: Quiet(last + 1, visit.standing.making, visit.loud()).fact()})
+            work.remember({QUIET: Quiet(last + 1, visit.standing.making, loud).fact()})
         if visit.standing.making and target.features.list_password:
             text = f"{plan.target}: the list's new admin password is in the hand-out; at the source the old one holds"
             work.note(Finding("list-password", Weight.NOTE, plan.target, text, "Give it to the list's owners."))
