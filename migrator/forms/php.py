@@ -159,11 +159,11 @@ def read(raw: bytes, *, deepest: int = DEEPEST, most_values: int = MOST_VALUES) 
         return Read(raw, broken=str(error))
 
 
-def decoded(raw: bytes, *, repair: bool = False) -> Read:
+def decoded(raw: bytes, *, repair: bool = False, always: bool = False) -> Read:
     """The same for a cell that may as well hold plain text, which comes back as it is. With `repair`, what is broken is read by `repaired`
-    if it can be.
+    if it can be. With `always`, there is no text in such cells but the empty one.
     """
-    if not looks_serialised(raw):
+    if not raw or not (always or looks_serialised(raw)):
         return Read(raw)
     found = read(raw)
     return (repaired(raw) or found) if found.broken and repair else found

@@ -475,7 +475,7 @@ EVEREST: Final = Plugin(
         form="form_id",
         submitted="date_created",
         clock=Clock.UTC,
-        answers=(InCell("fields", Spelling.JSON, Items("meta_key", "name", "value", "type")),),
+        answers=(InCell("fields", Spelling.JSON, Items("meta_key", "name", "value", "type", "label")),),
         header={
             "status": "status",
             "ip": "user_ip_address",
@@ -539,10 +539,7 @@ JETPACK: Final = Plugin(
         clock=Clock.UTC,
         local="post_date",
         answers=(InCell("post_content", Spelling.JETPACK),),
-        header={
-            "status": "post_status",
-            "ip": "answer:IP",
-        },
+        header={"status": "post_status", "ip": "answer:IP", "source_url": "answer:entry_permalink"},
         titles=Titles("posts", "ID", "post_title", {"post_type": ("page", "post")}),
     ),
     notes=("What is called a form is the page it stands on.",),
@@ -566,6 +563,7 @@ CALDERA: Final = Plugin(
         clock=Clock.UTC,
         answers=(InRows("cf_form_entry_values", "entry_id", "field_id", "value", Spelling.ANY),),
         header={"status": "status", "user_id": "user_id"},
+        titles=Titles("cf_forms", "form_id", "config.name", {"type": ("primary",)}),
         fields=FieldTree(
             "cf_forms",
             "form_id",

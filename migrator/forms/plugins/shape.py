@@ -58,12 +58,15 @@ class Spelling(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Answers that are objects: which member is the field's key, its label, its value, its type."""
+    """Answers that are objects: which member is the field's key, its label, its value, its type; and where the value is an object too,
+    which of its members says what was answered.
+    """
 
     key: str
     label: str
     value: str
     kind: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ Answers: TypeAlias = InCell | InRows | InColumns
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """A table with a row for each form."""
+    """A table with a row for each form. `title` may lead inside a cell (`config.name`)."""
 
     table: str
     key: str
