@@ -10,7 +10,7 @@ Dropped, Misbehaved. No message, and nothing that is logged, holds a value of a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from migrator.engine.contract import Contract
 from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
@@ -89,6 +89,14 @@ class TableWriter(TableReader, Protocol):
         one there in `columns` (none: every row); answers how many were put. Raises Refused if a key is taken. The shadow stays. Only
         asked for with `features.merges`.
         """
+
+
+@runtime_checkable
+class RemembersSource(Protocol):
+    """A target that writes down where its rows came from."""
+
+    def comes_from(self, source: Server) -> None:
+        """What stands behind the session that the rows are read in; told before anything is loaded."""
 
 
 class Plugins(Protocol):

@@ -1,0 +1,566 @@
+"""A raw dump in files of this machine: exact, restorable, and proven by itself. One folder a table.
+
+    <path>/wp_db7_forms/manifest.json          what it came from, its columns and indexes, and every file with its range, rows, CRC and SHA-256
+    <path>/wp_db7_forms/20000-30000-1f3a….jsonl    the rows of one range: JSON Lines (RFC 8259), a row a line, its values in the manifest's order
+
+A value is the text the server spells, or null; of BLOB, BINARY and BIT columns the bytes in hexadecimal. A table that is being filled is in
+a folder whose name begins with _migrator_; each range is on the disk, and in the journal there, before it counts. Everything is 0600.
+
+What it cannot do: put rows beside others into a dump that is there (name another path).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from migrator.engine.contract import Adapter, Login, Service
+from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.forms.choosing import chooser, is_among
+from migrator.forms.contract import SHADOW, TableReader, TableWriter
+from migrator.forms.model import (
+    EVERYTHING,
+    NOTHING,
+    Checksum,
+    Column,
+    Extract,
+    Family,
+    Features,
+    Index,
+    Key,
+    KeyRange,
+    Paging,
+    Row,
+    Server,
+    Table,
+    checksum_of,
+    range_of,
+)
+from migrator.wire import disk
+
+# -- what a plan says -------------------------------------------------------------------------------------------------
+
+
+class Options(Service):
+    """A raw dump of form entries on a disk of this machine."""
+
+    path: Path = Field(description="the folder that holds one folder a table", json_schema_extra={"path": True})
+
+
+# -- what it can ------------------------------------------------------------------------------------------------------
+
+FEATURES = Features(title="files", checksums=False, snapshots=False, merges=False)
+FORMAT = "migrator-forms-1"
+MANIFEST, JOURNAL, SHAPE, SUFFIX = "manifest.json", "journal.jsonl", "table.json", ".jsonl"
+PAGE = 1000
+_PLAIN = re.compile(r"[A-Za-z0-9_$.-]{1,120}")
+
+# -- one folder -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one range, in a file of their own; `file` is "" where there are none."""
+
+    among: KeyRange
+    file: str
+    sum: Checksum
+    sha256: str = ""
+    size: int = 0
+
+    def told(self) -> dict[str, object]:
+        """As manifest and journal have it."""
+        said = {"range": self.among.key, "file": self.file, "rows": self.sum.rows, "crc": f"{self.sum.crc:x}"}
+        return {**said, "sha256": self.sha256, "bytes": self.size}
+
+
+def _part(told: Mapping[str, Any]) -> Part:  # Any: JSON
+    total = Checksum(int(told["rows"]), int(told["crc"], 16))
+    return Part(range_of(told["range"]), str(told["file"]), total, str(told["sha256"]), int(told["bytes"]))
+
+
+class Folder:
+    """A table's folder, live or shadow. Raises our errors."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.about = f"the dump in {path}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a dump of a table in it."""
+        return (self.path / MANIFEST).exists() or (self.path / SHAPE).exists()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has a manifest."""
+        return (self.path / MANIFEST).exists()
+
+    def table(self) -> Table:
+        """The table as it was described when the dump began."""
+        return _table(self._json(MANIFEST)["table"] if self.is_finished else self._json(SHAPE))
+
+    def server(self) -> Server:
+        """Where it came from."""
+        return Server(**self._json(MANIFEST)["server"]) if self.is_finished else Server("files")
+
+    def parts(self) -> list[Part]:
+        """Its files, in the order in which their ranges were first written. A line of the journal that was cut short is none."""
+        with self._reading():
+            if self.is_finished:
+                return [_part(one) for one in self._json(MANIFEST)["parts"]]
+            found: dict[KeyRange, Part] = {}
+            journal = self.path / JOURNAL
+            for line in journal.read_bytes().splitlines() if journal.exists() else ():
+                try:
+                    part = _part(json.loads(line))
+                except ValueError:
+                    continue
+                found[part.among] = part
+            return list(found.values())
+
+    def rows(self, table: Table, part: Part) -> list[Row]:
+        """The rows of a part. Raises Misbehaved if the file is not the one that was written."""
+        if not part.file:
+            return []
+        with self._reading():
+            content = (self.path / part.file).read_bytes()
+        if hashlib.sha256(content).hexdigest() != part.sha256:
+            raise Misbehaved(
+                f"{self.path / part.file} is not as it was written (its SHA-256 differs from the manifest's).",
+                remedy="Take it from a copy of the dump, or make the dump anew.",
+            )
+        return read_lines(table, content)
+
+    def put(self, table: Table, among: KeyRange, rows: Sequence[Row]) -> None:
+        """Have these rows as those of a range, on disk when this returns; other ranges give up what lies in it."""
+        with disk.in_our_words(f"writing {self.about}"):
+            gone, changed = [], [self._written(table, among, rows)]
+            for part in self.parts():
+                if part.among != among and _overlap(table, part.among, among):
+                    rest = [row for row in self.rows(table, part) if not is_among(table, row, among)]
+                    if len(rest) != part.sum.rows:
+                        changed.append(self._written(table, part.among, rest))
+                        gone.append(part.file)
+                elif part.among == among and part.file != changed[0].file:
+                    gone.append(part.file)
+            self._record(changed)
+            for file in filter(None, gone):
+                (self.path / file).unlink(missing_ok=True)
+
+    def finish(self, table: Table, server: Server, parts: Sequence[Part]) -> None:
+        """Write the manifest, in order of the ranges."""
+        told = {
+            "format": FORMAT,
+            "server": asdict(server),
+            "table": shape(table),
+            "rows": sum(one.sum.rows for one in parts),
+            "crc": f"{sum((one.sum for one in parts), NOTHING).crc:x}",
+            "parts": [one.told() for one in _in_a_chain(parts)],
+        }
+        disk.replace_file(self.path / MANIFEST, json.dumps(told, indent=1).encode() + b"\n")
+
+    def _written(self, table: Table, among: KeyRange, rows: Sequence[Row]) -> Part:
+        if not rows:
+            return Part(among, "", NOTHING)
+        content = lines(table, rows)
+        digest = hashlib.sha256(content).hexdigest()
+        file = f"{_named(among)}-{digest[:12]}{SUFFIX}"
+        disk.replace_file(self.path / file, content)
+        return Part(among, file, checksum_of(rows), digest, len(content))
+
+    def _record(self, changed: Sequence[Part]) -> None:
+        if self.is_finished:
+            known = {one.among: one for one in self.parts()} | {one.among: one for one in changed}
+            self.finish(self.table(), self.server(), list(known.values()))
+            return
+        journal = self.path / JOURNAL
+        if not journal.exists():
+            disk.replace_file(journal, b"")
+        said = b"".join(json.dumps(one.told()).encode() + b"\n" for one in changed)
+        content = journal.stat().st_size
+        # A line that a death cut short is ended first, so that it spoils no other.
+        disk.append_to_file(journal, (b"\n" if content else b"") + said, content)
+
+    def _json(self, file: str) -> Any:  # Any: JSON
+        with self._reading():
+            return json.loads((self.path / file).read_bytes())
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with disk.in_our_words(f"reading {self.about}"):
+            try:
+                yield
+            except (ValueError, KeyError, TypeError) as error:
+                raise Misbehaved(
+                    f"{self.about} has a manifest that cannot be read ({type(error).__name__}).",
+                    remedy="Take it from a copy of the dump, or make the dump anew.",
+                ) from error
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+class FilesReader:
+    """The tables of a dump, being read."""
+
+    def __init__(self, options: Options, login: Login) -> None:
+        """Looks at nothing yet."""
+        del login  # a dump has no accounts
+        self.features = FEATURES
+        self._path = options.path
+
+    def server(self) -> Server:
+        return next((replace(one.server(), product=one.server().product) for one in self._folders()), Server("files"))
+
+    def tables(self) -> Sequence[Table]:
+        found = []
+        for folder in self._folders():
+            rows = sum(one.sum.rows for one in folder.parts())
+            size = sum(one.size for one in folder.parts())
+            found.append(replace(folder.table(), rows=rows, bytes=size))
+        return sorted(found, key=lambda table: table.name)
+
+    def snapshot(self) -> None:
+        """Nothing: nobody else writes a dump."""
+
+    def count(self, extract: Extract) -> int:
+        if extract.is_whole:
+            return sum(one.sum.rows for one in self._folder(extract.table).parts())
+        return sum(len(page) for page in self.rows(extract, EVERYTHING))
+
+    def ranges(self, extract: Extract, after: Key | None, rows: int) -> Iterator[KeyRange]:
+        table = extract.table
+        if table.paging is Paging.CONTENT:
+            yield from self._by_content(extract, rows)
+            return
+        waiting = after is not None
+        start, last, held = after, None, 0
+        for key in self._keys(extract):
+            if waiting:
+                waiting = key != after
+                continue
+            if key == start and last is None:
+                continue  # twins of the key that was asked for
+            if held >= rows and key != last:
+                yield KeyRange(start, last)
+                start, held = last, 0
+            last, held = key, held + 1
+        if held:
+            yield KeyRange(start, last)
+
+    def rows(self, extract: Extract, among: KeyRange) -> Iterator[Sequence[Row]]:
+        folder, table = self._folder(extract.table), extract.table
+        belongs = None if extract.is_whole else chooser(extract, self._inner)
+        page: list[Row] = []
+        for row in self._among(folder, table, among):
+            if belongs is None or belongs(row):
+                page.append(row)
+                if len(page) == PAGE:
+                    yield page
+                    page = []
+        if page:
+            yield page
+
+    def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
+        return sum((checksum_of(page) for page in self.rows(extract, among)), NOTHING)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    # -- files
+
+    def _folders(self) -> Iterator[Folder]:
+        with disk.in_our_words(f"reading {self._path}"):
+            there = sorted(self._path.iterdir()) if self._path.is_dir() else []
+        for path in there:
+            if path.is_dir() and not path.name.startswith(SHADOW) and Folder(path).is_finished:
+                yield Folder(disk.inside(path, self._path))
+
+    def _folder(self, table: Table) -> Folder:
+        folder = Folder(self._path / folder_name(table.name))
+        if not folder.is_there:
+            raise NotFound(f"{self._path}: there is no dump of {table.name}.", remedy="Look at the path in the plan.")
+        return folder
+
+    def _among(self, folder: Folder, table: Table, among: KeyRange) -> Iterator[Row]:
+        """The rows of a range. What lies in it is told by where its ends stand, for the order is that of the server it came from."""
+        parts = folder.parts()
+        if exact := [one for one in parts if one.among == among]:
+            yield from folder.rows(table, exact[0])
+            return
+        if among == EVERYTHING or table.paging is Paging.CONTENT:
+            for part in parts:
+                yield from (
+                    row for row in folder.rows(table, part) if among == EVERYTHING or is_among(table, row, among)
+                )
+            return
+        inside, ending = among.after is None, False
+        for part in parts:
+            for row in folder.rows(table, part):
+                key = table.key_of(row)
+                if ending and key != among.upto:
+                    return
+                if inside and key != among.after:
+                    yield row
+                inside = inside or key == among.after
+                ending = ending or key == among.upto
+
+    def _keys(self, extract: Extract) -> Iterator[Key]:
+        for page in self.rows(extract, EVERYTHING):
+            for row in page:
+                yield extract.table.key_of(row)
+
+    def _by_content(self, extract: Extract, rows: int) -> Iterator[KeyRange]:
+        parts = max(1, -(-self.count(extract) // rows)) if self.count(extract) else 0
+        yield from (KeyRange(part=part, parts=parts) for part in range(parts))
+
+    def _inner(self, extract: Extract) -> Sequence[tuple[Table, Row]]:
+        table = self._folder(extract.table).table()
+        return [(table, row) for page in self.rows(replace(extract, table=table), EVERYTHING) for row in page]
+
+
+class FilesWriter(FilesReader):
+    """The tables of a dump, being filled."""
+
+    def __init__(self, options: Options, login: Login) -> None:
+        super().__init__(options, login)
+        self._from = Server("files")
+
+    def comes_from(self, source: Server) -> None:
+        """What the manifests will say of where the rows came from."""
+        self._from = source
+
+    def as_kept(self, table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+        del table
+        return rows
+
+    def shadow(self, table: Table) -> Table:
+        shadow = replace(table, name=SHADOW + table.name, rows=None, bytes=None)
+        folder = Folder(self._path / folder_name(shadow.name))
+        with disk.in_our_words(f"writing {folder.about}"):
+            if folder.is_there and folder.table() != shadow:
+                shutil.rmtree(folder.path)
+            if not folder.is_there:
+                disk.make_folder(folder.path)
+                disk.replace_file(folder.path / SHAPE, json.dumps(shape(shadow), indent=1).encode())
+        return shadow
+
+    def load(self, extract: Extract, among: KeyRange, rows: Sequence[Row], instead_of: Checksum | None) -> None:
+        table = extract.table
+        folder = self._folder(table)
+        if instead_of is not None and self.checksum(extract, among) != instead_of:
+            raise Refused(
+                f"{table.name}, {among.label}: the dump's rows are not those that were put there.",
+                remedy="Somebody has changed the dump. Make it anew in another folder.",
+            )
+        if table.paging is Paging.KEY:
+            rest = () if instead_of == NOTHING else self._keys_beside(folder, table, among)
+            keys = [*rest, *map(table.key_of, rows)]
+            if len(keys) != len(set(keys)) or not _lie_in(table, keys[len(rest) :], among):
+                raise Refused(f"{table.name}, {among.label}: two rows have one key, or one has another range's.")
+        folder.put(table, among, rows)
+
+    @staticmethod
+    def _keys_beside(folder: Folder, table: Table, among: KeyRange) -> Sequence[Key]:
+        """The keys of rows outside a range that could be those of rows in it: none where the ranges follow each other."""
+        others = [one for one in folder.parts() if one.among != among and _overlap(table, one.among, among)]
+        return [
+            table.key_of(row) for one in others for row in folder.rows(table, one) if not is_among(table, row, among)
+        ]
+
+    def swap(self, table: Table) -> None:
+        live, shadow = (Folder(self._path / folder_name(word)) for word in (table.name, SHADOW + table.name))
+        if not shadow.is_there:
+            if not live.is_there:
+                raise NotFound(
+                    f"{self._path}: there is nothing to put in the place of {table.name}.", remedy="Run again."
+                )
+            return
+        rows = sum(one.sum.rows for one in live.parts()) if live.is_there else 0
+        if rows:
+            raise Refused(
+                f"{table.name}: the dump in {live.path} has {rows:,} rows.", remedy="Name another folder in the plan."
+            )
+        with disk.in_our_words(f"writing {live.about}"):
+            parts = shadow.parts()
+            kept = {one.file for one in parts} | {MANIFEST}
+            shadow.finish(replace(shadow.table(), name=table.name), self._from, parts)
+            for path in shadow.path.iterdir():
+                if path.name not in kept:
+                    path.unlink()
+            if live.path.exists():
+                shutil.rmtree(live.path)
+            shadow.path.rename(live.path)
+            disk.sync(self._path)
+
+    def discard(self, table: Table) -> None:
+        folder = Folder(self._path / folder_name(SHADOW + table.name))
+        if folder.path.is_dir():
+            with disk.in_our_words(f"removing {folder.about}"):
+                shutil.rmtree(folder.path)
+
+    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
+        """Never asked for."""
+        raise NotImplementedError(extract, columns)
+
+
+# -- what is written --------------------------------------------------------------------------------------------------
+
+
+def lines(table: Table, rows: Sequence[Row]) -> bytes:
+    """Rows as JSON Lines."""
+    places = [place for place, column in enumerate(table.columns) if column.family.is_bytes]
+    told: Iterator[Sequence[object]] = iter(rows)
+    if places:
+        told = (_in_hex(row, places) for row in rows)
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    said = list(told)
+    try:
+        return "".join([f"{encode(row)}\n" for row in said]).encode()
+    except UnicodeEncodeError:  # lone surrogates, which UTF-8 has no bytes for, are escaped
+        encode = json.JSONEncoder(separators=(",", ":")).encode
+        return "".join([f"{encode(row)}\n" for row in said]).encode()
+
+
+def _in_hex(row: Row, places: Sequence[int]) -> list[str | None]:
+    said: list[Any] = list(row)  # Any: bytes before, text behind
+    for place in places:
+        if isinstance(said[place], bytes):
+            said[place] = said[place].hex()
+    return said
+
+
+def read_lines(table: Table, content: bytes) -> list[Row]:
+    """What `lines` wrote. Raises Misbehaved."""
+    places = [place for place, column in enumerate(table.columns) if column.family.is_bytes]
+    rows: list[Row] = []
+    try:
+        for line in content.split(b"\n")[:-1]:
+            row = json.loads(line)
+            for place in places:
+                if row[place] is not None:
+                    row[place] = bytes.fromhex(row[place])
+            rows.append(tuple(row))
+    except (ValueError, TypeError, IndexError) as error:
+        raise Misbehaved(
+            f"the dump of {table.name} has a line that is no row of it.", remedy="Make the dump anew."
+        ) from error
+    if any(len(row) != len(table.columns) for row in rows):
+        raise Misbehaved(f"the dump of {table.name} has a row of other columns.", remedy="Make the dump anew.")
+    return rows
+
+
+def shape(table: Table) -> dict[str, object]:
+    """A table without its rows, for a manifest."""
+    return {**asdict(table), "paging": table.paging.value, "rows": None, "bytes": None}
+
+
+def _table(told: Mapping[str, Any]) -> Table:  # Any: JSON
+    return Table(
+        **{
+            **told,
+            "columns": tuple(Column(**one) for one in told["columns"]),
+            "indexes": tuple(
+                Index(**{**one, "columns": tuple(one["columns"]), "lengths": tuple(one["lengths"])})
+                for one in told["indexes"]
+            ),
+            "paging": Paging(told["paging"]),
+            "page_by": tuple(told["page_by"]),
+        }
+    )
+
+
+def folder_name(table: str) -> str:
+    """The name of a table's folder: the table's where that is harmless, else a readable remainder and a digest."""
+    if _PLAIN.fullmatch(table) and set(table) != {"."} and not disk.is_device(table):
+        return table
+    remainder = re.sub(r"[^A-Za-z0-9_$-]+", "-", table).strip("-")[:60]
+    return f"{remainder}--{hashlib.sha256(table.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def _named(among: KeyRange) -> str:
+    """A name for the file of a range, for people; that it is unique is the digest's business."""
+    if among.parts > 1:
+        return f"part-{among.part + 1}-of-{among.parts}"
+    ends = ["-".join(map(str, end)) if end else word for end, word in ((among.after, "begin"), (among.upto, "end"))]
+    readable = "-".join(re.sub(r"[^A-Za-z0-9.]+", "", end)[:24] or "x" for end in ends)
+    return f"{readable}-{hashlib.sha256(among.key.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def _overlap(table: Table, one: KeyRange, other: KeyRange) -> bool:
+    """Whether two ranges may share rows. Those of text keys follow each other in an order only their server knows, so only an open one
+    is asked.
+    """
+    if EVERYTHING in {one, other} or one.parts != other.parts:
+        return True
+    if one.parts > 1:
+        return one.part == other.part
+    if any(table.column(name).family in {Family.TEXT, Family.BINARY} for name in table.page_by):
+        return False
+    lower, upper = (
+        ((one, other) if one.after is None else (other, one))
+        if None in {one.after, other.after}
+        else _by_start(table, one, other)
+    )
+    if lower.upto is None or upper.after is None:
+        return True
+    return is_among(table, _as_row(table, lower.upto), KeyRange(upper.after))
+
+
+def _lie_in(table: Table, keys: Sequence[Key], among: KeyRange) -> bool:
+    """Whether keys lie in a range, as far as that can be told cheaply: those of one number."""
+    if not keys or among == EVERYTHING or [table.column(name).family for name in table.page_by] != [Family.INTEGER]:
+        return True
+    numbers = [int(key[0]) for key in keys]
+    low = among.after is None or min(numbers) > int(among.after[0])
+    return low and (among.upto is None or max(numbers) <= int(among.upto[0]))
+
+
+def _by_start(table: Table, one: KeyRange, other: KeyRange) -> tuple[KeyRange, KeyRange]:
+    assert one.after is not None
+    return (other, one) if is_among(table, _as_row(table, one.after), KeyRange(other.after)) else (one, other)
+
+
+def _as_row(table: Table, key: Key) -> Row:
+    """A row of nothing but its key."""
+    values = dict(zip((table.place(name) for name in table.page_by), key, strict=True))
+    return tuple(values.get(place) for place in range(len(table.columns)))
+
+
+def _in_a_chain(parts: Sequence[Part]) -> list[Part]:
+    """Parts in the order in which their ranges follow each other; what hangs on none comes last."""
+    by_start = {one.among.after: one for one in parts if one.among.parts == 1}
+    chain: list[Part] = []
+    at = by_start.pop(None, None)
+    while at is not None:
+        chain.append(at)
+        at = by_start.pop(at.among.upto, None) if at.among.upto is not None else None
+    known = {one.among for one in chain}
+    return [*chain, *(one for one in parts if one.among not in known)]
+
+
+def _read(options: Options, login: Login) -> TableReader:
+    return FilesReader(options, login)
+
+
+def _fill(options: Options, login: Login) -> TableWriter:
+    return FilesWriter(options, login)
+
+
+ADAPTER: Adapter[TableReader, TableWriter] = Adapter(
+    word="files",
+    title="Raw dump in files",
+    options=Options,
+    reader=_read,
+    writer=_fill,
+)
