@@ -23,6 +23,7 @@ Offered = TypeVar("Offered")
 KINDS: Mapping[str, str] = {
     "accounts": "migrator.panel.step:KIND",
     "contacts": "migrator.contacts.step:KIND",
+    "forms": "migrator.forms.step:KIND",
     "lists": "migrator.lists.step:KIND",
     "mail": "migrator.mail.step:KIND",
 }
@@ -35,6 +36,8 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("contacts", "roundcube_db"): "migrator.contacts.adapters.roundcube_db:ADAPTER",
     ("contacts", "thunderbird"): "migrator.contacts.adapters.thunderbird:ADAPTER",
     ("contacts", "vcards"): "migrator.contacts.adapters.vcards:ADAPTER",
+    ("forms", "files"): "migrator.forms.adapters.files:ADAPTER",
+    ("forms", "mysql"): "migrator.forms.adapters.mysql:ADAPTER",
     ("lists", "csv"): "migrator.lists.adapters.csv:ADAPTER",
     ("lists", "google_csv"): "migrator.lists.adapters.google_csv:ADAPTER",
     ("lists", "mailman2"): "migrator.lists.adapters.mailman2:ADAPTER",

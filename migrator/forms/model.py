@@ -163,7 +163,7 @@ class Table:
 
 def choose_paging(columns: Sequence[Column], indexes: Sequence[Index]) -> tuple[Paging, tuple[str, ...]]:
     """How a table with these columns and indexes is best divided: by its primary key, else by a unique one without NULL (whole columns,
-    fewest first), else by an index over one column, else by content.
+    fewest first), else by an index that begins with a number or a date without NULL, else by content.
     """
     by_name = {one.name.lower(): one for one in columns}
 
@@ -188,10 +188,9 @@ def choose_paging(columns: Sequence[Column], indexes: Sequence[Index]) -> tuple[
     unique.sort(key=lambda one: (one.name != "PRIMARY", len(one.columns)))
     if unique:
         return Paging.KEY, unique[0].columns
+    sorted_by = {Family.INTEGER, Family.DECIMAL, Family.TEMPORAL}
     single = [
-        one
-        for one in usable
-        if by_name[one.columns[0].lower()].family in {Family.INTEGER, Family.DECIMAL, Family.TEMPORAL}
+        one for one in usable if (first := by_name[one.columns[0].lower()]).family in sorted_by and not first.nullable
     ]
     if single:
         return Paging.INDEX, single[0].columns[:1]
@@ -250,7 +249,7 @@ class Extract:
 @dataclass(frozen=True, slots=True)
 class KeyRange:
     """Some rows of an extract: those behind `after` up to and with `upto`, in the order of what the table is paged by. None is an open
-    end; where `after` is None, rows with NULL in that place are in it too. With Paging.CONTENT it is the `part`th of `parts`: the rows
+    end. With Paging.CONTENT it is the `part`th of `parts`: the rows
     whose CRC, divided by `parts`, leaves `part`. With Paging.POSITION the one value of a key is a number: how many rows stand before.
     """
 

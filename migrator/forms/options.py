@@ -43,8 +43,12 @@ class FormsOptions(BaseModel):
     since: datetime | None = Field(default=None, description="Only entries of this moment or later.")
     older_than: datetime | None = Field(default=None, description="Only entries from before this moment.")
     redact: RedactOptions = Field(default_factory=RedactOptions, description="What is left out of what people wrote.")
-    existing: Literal["refuse", "keep-ids", "remap", "skip-existing"] = Field(
+    prefixes: dict[str, str] = Field(
+        default_factory=dict,
+        description="What stands before the names of tables at the source: at the target ({wp_: new_}).",
+    )
+    existing: Literal["refuse", "keep-ids", "skip-existing"] = Field(
         default="refuse",
         description="What to do where the target's table has rows already: refuse; keep-ids: put ours beside them, refuse if an id is "
-        "taken; remap: give ours new ids; skip-existing: leave out what is there.",
+        "taken; skip-existing: leave out what is there (by a plugin's own identity, else by id).",
     )

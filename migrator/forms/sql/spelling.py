@@ -125,9 +125,7 @@ def where(extract: Extract, among: KeyRange, *, casts_float: bool) -> str:
         if among.after is not None:
             parts.append(beyond(table, among.after))
         if among.upto is not None:
-            inner = _compared(table, among.upto, "<", closed=True)
-            may_be_null = among.after is None and table.column(table.page_by[0]).nullable
-            parts.append(f"({inner} OR {name(table.page_by[0])} IS NULL)" if may_be_null else inner)
+            parts.append(_compared(table, among.upto, "<", closed=True))
     return f" WHERE {' AND '.join(parts)}" if parts else ""
 
 

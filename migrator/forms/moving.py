@@ -1,0 +1,230 @@
+"""One table on its way: the carrier the engine moves ranges of rows with.
+
+An item is a range, its key the range's own text. A range is read, and counted and summed by the server as well; one that does not agree is
+read again in halves. At the target it is loaded at once or not at all, and counted and summed there: so what a death left open is found by
+asking what the range holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome
+from migrator.forms.contract import TableReader, TableWriter
+from migrator.forms.model import NOTHING, Checksum, Extract, KeyRange, Paging, Row, Table, checksum_of, range_of
+from migrator.forms.redaction import Redaction
+
+LARGEST_RANGE = 4 * MB  # what rows of a range are meant to come to
+MOST_ROWS, FEWEST_ROWS = 10_000, 50
+TRIES = 3  # readings of a range that cannot be divided
+SIDES = "|"  # in a digest, between the source's checksum and the target's
+USUAL_ROW = 500  # bytes, where nobody tells
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a range as they go to the target, and what proves them at either side."""
+
+    among: KeyRange
+    rows: Sequence[Row]
+    source: Checksum
+    target: Checksum
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """As the ledger keeps it."""
+        return f"{self.source}{SIDES}{self.target}"
+
+
+def sums_of(outcome: Outcome | Intended) -> tuple[Checksum, Checksum]:
+    """What was recorded of a range: the source's checksum and the target's."""
+    source, _, target = outcome.digest.partition(SIDES)
+    return Checksum.read(source or "0:0"), Checksum.read(target or "0:0")
+
+
+def rows_at_once(table: Table) -> tuple[int, int]:
+    """How many rows a range of this table should have, and how many bytes a row has on average."""
+    width = table.bytes // table.rows if table.rows and table.bytes else USUAL_ROW
+    return max(FEWEST_ROWS, min(MOST_ROWS, LARGEST_RANGE // max(width, 1))), max(width, 1)
+
+
+@dataclass(slots=True)
+class RangeMove:
+    """Carries the ranges of one table. `known` are ranges that were recorded, in order; what lies behind the last one is asked for.
+
+    `place` is where the rows go (the shadow, or the table itself), `held` what the target's range is known to hold where that is the table
+    itself. `unsure` counts ranges whose first reading was not the whole truth.
+    """
+
+    source: TableReader
+    target: TableWriter
+    extract: Extract
+    place: Extract
+    known: Sequence[KeyRange]
+    redaction: Redaction = field(default_factory=Redaction)
+    held: Mapping[KeyRange, Checksum] | None = None
+    unsure: Counter[str] = field(default_factory=Counter)
+
+    def items(self) -> Iterator[Item]:
+        rows, width = rows_at_once(self.extract.table)
+        for among in self.known:
+            yield Item(among.key, rows * width)
+        for among in fresh_ranges(self.source, self.extract, self.known, rows):
+            yield Item(among.key, rows * width)
+
+    def read(self, part: Sequence[Item]) -> Sequence[Loaded[Rows] | Outcome]:
+        return [self._load(item) for item in part]
+
+    def _load(self, item: Item) -> Loaded[Rows] | Outcome:
+        among = range_of(item.key)
+        rows, proven = self._proven(among)
+        if not proven:
+            return Outcome(
+                item.key,
+                Fate.LEFT_BEHIND,
+                size=item.size,
+                note=f"{among.label}: read {TRIES} times, and each time the server counted other rows than it gave",
+                cure="Run again when nobody writes to the site, or raise the server's time limit.",
+            )
+        source = checksum_of(rows)
+        told = self.redaction(rows)
+        kept = self.target.as_kept(self.place.table, told)
+        changed = (
+            sum(one is not other and one != other for one, other in zip(told, kept, strict=True))
+            if kept is not told
+            else 0
+        )
+        note = f"{changed:,} rows hold what the target cannot; they are written by its rule" if changed else ""
+        target = source if kept is rows else checksum_of(kept)
+        size = sum(len(value) for row in rows for value in row if value is not None)
+        bundle = Rows(among, kept, source, target, note)
+        return Loaded(item.key, size, bundle.digest, bundle)
+
+    def _proven(self, among: KeyRange, tries: int = TRIES) -> tuple[list[Row], bool]:
+        """The rows of a range, and whether the server agrees that these are all."""
+        rows = [row for page in self.source.rows(self.extract, among) for row in page]
+        if not self.source.features.checksums:
+            return rows, True
+        wanted = self.source.checksum(self.extract, among)
+        if wanted == checksum_of(rows):
+            return rows, True
+        self.unsure[among.key] += 1
+        halves = list(self._halves(among, wanted.rows))
+        if len(halves) > 1:
+            parts = [self._proven(half, tries) for half in halves]
+            return [row for some, _ in parts for row in some], all(well for _, well in parts)
+        return self._proven(among, tries - 1) if tries > 1 else (rows, False)
+
+    def _halves(self, among: KeyRange, rows: int) -> Iterator[KeyRange]:
+        """The same range as smaller ones, down to single rows; nothing where it cannot be divided."""
+        if self.extract.table.paging in {Paging.CONTENT, Paging.POSITION} or rows < 2:  # noqa: PLR2004 - two halves
+            return
+        for one in self.source.ranges(self.extract, among.after, -(-rows // 2)):
+            if one.upto == among.upto:
+                yield one
+                return
+            inside = self.source.checksum(self.extract, KeyRange(one.upto, among.upto)).rows
+            if not inside:
+                yield KeyRange(one.after, among.upto)
+                return
+            yield one
+
+    def fence(self) -> str:
+        """Nothing is needed: a range is known by its ends."""
+        return ""
+
+    def write(self, part: Sequence[Loaded[Rows]]) -> Sequence[Outcome]:
+        return [self._put(one) for one in part]
+
+    def _put(self, loaded: Loaded[Rows]) -> Outcome:
+        bundle = loaded.content
+        if self.held is None:
+            self.target.load(self.place, bundle.among, bundle.rows, None)
+        else:
+            bundle = self._put_beside(bundle, self.held.get(bundle.among, NOTHING))
+        there = self.target.checksum(self.place, bundle.among)
+        if there != bundle.target:
+            return Outcome(
+                loaded.key,
+                Fate.LEFT_BEHIND,
+                size=loaded.size,
+                note=f"{bundle.among.label}: {bundle.target.rows:,} rows were put, and the target has {there.rows:,} or others",
+                cure="Run again; if it stays so, the target changes what it is given.",
+            )
+        return self._arrived(loaded.key, loaded.size, bundle.digest, bundle.note)
+
+    def _put_beside(self, bundle: Rows, held: Checksum) -> Rows:
+        """Put rows into the table itself, where nothing is ever removed: what is gone from the source stays. Answers what is there then.
+        Raises Refused if somebody else has changed what is there.
+        """
+        there = [row for page in self.target.rows(self.place, bundle.among) for row in page]
+        stays = _without(self.extract.table, self.place.table, there, bundle.rows)
+        wanted = bundle
+        if stays:
+            note = f"{bundle.among.label}: {len(stays):,} rows that are gone from the source stay at the target"
+            rows = (*bundle.rows, *stays)
+            wanted = replace(
+                bundle, rows=rows, target=checksum_of(rows), note="; ".join(filter(None, (bundle.note, note)))
+            )
+        if checksum_of(there) != wanted.target:
+            self.target.load(self.place, bundle.among, wanted.rows, held)
+        return wanted
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        del fence
+        return [
+            self._arrived(one.key, one.size, one.digest, "")
+            for one in intended
+            if self.target.checksum(self.place, range_of(one.key)) == sums_of(one)[1]
+        ]
+
+    @staticmethod
+    def _arrived(key: str, size: int, digest: str, note: str) -> Outcome:
+        fate = Fate.NORMALISED if note else Fate.COPIED
+        return Outcome(key, fate, size=size, digest=digest, note=note)
+
+
+def _without(source: Table, target: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """Those of the rows there that have no successor among `rows`: by their key, else only those that equal one."""
+    if source.paging is Paging.KEY:
+        keys = {source.key_of(row) for row in rows}
+        return [row for row in there if target.key_of(row) not in keys]
+    rest = Counter(rows)
+    stays = []
+    for row in there:
+        if rest[row]:
+            rest[row] -= 1
+        else:
+            stays.append(row)
+    return stays
+
+
+def fresh_ranges(source: TableReader, extract: Extract, known: Sequence[KeyRange], rows: int) -> Iterable[KeyRange]:
+    """The ranges that no run has recorded: behind the last one. What is divided by content is divided once."""
+    if known and known[-1].parts > 1:
+        return ()
+    if known and extract.table.paging is Paging.CONTENT:
+        return ()
+    return source.ranges(extract, known[-1].upto if known else None, rows)
+
+
+def in_a_chain(ranges: Iterable[KeyRange]) -> list[KeyRange]:
+    """Ranges in order, each beginning where the one before it ends; parts of a division by content by their number."""
+    by_start: dict[object, KeyRange] = {}
+    parts = []
+    for one in ranges:
+        if one.parts > 1 or (one.after is None and one.upto is None):
+            parts.append(one)
+        else:
+            by_start[one.after] = one
+    if parts:
+        return sorted(parts, key=lambda one: one.part)
+    chain = []
+    at = by_start.pop(None, None)
+    while at is not None:
+        chain.append(at)
+        at = by_start.pop(at.upto, None)
+    return chain

@@ -1,0 +1,462 @@
+"""The `forms` step: what plugins keep of a site's form entries, table by table, from one database or dump into another.
+
+A database is a subject, a table an action. A table is filled in the shadow, range by range, proven, and swapped; later runs bring what has
+changed or come since into the table itself, as long as nobody else has changed the same rows there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from migrator.engine.contract import (
+    ARRIVED,
+    MB,
+    Account,
+    Action,
+    BatchLimit,
+    Fate,
+    Finding,
+    Kind,
+    Lane,
+    Outcome,
+    Reading,
+    Side,
+    Size,
+    Subject,
+    Verb,
+    Weight,
+    Work,
+)
+from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
+from migrator.forms.model import (
+    EVERYTHING,
+    NOTHING,
+    Checksum,
+    Extract,
+    KeyRange,
+    Paging,
+    Stored,
+    Table,
+    range_of,
+)
+from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_once, sums_of
+from migrator.forms.options import FormsOptions
+from migrator.forms.plugins.detect import present
+from migrator.forms.redaction import Redaction, redaction_of
+from migrator.forms.taking import Taking, at_target, renamed, takings
+
+PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
+SWAPPED, MERGED = "table", "beside others"
+MERGING = "merging"  # a fact: rows were about to be put beside the target's
+COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
+PLUGINS = "#plugins"  # ends the key of the action that tells what was found
+LIMIT = BatchLimit(items=4, bytes=8 * MB)
+_LANES = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
+
+
+@dataclass(frozen=True, slots=True)
+class FormsStep:
+    """See the module; fulfils Step and Foresees."""
+
+    options: FormsOptions
+
+    def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - a database is one thing
+        yield Subject(THE_DATABASE, "database", _LANES)
+
+    # -- read and decide ---------------------------------------------------------------------------------------------------
+
+    def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+        with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
+            tables = source.tables()
+            found = present(source, self.options.plugins)
+            wanted = takings(tables, found, self.options)
+            yield _found(subject, tables, found, wanted)
+            there = {one.name: one for one in target.tables()}
+            for taking in wanted:
+                yield self._action(taking, source, target, there, read)
+
+    def _action(
+        self, taking: Taking, source: TableReader, target: TableReader, there: Mapping[str, Table], read: Reading
+    ) -> Action:
+        table, key = taking.table, _key(taking.table.name)
+        name = renamed(table.name, self.options.prefixes)
+        redaction = self._redaction(taking)
+        recorded = _recorded(read, key)
+        stale = _stale(source, taking.extract, recorded)
+        rows_each, width = rows_at_once(table)
+        fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
+        count = source.count(taking.extract)
+        label = table.name if name == table.name else f"{table.name} -> {name}"
+        if not (count or recorded or taking.extract.is_whole):
+            return Action(key, Verb.KEEP, label, f"no rows of {', '.join(taking.plugins)}", details=_details(taking))
+        place = read.remembered(key).get(PLACE, "")
+        to_do = bool(stale or fresh or not place)
+        why = "; ".join(
+            filter(
+                None,
+                (
+                    f"{count:,} {'row' if count == 1 else 'rows'}"
+                    + (f" of {', '.join(taking.plugins)}" if taking.plugins else ""),
+                    _of_earlier(recorded, stale, fresh, place),
+                    _divided(table),
+                    f"changed on the way: {redaction.told}" if redaction else "",
+                ),
+            )
+        )
+        if to_do and not place and (refusal := self._in_the_way(there.get(name), target)):
+            return Action(key, Verb.BY_HAND, label, f"{why}; {refusal}")
+        return Action(
+            key,
+            Verb.COPY if to_do else Verb.KEEP,
+            label,
+            why,
+            size=Size(
+                len(stale) + len(fresh),
+                width * (len(stale) + len(fresh)) * rows_each if count > rows_each else width * count,
+            ),
+            total=Size(len(recorded) + len(fresh), width * count),
+            lanes=_LANES,
+            after=tuple(_key(parent) for parent in taking.parents),
+            data={"table": table.name, "name": name},
+            details=_details(taking),
+        )
+
+    def _in_the_way(self, there: Table | None, target: TableReader) -> str:
+        """Why a table at the target cannot be filled as the plan is now; "" if it can."""
+        if there is None:
+            return ""
+        rows = target.count(Extract(there))
+        if not rows or (self.options.existing != "refuse" and target.features.merges):
+            return ""
+        has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
+        if not target.features.merges:
+            return f"{has}, and rows cannot be put beside them there"
+        return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing)"
+
+    def _redaction(self, taking: Taking) -> Redaction:
+        return redaction_of(taking.table, self.options.redact, [column for column, _, _ in taking.references])
+
+    # -- do ------------------------------------------------------------------------------------------------------------------
+
+    def apply(self, action: Action, work: Work) -> None:
+        with work.source(FORMS, THE_DATABASE) as source, work.target_for_writing(FORMS, THE_DATABASE) as target:
+            if source.features.snapshots:
+                source.snapshot()
+            taking = self._taking(source, action.data["table"])
+            if isinstance(target, RemembersSource):
+                target.comes_from(source.server())
+            filling = _Filling(action, taking, action.data["name"], self, source, target, work)
+            filling.fill()
+
+    def _taking(self, source: TableReader, table: str) -> Taking:
+        wanted = takings(source.tables(), present(source, self.options.plugins), self.options)
+        for one in wanted:
+            if one.table.name == table:
+                return one
+        raise NotFound(f"{table} is not at the source any more.", remedy="Run again.")
+
+    # -- prove ---------------------------------------------------------------------------------------------------------------
+
+    def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
+        del sample  # the servers sum everything themselves; that is cheap
+        if "table" not in action.data:
+            return
+        if not read.remembered(action.key).get(PLACE):
+            yield _differs(action, "not-moved", "has not been moved")
+            return
+        with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
+            taking = self._taking(source, action.data["table"])
+            there = next((one for one in target.tables() if one.name == action.data["name"]), None)
+            if there is None:
+                yield _differs(action, "missing", "was moved and is not at the target any more")
+                return
+            place = at_target(taking.extract, there, self.options.prefixes)
+            yield from self._compared(action, taking, place, source, target, read)
+
+    def _compared(
+        self, action: Action, taking: Taking, place: Extract, source: TableReader, target: TableReader, read: Reading
+    ) -> Iterator[Finding]:
+        """Range by range: the source now with what was recorded of it, the target now with what was put there."""
+        recorded = _recorded(read, action.key)
+        beside = read.remembered(action.key).get(PLACE) == MERGED
+        for among, outcome in recorded.items():
+            if outcome.fate not in ARRIVED:
+                continue
+            was, put = sums_of(outcome)
+            here = source.checksum(taking.extract, among)
+            if here != was:
+                text = f"{among.label}: the source has {here.rows:,} rows and had {was.rows:,} when they were moved, or they have changed"
+                yield _differs(action, "changed", text)
+            if beside and (lacking := _lacking(taking, place, among, source, target, self._redaction(taking))):
+                yield _differs(
+                    action,
+                    "missing",
+                    f"{among.label}: {lacking:,} rows that were put beside the target's are not there as they were put",
+                )
+            if not beside and taking.table.paging is not Paging.POSITION:
+                has = target.checksum(place, among)
+                if has != put:
+                    text = f"{among.label}: the target has {has.rows:,} rows, and {put.rows:,} were put there, or they have changed"
+                    yield _differs(action, "differs", text, "If nobody changed them on purpose, copy them by hand.")
+        rows_each, _ = rows_at_once(taking.table)
+        for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
+            yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
+        if taking.table.paging is Paging.POSITION and not beside:
+            total = _total(recorded)
+            has = target.checksum(place, EVERYTHING)
+            if has != total:
+                yield _differs(
+                    action,
+                    "differs",
+                    f"the target has {has.rows:,} rows, and {total.rows:,} were put there, or they have changed",
+                )
+
+
+@dataclass(slots=True)
+class _Filling:
+    """One table, being moved by one try of its action."""
+
+    action: Action
+    taking: Taking
+    name: str
+    step: FormsStep
+    source: TableReader
+    target: TableWriter
+    work: Work
+
+    def fill(self) -> None:
+        facts = self.work.remembered(self.action.key)
+        place = facts.get(PLACE, "")
+        columns = repr([(one.name, one.type) for one in self.taking.table.columns])
+        if place and facts.get(COLUMNS, columns) != columns:
+            raise Refused(
+                f"{self.taking.table.name}: the source's columns have changed since it was moved.",
+                remedy="Bring the target's table into the same shape by hand, or move it anew with a new state.",
+            )
+        if facts.get(COLUMNS, columns) != columns:
+            self.work.forget()
+        self.work.remember({COLUMNS: columns})
+        if not place and self._is_there_already():
+            place = SWAPPED
+            self.target.discard(replace(self.taking.table, name=self.name))
+            self.work.remember({PLACE: place})
+        if place == SWAPPED:
+            self._follow()
+        elif place != MERGED or self._has_more():
+            self._fill_shadow(place)
+
+    # -- the first time --------------------------------------------------------------------------------------------------
+
+    def _is_there_already(self) -> bool:
+        """Whether the table itself holds what was put in the shadow: a death came between swapping and its record."""
+        recorded = _recorded(self.work, self.action.key)
+        there = self._there()
+        if there is None or not recorded or any(one.fate not in ARRIVED for one in recorded.values()):
+            return False
+        place = at_target(self.taking.extract, there, self.step.options.prefixes)
+        if self.taking.table.paging is Paging.POSITION:
+            return self.target.checksum(place, EVERYTHING) == _total(recorded)
+        return all(self.target.checksum(place, among) == sums_of(one)[1] for among, one in recorded.items())
+
+    def _has_more(self) -> bool:
+        recorded = _recorded(self.work, self.action.key)
+        rows_each, _ = rows_at_once(self.taking.table)
+        fresh = fresh_ranges(self.source, self.taking.extract, list(recorded), rows_each)
+        return bool(_stale(self.source, self.taking.extract, recorded)) or any(True for _ in fresh)
+
+    def _there(self) -> Table | None:
+        return next((one for one in self.target.tables() if one.name == self.name), None)
+
+    def _fill_shadow(self, place: str) -> None:
+        wanted = replace(self.taking.table, name=self.name)
+        shadow = Extract(self.target.shadow(wanted))
+        move = self._carry(shadow)
+        recorded = _recorded(self.work, self.action.key)
+        behind = [among for among, outcome in recorded.items() if outcome.fate not in ARRIVED]
+        if behind:
+            raise Misbehaved(
+                f"{self.action.label}: {len(behind):,} of {len(recorded):,} ranges could not be moved, so the table is not put in its place.",
+                remedy="See what is left behind, then run again: what is there is kept.",
+            )
+        if not place:
+            total, has = _total(recorded), self.target.checksum(shadow, EVERYTHING)
+            if has != total:
+                self.work.forget()
+                self.target.discard(wanted)
+                raise Misbehaved(
+                    f"{self.action.label}: {total.rows:,} rows were put, and the target has {has.rows:,} or others.",
+                    remedy="Run again: the table is filled anew.",
+                )
+        self._tell_unsure(move)
+        there = self._there()
+        if there is None or not self.target.count(Extract(there)):
+            self.target.swap(wanted)
+            self.work.remember({PLACE: SWAPPED})
+        else:
+            self._merge(wanted, there, recorded, place)
+
+    def _merge(self, wanted: Table, there: Table, recorded: Mapping[KeyRange, Outcome], place: str) -> None:
+        existing = self.step.options.existing
+        if existing == "refuse" or not self.target.features.merges:
+            raise Refused(
+                f"{self.action.label}: the target has rows in {self.name}.",
+                remedy="Say in the plan what is to become of them (existing), or name another target. Ours are waiting in the shadow.",
+            )
+        begun = self.work.remembered(self.action.key).get(MERGING)
+        if existing == "keep-ids" and not place and not begun:
+            columns: tuple[str, ...] = ()
+        else:
+            columns = (self.taking.identity,) if self.taking.identity and existing != "keep-ids" else wanted.page_by
+        self.work.remember({MERGING: "begun"})
+        self.work.record(list(recorded.values())[:1])  # what is remembered is on disk with a record
+        put = self.target.merge(Extract(there), columns)
+        self.target.discard(wanted)
+        self.work.remember({PLACE: MERGED})
+        total = _total(recorded).rows
+        if put < total and not place:
+            text = f"{self.action.label}: {put:,} rows were put beside the target's, {total - put:,} were there already"
+            self.work.note(Finding("there-already", Weight.NOTE, self.action.label, text))
+
+    # -- later -------------------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """What has come or changed since, into the table itself."""
+        there = self._there()
+        if there is None:
+            raise NotFound(
+                f"{self.action.label}: was moved and is not at the target any more.",
+                remedy="Move it anew with a new state.",
+            )
+        place = at_target(self.taking.extract, there, self.step.options.prefixes)
+        recorded = _recorded(self.work, self.action.key)
+        held = {among: sums_of(one)[1] for among, one in recorded.items()}
+        self._tell_unsure(self._carry(place, held))
+
+    # -- both --------------------------------------------------------------------------------------------------------------
+
+    def _carry(self, place: Extract, held: Mapping[KeyRange, Checksum] | None = None) -> RangeMove:
+        extract, redaction = self.taking.extract, self.step._redaction(self.taking)  # noqa: SLF001 - one story in two classes
+        recorded = _recorded(self.work, self.action.key)
+        move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
+        self.work.resolve(move)
+        recorded = _recorded(self.work, self.action.key)
+        stale = _stale(self.source, extract, recorded)
+        self.work.record(_reconsidered(recorded[among]) for among in stale)
+        move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
+        self.work.carry(move, LIMIT)
+        return move
+
+    def _tell_unsure(self, move: RangeMove) -> None:
+        if move.unsure:
+            text = (
+                f"{self.action.label}: {len(move.unsure):,} times the server gave other rows than it counts (its time limit ended an answer, "
+                "or rows came meanwhile); they were read again in smaller ranges until both agreed"
+            )
+            self.work.note(
+                Finding(
+                    "read-again", Weight.NOTE, self.action.label, text, "Nothing is missing; nothing has to be done."
+                )
+            )
+
+
+# -- pure ------------------------------------------------------------------------------------------------------------------
+
+
+def _key(table: str) -> str:
+    return f"{THE_DATABASE}/{table}"
+
+
+def _recorded(read: Reading, key: str) -> dict[KeyRange, Outcome]:
+    """What is known of a table's ranges, in order."""
+    found = {range_of(one.key): one for one in read.outcomes(key)}
+    return {among: found[among] for among in in_a_chain(found)}
+
+
+def _total(recorded: Mapping[KeyRange, Outcome]) -> Checksum:
+    return sum((sums_of(one)[1] for one in recorded.values()), NOTHING)
+
+
+def _stale(source: TableReader, extract: Extract, recorded: Mapping[KeyRange, Outcome]) -> list[KeyRange]:
+    """Recorded ranges that the source fills otherwise now, or that never arrived."""
+    return [
+        among
+        for among, outcome in recorded.items()
+        if outcome.fate not in ARRIVED or source.checksum(extract, among) != sums_of(outcome)[0]
+    ]
+
+
+def _lacking(
+    taking: Taking, place: Extract, among: KeyRange, source: TableReader, target: TableReader, redaction: Redaction
+) -> int:
+    """How many rows of a range the target's table does not have, whatever else it has."""
+    ours = Counter(row for page in source.rows(taking.extract, among) for row in redaction(page))
+    ours.subtract(row for page in target.rows(place, among) for row in page)
+    return sum(count for count in ours.values() if count > 0)
+
+
+def _reconsidered(outcome: Outcome) -> Outcome:
+    note = outcome.note if outcome.fate is Fate.LEFT_BEHIND else "changed at the source since it was moved"
+    return replace(outcome, fate=Fate.LEFT_BEHIND, note=note, cure="It is moved anew by this run.")
+
+
+def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], wanted: Sequence[Taking]) -> Action:
+    """What was found at the source, told once above the tables."""
+    keeping = [one for one in found if not one.silent]
+    lines = []
+    for one in found:
+        where = f"{one.prefix}*" + (f", site {one.site}" if one.site else "")
+        told = one.silent or f"{len(one.tables)} {'table' if len(one.tables) == 1 else 'tables'}"
+        lines.append(
+            f"{'!' if one.silent else '='} {one.title} ({where}): {told}" + "".join(f"; {note}" for note in one.notes)
+        )
+    plugins = len({one.plugin for one in keeping})
+    why = f"{plugins:,} {'plugin keeps' if plugins == 1 else 'plugins keep'} entries; {len(wanted):,} of {len(tables):,} tables are moved"
+    return Action(subject.key + PLUGINS, Verb.KEEP, "plugins", why, details=tuple(lines))
+
+
+def _of_earlier(
+    recorded: Mapping[KeyRange, Outcome], stale: Sequence[KeyRange], fresh: Sequence[KeyRange], place: str
+) -> str:
+    """What is still to do of a table that was begun."""
+    if not recorded:
+        return ""
+    if not (stale or fresh):
+        return "all there" if place else "all there, to be put in its place"
+    parts = [f"{len(fresh):,} new" if fresh else "", f"{len(stale):,} changed" if stale else ""]
+    return f"{' and '.join(filter(None, parts))} of {len(recorded) + len(fresh):,} ranges"
+
+
+def _divided(table: Table) -> str:
+    if table.paging is Paging.CONTENT:
+        return "has no key, so each range is a reading of the whole table"
+    return "" if table.steady else f"{table.engine} shows changes at once, so it is not one moment"
+
+
+def _details(taking: Taking) -> tuple[str, ...]:
+    lines = [
+        f"{one.column} {one.operator.value} {', '.join(_said(value) for value in one.values)}"
+        for one in taking.extract.conditions
+    ]
+    if taking.extract.within is not None:
+        within = taking.extract.within
+        lines.append(f"{within.column} of rows taken of {within.table}")
+    return tuple(f"only where {line}" for line in lines)
+
+
+def _said(value: str | bytes | None) -> str:
+    return "NULL" if value is None else value.hex() if isinstance(value, bytes) else value
+
+
+def _differs(action: Action, code: str, text: str, remedy: str = "Run again.") -> Finding:
+    return Finding(code, Weight.DIFFERENCE, action.label, f"{action.label}: {text}", remedy)
+
+
+def _build(options: FormsOptions, accounts: Sequence[Account]) -> FormsStep:
+    del accounts  # a database is nobody's
+    return FormsStep(options)
+
+
+KIND = Kind(word="forms", service=FORMS.service, options=FormsOptions, build=_build)

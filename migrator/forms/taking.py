@@ -1,0 +1,208 @@
+"""What is taken out of a site's database: the tables that plugins keep entries in, those the plan names, and which of their rows. Pure.
+
+What surprises: plugins share tables (posts and their meta), and each table is moved once. So rows of several plugins are taken together;
+where that cannot be said exactly, more meta of the same posts is taken, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+from migrator.forms.model import Clock, Condition, Extract, Operator, Role, Stored, StoredTable, Table, Within
+from migrator.forms.options import FormsOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A table, or rows of it. `plugins` keep something in it, `parents` are tables that are restored before it; `references` are columns
+    that name rows of others, by table and key column; `identity` is a column that tells the same row wherever it is, "" without one.
+    """
+
+    extract: Extract
+    plugins: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    references: tuple[tuple[str, str, str], ...] = ()
+    identity: str = ""
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        return self.extract.table
+
+
+def takings(tables: Sequence[Table], stored: Sequence[Stored], options: FormsOptions) -> list[Taking]:
+    """Everything that is moved, parents before children; each table once."""
+    by_name = {one.name: one for one in tables}
+    found: dict[str, Taking] = {}
+    for one in stored:
+        for part in one.tables:
+            if part.table in by_name:
+                taking = _of(part, one, by_name[part.table], options)
+                found[part.table] = _together(found[part.table], taking) if part.table in found else taking
+    for name, table in by_name.items():
+        if _fits(name, options.tables):
+            before = found.get(name, Taking(Extract(table)))
+            found[name] = replace(before, extract=_where(Extract(table), options))
+    return _in_order(found)
+
+
+def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions) -> Taking:
+    within = part.within
+    conditions = part.conditions
+    entries = {one.table: one for one in stored.tables if one.role is Role.ENTRIES and one.moment}
+    if part.role is Role.ENTRIES and part.moment:
+        conditions = (*conditions, *_in_time(part, options))
+    elif within is not None:
+        within = _limited(within, entries, options)
+    elif part.role is not Role.FORMS:
+        within = next(
+            (
+                Within(one.column, one.table, one.key, chosen)
+                for one in part.references
+                if one.table in entries and (chosen := _of_entry(entries[one.table], options))
+            ),
+            None,
+        )
+    extract = _where(Extract(table, conditions, within), options)
+    parents = tuple(dict.fromkeys(one.table for one in part.references if one.table != part.table))
+    references = tuple((one.column, one.table, one.key) for one in part.references)
+    return Taking(extract, (stored.title,), parents, references, part.identity)
+
+
+def _of_entry(entries: StoredTable, options: FormsOptions) -> tuple[Condition, ...]:
+    """What an entry must say to be taken; nothing where all are."""
+    limits = (*_in_time(entries, options), *_wanted(entries.table, options))
+    return (*entries.conditions, *limits) if limits else ()
+
+
+def _limited(within: Within, entries: Mapping[str, StoredTable], options: FormsOptions) -> Within:
+    if within.table in entries:
+        return replace(
+            within,
+            conditions=(
+                *within.conditions,
+                *_of_entry(entries[within.table], options)[len(entries[within.table].conditions) :],
+            ),
+        )
+    return replace(within, within=_limited(within.within, entries, options)) if within.within else within
+
+
+def _in_time(part: StoredTable, options: FormsOptions) -> tuple[Condition, ...]:
+    limits = ((Operator.FROM, options.since), (Operator.BELOW, options.older_than))
+    return tuple(
+        Condition(part.moment, operator, (_spelt(moment, part.clock),)) for operator, moment in limits if moment
+    )
+
+
+def _spelt(moment: datetime, clock: Clock) -> str:
+    """A moment as a column with that clock has it. One without a zone is the site's own time, or UTC where the column has UTC."""
+    if clock is Clock.UNIX:
+        return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp():.4f}"
+    if moment.tzinfo and clock is Clock.UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _wanted(table: str, options: FormsOptions) -> tuple[Condition, ...]:
+    wanted = options.where.get(table, {})
+    return tuple(
+        Condition(column, Operator.IN, (values,) if isinstance(values, str) else tuple(values))
+        for column, values in wanted.items()
+    )
+
+
+def _where(extract: Extract, options: FormsOptions) -> Extract:
+    return replace(extract, conditions=(*extract.conditions, *_wanted(extract.table.name, options)))
+
+
+def _together(one: Taking, other: Taking) -> Taking:
+    """Both, as one taking of the table."""
+    return Taking(
+        united(one.extract, other.extract),
+        tuple(dict.fromkeys((*one.plugins, *other.plugins))),
+        tuple(dict.fromkeys((*one.parents, *other.parents))),
+        tuple(dict.fromkeys((*one.references, *other.references))),
+        one.identity if one.identity == other.identity else "",
+    )
+
+
+def united(one: Extract, other: Extract) -> Extract:
+    """An extract that has the rows of both, as few others as can be said."""
+    if one.within is None or other.within is None:
+        within = None
+        if (one.within is None) != (other.within is None):
+            return Extract(one.table)
+    else:
+        within = _either(one.within, other.within)
+        if within is None:
+            return Extract(one.table)
+    return Extract(one.table, _any_of(one.conditions, other.conditions), within)
+
+
+def _either(one: Within, other: Within) -> Within | None:
+    if (one.column, one.table, one.key) != (other.column, other.table, other.key):
+        return None
+    inner = _either(one.within, other.within) if one.within and other.within else None
+    return replace(one, conditions=_any_of(one.conditions, other.conditions), within=inner)
+
+
+def _any_of(one: Sequence[Condition], other: Sequence[Condition]) -> tuple[Condition, ...]:
+    """Conditions that hold where all of `one` or all of `other` do: those of both, lists of values joined."""
+    joined = []
+    for mine in one:
+        theirs = next((each for each in other if (each.column, each.operator) == (mine.column, mine.operator)), None)
+        if theirs is not None and mine.operator is Operator.IN:
+            joined.append(replace(mine, values=tuple(dict.fromkeys((*mine.values, *theirs.values)))))
+        elif theirs == mine:
+            joined.append(mine)
+    return tuple(joined)
+
+
+def _in_order(found: Mapping[str, Taking]) -> list[Taking]:
+    """Parents before children; a circle is cut where it is met."""
+    ordered: dict[str, Taking] = {}
+    under_way: set[str] = set()
+
+    def put(name: str) -> None:
+        if name in ordered or name in under_way or name not in found:
+            return
+        under_way.add(name)
+        for parent in found[name].parents:
+            put(parent)
+        ordered[name] = found[name]
+
+    for name in found:
+        put(name)
+    # A table may only wait for one that stands before it.
+    places = {name: place for place, name in enumerate(ordered)}
+    return [
+        replace(one, parents=tuple(parent for parent in one.parents if places.get(parent, place) < place))
+        for place, one in enumerate(ordered.values())
+    ]
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+# -- names at the target ------------------------------------------------------------------------------------------------
+
+
+def renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    """A table's name at the target: the longest prefix that the plan maps is replaced."""
+    fitting = sorted((prefix for prefix in prefixes if name.startswith(prefix)), key=len)
+    return prefixes[fitting[-1]] + name.removeprefix(fitting[-1]) if fitting else name
+
+
+def at_target(extract: Extract, table: Table, prefixes: Mapping[str, str]) -> Extract:
+    """The same rows, in a table of the target."""
+    return Extract(table, extract.conditions, _within(extract.within, prefixes))
+
+
+def _within(within: Within | None, prefixes: Mapping[str, str]) -> Within | None:
+    if within is None:
+        return None
+    return replace(within, table=renamed(within.table, prefixes), within=_within(within.within, prefixes))

@@ -1,0 +1,76 @@
+"""The forms step dies before and after every write to state and database, and is started again: no row lost, none twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.engine.contract import Fate
+from migrator.engine.run import run, utc_now
+from migrator.engine.stage import Programme, Stage, Verification
+from migrator.engine.stop import Stop
+from migrator.engine.walk import Surroundings
+from migrator.forms.model import Row
+from migrator.forms.options import FormsOptions
+from migrator.forms.step import KIND
+from migrator.state.lease import this_process
+from migrator.state.store import open_store
+from migrator.testing.crash import Died, Mortality, MortalStore
+from migrator.testing.form_suite import LOG, PLAIN, number, primary, table, text
+from migrator.testing.memory_tables import MemoryTables, TablesRoute
+
+pytestmark = pytest.mark.crash
+OPTIONS = table("wp_options", [number("option_id"), text("option_name"), text("option_value")], primary("option_id"))
+POSTS = table("wp_posts", [number("ID"), text("post_type")], primary("ID"))
+MANY: list[Row] = [(str(n), "5", f"said {n}", "2026-02-01 10:00:00") for n in range(1, 131)]
+THEIRS: Row = ("500", "5", "theirs", "2026-01-01 00:00:00")
+TWINS: list[Row] = [(f"16000000{n // 9:02}.0000", "Contact", f"answer {n % 4}", None) for n in range(40)]
+
+
+@pytest.fixture(autouse=True)
+def few_rows_at_once(monkeypatch) -> None:
+    monkeypatch.setattr("migrator.forms.moving.MOST_ROWS", 20)
+    monkeypatch.setattr("migrator.forms.moving.FEWEST_ROWS", 20)
+
+
+class World:
+    """Two databases and a state; they outlive the process."""
+
+    def __init__(self, existing: str) -> None:
+        self.existing = existing
+        self.old, self.new = MemoryTables("old", page=50), MemoryTables("new", page=50)
+        for one, rows in ((OPTIONS, []), (POSTS, []), (PLAIN, MANY), (LOG, TWINS)):
+            self.old.fill(one, rows)
+        if existing != "refuse":
+            self.new.fill(PLAIN, [THEIRS])
+        self.store = open_store("sqlite://", lives=lambda _: False)
+
+    def run(self, mortality: Mortality) -> None:
+        self.new.before_write = lambda what: mortality.moment(f"before {what}")
+        self.new.after_write = lambda what: mortality.moment(f"after {what}")
+        step = KIND.build(FormsOptions(existing=self.existing, plugins=("cfdb7",), tables=(LOG.name,)), ())
+        programme = Programme(
+            "crash", [Stage("forms", "forms", step, TablesRoute(self.old, self.new)), Verification("verify")], workers=1
+        )
+        claim = self.store.claim(this_process(), utc_now(), "digest", "0")
+        run(programme, MortalStore(self.store, mortality), claim, Surroundings(lambda _: None, Stop()), lambda _: 0)
+
+    def contents(self) -> dict[str, list[Row]]:
+        return {name: sorted(kept.rows, key=repr) for name, kept in self.new.kept.items()}
+
+    def fates(self) -> set[Fate]:
+        return {fate for row in self.store.actions() for fate in self.store.fates(row.ledger_key)}
+
+
+@pytest.mark.parametrize("existing", ["refuse", "keep-ids", "skip-existing"])
+def test_dying_at_any_moment_loses_no_row_and_doubles_none(existing: str) -> None:
+    expected, undisturbed = World(existing), Mortality()
+    expected.run(undisturbed)
+    assert len(expected.contents()[PLAIN.name]) == len(MANY) + (existing != "refuse")
+    assert len(expected.contents()[LOG.name]) == len(TWINS)
+    for at in range(1, len(undisturbed.moments) + 1):
+        world = World(existing)
+        with pytest.raises(Died):
+            world.run(Mortality(at))
+        world.run(Mortality())
+        assert world.contents() == expected.contents(), f"after dying at moment {at} ({undisturbed.moments[at - 1]})"
+        assert world.fates() == {Fate.COPIED}, f"after dying at moment {at}"

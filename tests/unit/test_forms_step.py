@@ -1,0 +1,321 @@
+"""The forms step between two databases in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from migrator.engine.contract import Fate, Verb, Weight
+from migrator.engine.events import Noted
+from migrator.engine.stage import Stage
+from migrator.errors import PlanError
+from migrator.forms.model import Features, Row, Table
+from migrator.forms.moving import rows_at_once
+from migrator.forms.options import FormsOptions
+from migrator.forms.step import KIND
+from migrator.testing.form_suite import (
+    LOG,
+    LOG_ROWS,
+    LOOSE,
+    LOOSE_ROWS,
+    META,
+    META_ROWS,
+    PLAIN,
+    PLAIN_ROWS,
+    POSTS,
+    POSTS_ROWS,
+    number,
+    primary,
+    table,
+    text,
+)
+from migrator.testing.memory_tables import MemoryTables, TablesRoute
+from migrator.testing.trial import Trial
+
+FORMS = PLAIN.name
+OPTIONS = table("wp_options", [number("option_id"), text("option_name"), text("option_value")], primary("option_id"))
+MANY: list[Row] = [(str(n), "5", f"said {n}", "2026-02-01 10:00:00") for n in range(1, 161)]
+
+
+@pytest.fixture(autouse=True)
+def few_rows_at_once(monkeypatch) -> None:
+    """Ranges of fifty rows."""
+    monkeypatch.setattr("migrator.forms.moving.MOST_ROWS", 50)
+
+
+TERMS = table(
+    "wp_term_relationships", [number("object_id"), number("term_taxonomy_id")], primary("object_id", "term_taxonomy_id")
+)
+
+
+class World:
+    """A site's database and an empty one, a plan, and a state."""
+
+    def __init__(self, *content: tuple[Table, list[Row]], **options: object) -> None:
+        self.old, self.new = MemoryTables("old", page=20), MemoryTables("new", page=20)
+        for one, rows in (
+            (OPTIONS, []),
+            (POSTS, POSTS_ROWS),
+            (META, META_ROWS),
+            (TERMS, [("1", "1"), ("3", "1"), ("4", "2")]),
+            *(content or ((PLAIN, MANY),)),
+        ):
+            self.old.fill(one, rows)
+        step = KIND.build(FormsOptions(**{"plugins": ("cfdb7",), **options}), ())
+        self.trial = Trial([Stage("forms", "forms", step, TablesRoute(self.old, self.new))])
+
+    def same(self, name: str = FORMS) -> bool:
+        return self.new.rows(name) == self.old.rows(name)
+
+    def outcomes(self, name: str = FORMS):
+        return list(self.trial.store.outcomes(f"forms/old>new/database/{name}"))
+
+    def action(self, name: str = FORMS):
+        return next(row for key, row in self.trial.actions().items() if key.endswith(f"/{name}"))
+
+
+def test_a_plugins_table_arrives_whole_and_is_proven() -> None:
+    world = World()
+    assert not world.trial.run().codes
+    assert world.same()
+    assert {one.fate for one in world.outcomes()} == {Fate.COPIED}
+    assert len(world.outcomes()) == 4
+    assert world.trial.verify().differences == 0
+
+
+def test_a_preview_tells_what_was_found_and_writes_nothing() -> None:
+    world = World()
+    (stage,) = world.trial.preview().stages
+    found, *actions = [action for _, action in stage.actions]
+    assert found.why == "1 plugin keeps entries; 2 of 5 tables are moved"
+    action = next(one for one in actions if one.label == FORMS)
+    assert (action.verb, action.size.items) == (Verb.COPY, 4)
+    assert "160 rows of" in action.why
+    assert not world.new.writes
+
+
+def test_of_posts_only_those_of_plugins_are_taken_with_their_meta() -> None:
+    world = World(plugins=("flamingo",))
+    world.trial.run()
+    assert world.new.rows("wp_posts") == [row for row in POSTS_ROWS if row[2] == "flamingo_inbound"]
+    entries = {row[0] for row in world.new.rows("wp_posts")}
+    assert world.new.rows("wp_postmeta") == [row for row in META_ROWS if row[1] in entries]
+    assert [row[0] for row in world.new.rows("wp_term_relationships")] == ["3"]
+    assert "wp_db7_forms" not in world.new.kept
+    assert world.trial.verify().differences == 0
+
+
+def test_a_second_run_brings_what_came_and_what_changed_and_nothing_else() -> None:
+    world = World()
+    world.trial.run()
+    before = len(world.new.writes)
+    rows = world.old.kept[FORMS].rows
+    rows[60] = (*rows[60][:2], "changed", rows[60][3])
+    rows.append(("170", "5", "new", "2026-03-01 10:00:00"))
+    assert world.trial.verify().differences == 2
+    (stage,) = world.trial.preview(world.trial.store).stages
+    action = next(action for _, action in stage.actions if action.label == FORMS)
+    assert "1 new and 1 changed of 5 ranges" in action.why
+    world.trial.run()
+    assert world.same()
+    assert len(world.new.writes) == before + 2
+    assert world.trial.verify().differences == 0
+    world.trial.run()
+    assert len(world.new.writes) == before + 2
+    assert world.action().verb is Verb.KEEP
+
+
+def test_rows_that_the_source_deletes_later_stay_at_the_target() -> None:
+    world = World()
+    world.trial.run()
+    del world.old.kept[FORMS].rows[60:63]
+    world.trial.run()
+    assert len(world.new.rows(FORMS)) == 160
+    assert any("3 rows that are gone from the source stay" in one.note for one in world.outcomes())
+    assert world.trial.verify().differences == 0
+
+
+def test_rows_that_somebody_changed_at_the_target_are_not_written_over() -> None:
+    world = World()
+    world.trial.run()
+    there = world.new.kept[FORMS].rows
+    there[60] = (*there[60][:2], "edited at the new site", there[60][3])
+    here = world.old.kept[FORMS].rows
+    here[61] = (*here[61][:2], "edited at the old site", here[61][3])
+    world.trial.run()
+    assert world.new.rows(FORMS)[60][2] == "edited at the new site"
+    (left,) = [one for one in world.outcomes() if one.fate is Fate.LEFT_BEHIND]
+    assert "changed" in left.note
+
+
+def test_new_entries_of_the_new_site_are_never_lost_to_old_ones_of_the_same_id() -> None:
+    world = World()
+    world.trial.run()
+    world.new.kept[FORMS].rows.append(("161", "5", "sent to the new site", "2026-03-02 10:00:00"))
+    world.old.kept[FORMS].rows.append(("161", "5", "sent to the old site", "2026-03-02 10:00:00"))
+    world.trial.run()
+    assert world.new.rows(FORMS)[-1][2] == "sent to the new site"
+    assert Fate.LEFT_BEHIND in {one.fate for one in world.outcomes()}
+
+
+# -- what is not whole ---------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_ends_early_in_silence_is_read_again_until_nothing_is_missing() -> None:
+    world = World()
+    world.old.short = {1, 4, 6, 7}
+    result = world.trial.run()
+    assert not result.codes
+    assert world.same()
+    assert any("read again" in event.finding.text for event in world.trial.told(Noted))
+
+
+def test_a_range_that_never_agrees_is_left_behind_and_the_table_is_not_put_in_its_place() -> None:
+    world = World()
+    world.old.short = set(range(1, 2000))
+    world.trial.run()
+    assert FORMS not in world.new.kept
+    assert {one.fate for one in world.outcomes()} == {Fate.LEFT_BEHIND}
+    world.old.short = set()
+    world.trial.run()
+    assert world.same()
+
+
+def test_a_connection_that_breaks_is_taken_up_again() -> None:
+    world = World()
+    world.old.drops = {2, 9}
+    assert not world.trial.run().codes
+    assert world.same()
+
+
+@pytest.mark.parametrize(("one", "rows"), [(LOG, LOG_ROWS * 12), (LOOSE, LOOSE_ROWS * 12)], ids=["index", "nothing"])
+def test_tables_without_a_key_arrive_with_their_twins(one, rows) -> None:
+    world = World((one, rows), tables=(one.name,))
+    world.trial.run()
+    assert sorted(map(repr, world.new.rows(one.name))) == sorted(map(repr, rows))
+    assert world.trial.verify().differences == 0
+    world.trial.run()
+    assert len(world.new.rows(one.name)) == len(rows)
+
+
+# -- a target that is not empty ------------------------------------------------------------------------------------------
+
+THEIRS: list[Row] = [("500", "9", "theirs", "2026-01-01 00:00:00")]
+
+
+def test_a_table_with_rows_is_refused_and_says_what_to_do() -> None:
+    world = World()
+    world.new.fill(PLAIN, THEIRS)
+    (stage,) = world.trial.preview().stages
+    action = next(action for _, action in stage.actions if action.label == FORMS)
+    assert action.verb is Verb.BY_HAND
+    assert "keep-ids" in action.why
+    world.trial.run()
+    assert world.new.rows(FORMS) == THEIRS
+
+
+def test_keep_ids_puts_ours_beside_theirs() -> None:
+    world = World(existing="keep-ids")
+    world.new.fill(PLAIN, THEIRS)
+    world.trial.run()
+    assert world.new.rows(FORMS) == [*MANY, *THEIRS]
+    assert world.trial.verify().differences == 0
+    world.old.kept[FORMS].rows.append(("170", "5", "new", "2026-03-01 10:00:00"))
+    world.trial.run()
+    assert len(world.new.rows(FORMS)) == 162
+    assert world.trial.verify().differences == 0
+
+
+def test_keep_ids_refuses_ids_that_are_taken_and_puts_nothing() -> None:
+    world = World(existing="keep-ids")
+    world.new.fill(PLAIN, [("7", "9", "theirs", "2026-01-01 00:00:00")])
+    assert world.trial.run().codes
+    assert len(world.new.rows(FORMS)) == 1
+
+
+def test_skip_existing_leaves_out_what_is_there() -> None:
+    world = World(existing="skip-existing")
+    world.new.fill(PLAIN, [MANY[6], *THEIRS])
+    world.trial.run()
+    assert world.new.rows(FORMS) == [*MANY, *THEIRS]
+
+
+def test_tables_get_the_target_sites_prefix() -> None:
+    world = World(prefixes={"wp_": "new_"}, plugins=("cfdb7", "flamingo"))
+    world.trial.run()
+    assert world.new.rows("new_db7_forms") == MANY
+    assert {name for name in world.new.kept if name.startswith("wp_")} == set()
+    assert world.trial.verify().differences == 0
+
+
+# -- people's data -------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_plan_leaves_out_never_reaches_the_target() -> None:
+    world = World((PLAIN, PLAIN_ROWS), redact={"drop": ["*.form_value"]})
+    world.trial.run()
+    assert {row[2] for row in world.new.rows(FORMS)} <= {None}
+    assert world.trial.verify().differences == 0
+
+
+def test_masks_keep_the_shape_and_hashes_keep_what_is_equal() -> None:
+    world = World((PLAIN, MANY), redact={"mask": ["wp_db7_forms.form_value"]})
+    world.trial.run()
+    assert world.new.rows(FORMS)[11][2] == "xxxx 00"
+    hashed = World(
+        (PLAIN, [*MANY[:3], ("200", "5", MANY[0][2], "2026-01-01 00:00:00")]),
+        redact={"hash": ["*.form_value"], "key": "k"},
+    )
+    hashed.trial.run()
+    values = [row[2] for row in hashed.new.rows(FORMS)]
+    assert values[0] == values[3]
+    assert len(set(values)) == 3
+    assert "said" not in "".join(map(str, values))
+
+
+@pytest.mark.parametrize("redact", [{"drop": ["*.form_id"]}, {"mask": ["*.form_post_id"]}, {"hash": ["*.form_value"]}])
+def test_what_cannot_be_left_out_is_told_before_anything_is_moved(redact) -> None:
+    world = World(redact=redact)
+    with pytest.raises(PlanError):
+        world.trial.preview()
+
+
+def test_only_entries_of_the_time_and_the_forms_that_are_wanted_are_moved() -> None:
+    rows = [(str(n), str(n % 2), "x", f"2026-0{n}-01 00:00:00") for n in range(1, 9)]
+    world = World((PLAIN, rows), since="2026-03-01", older_than="2026-07-01", where={FORMS: {"form_post_id": "1"}})
+    world.trial.run()
+    assert [row[0] for row in world.new.rows(FORMS)] == ["3", "5"]
+    assert world.trial.verify().differences == 0
+
+
+def test_no_value_of_a_row_is_told_anywhere() -> None:
+    world = World((PLAIN, [("1", "5", "private words", "2026-01-01 00:00:00")]))
+    world.new.refuses = lambda _: "not this one"
+    world.trial.run()
+    assert "private" not in repr(world.trial.events) + repr(world.outcomes())
+
+
+# -- poor ones -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_that_cannot_hold_everything_is_proven_by_its_own_rule() -> None:
+    world = World((PLAIN, PLAIN_ROWS))
+    world.new.features = replace(world.new.features, exact=False)
+    world.new.keeps = lambda row: (*row[:3], None if str(row[3]).startswith("0000") else row[3])
+    world.trial.run()
+    assert {one.fate for one in world.outcomes()} == {Fate.NORMALISED}
+    assert world.trial.verify().differences == 0
+    assert [finding.weight for finding in world.trial.findings("verify") if finding.weight is Weight.DIFFERENCE] == []
+
+
+def test_a_source_without_checksums_or_snapshots_is_moved_all_the_same() -> None:
+    world = World()
+    world.old.features = Features(title="poor", checksums=False, snapshots=False)
+    world.trial.run()
+    assert world.same()
+
+
+def test_ranges_are_cut_by_the_width_of_rows() -> None:
+    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 1024 * 1024)) == (50, 1024 * 1024)
+    assert rows_at_once(PLAIN)[0] == 50
