@@ -173,7 +173,11 @@ class CardMove:
         wish = loaded.content
         if put.refused:
             return Outcome(
-                loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=f"the target says: {put.refused}", cure=put.remedy
+                loaded.key,
+                Fate.LEFT_BEHIND,
+                size=loaded.size,
+                note=f"{wish.held.card.label}: the target says: {put.refused}",
+                cure=put.remedy,
             )
         if found is None:
             return Outcome(

@@ -27,6 +27,8 @@ VERSIONS = ("3.0", "4.0")
 APPLE_KIND, APPLE_MEMBER = "X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER"
 _FROM_APPLE = {APPLE_KIND: "KIND", APPLE_MEMBER: "MEMBER"}
 OTHER_NAME = "X-N"  # how a second N is written, of which a card may have one
+# A group says nothing of these, and vobject, and a server that reads with it, refuses a card in which they have one.
+_UNGROUPED = LISTS | {"PRODID", "UID", "VERSION"}
 _DAYS = frozenset({"BDAY", "ANNIVERSARY", "DEATHDATE"})
 _INSTANTS = frozenset({"REV", "CREATED"})
 # Names of which the value is one text, whatever commas and semicolons stand in it bare (RFC 2426, 6350; X- names that everybody writes so).
@@ -532,8 +534,7 @@ class _Writing:
     def line(self, one: Property) -> str:
         """The content line of a property, not folded."""
         head = self._name(one)
-        # vobject, and a server that reads with it, refuses a card whose lists have a group.
-        group = "" if one.name in LISTS else re.sub(r"[^A-Za-z0-9-]", "-", one.group)
+        group = "" if one.name in _UNGROUPED else re.sub(r"[^A-Za-z0-9-]", "-", one.group)
         params = [f"{name}={','.join(map(_param, values))}" for name, values in self._params(one) if values]
         return f"{group}{'.' if group else ''}{';'.join([head, *params])}:{self._value(one)}"
 

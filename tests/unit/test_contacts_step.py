@@ -179,7 +179,7 @@ def test_a_refused_card_costs_nothing_else_and_is_tried_again() -> None:
     world = World()
     world.new.refuses = lambda card: "no umlauts here" if "ü" in card.label else ""
     assert world.trial.run().left_behind == 1
-    assert world.notes(Fate.LEFT_BEHIND) == ["the target says: no umlauts here"]
+    assert world.notes(Fate.LEFT_BEHIND) == ["Zoë Müller: the target says: no umlauts here"]
     world.new.refuses = lambda _: ""
     assert world.trial.run().left_behind == 0
 
@@ -438,7 +438,7 @@ def test_a_preview_tells_which_cards_will_be_refused_and_the_run_refuses_those(b
     assert found.text == "Zoë Müller: the target says: no umlauts here"
     assert found.about == f"{ANN}: Contacts"
     world.trial.run()
-    assert world.notes(Fate.LEFT_BEHIND) == ["the target says: no umlauts here"]
+    assert world.notes(Fate.LEFT_BEHIND) == ["Zoë Müller: the target says: no umlauts here"]
 
 
 def test_what_is_at_the_target_already_is_not_foreseen_as_refused() -> None:

@@ -242,6 +242,19 @@ def test_western_names_are_not_taken_for_others(name: str) -> None:
 # -- writing ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("version", ["3.0", "4.0"])
+def test_what_a_server_wants_without_a_group_is_written_without_one(version: str) -> None:
+    read = vcard.parse(
+        b"BEGIN:VCARD\r\nVERSION:3.0\r\nitem1.PRODID:-//x\r\nitem2.UID:abc\r\nFN:Ann\r\n"
+        b"item3.EMAIL:ann@example.com\r\nitem3.X-ABLabel:Work\r\nEND:VCARD\r\n"
+    ).card
+    text = vcard.write(read, version)
+    assert vcard.objection(text) == ""
+    assert "\r\nUID:abc\r\n" in text
+    assert "\r\nPRODID:-//x\r\n" in text
+    assert "item3.EMAIL" in text
+
+
 def test_a_group_is_written_as_apples_in_3_and_as_kind_in_4() -> None:
     card = Card((text_property("FN", "Choir, old"), text_property("KIND", "group"), text_property("MEMBER", "abc")))
     old, new = vcard.write(card, "3.0"), vcard.write(card, "4.0")
