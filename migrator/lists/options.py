@@ -29,7 +29,7 @@ class ListsOptions(BaseModel):
     hold: Literal["while-filling", "keep", "never"] = Field(
         default="while-filling",
         description="Hold all posts to a list that the step makes (emergency moderation). while-filling: until all its members are there; "
-        "keep: until a later lists step of the plan says while-filling; never: posts go through to whoever is there already.",
+        "keep: until a later run says while-filling; never: posts go through to whoever is there already.",
     )
     existing: Literal["keep-settings", "configure"] = Field(
         default="keep-settings",
