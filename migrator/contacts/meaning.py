@@ -217,8 +217,9 @@ def _extras(one: Property) -> Iterator[str]:
 
 def _values(one: Property, name: str) -> Iterator[tuple[str, str]]:
     """Every value of a property in one spelling, and as it is shown."""
-    if one.data is not None:
-        yield f"sha256:{sha256(one.data).hexdigest()}" if one.data else "", f"{len(one.data):,} bytes"
+    embedded = one.embedded
+    if embedded is not None:
+        yield f"sha256:{embedded.sha256}" if embedded.octets else "", f"{embedded.octets:,} bytes"
     elif name in LISTS:
         for word in (word for part in one.parts for word in part):
             yield plain(word), _short(word)

@@ -335,7 +335,8 @@ def _add_once(kept: list[Property], one: Property, name: str) -> str:
 def _add(kept: list[Property], one: Property) -> None:
     """Add a property, or its types to the one that has its value already."""
     for place, other in enumerate(kept):
-        if other.name == one.name and other.data is None and one.data is None and meaning.values_agree(one, other):
+        is_text = one.embedded is None and other.embedded is None
+        if other.name == one.name and is_text and meaning.values_agree(one, other):
             params = tuple(param for param in one.params if param[0] not in {name for name, _ in other.params})
             grown = replace(other, types=other.types | one.types, params=other.params + params)
             kept[place] = grown if other.group or not one.group else replace(grown, group=one.group)

@@ -6,8 +6,9 @@ meaning.py, how a card is spelt is the business of vcard.py and of the adapters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 Parts = tuple[tuple[str, ...], ...]
 
@@ -15,8 +16,17 @@ Parts = tuple[tuple[str, ...], ...]
 COMPONENTS = {"N": 5, "ADR": 7, "ORG": 0, "GENDER": 2, "CLIENTPIDMAP": 2}  # 0: any number
 LISTS = frozenset({"CATEGORIES", "NICKNAME"})
 WORTH_A_CONNECTION = 25  # cards
+LARGE = 1024  # bytes of embedded data that are worth being set aside
 UNPREFERRED = 101  # PREF is 1 to 100
 BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Embedded data that was left where it is: its SHA-256 in hexadecimal, and how many bytes it has."""
+
+    sha256: str
+    octets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class Property:
     ("",)), `CATEGORIES:a,b` is (("a", "b"),), a plain text is ((text,),). `types` are the TYPE words in lower case without "pref";
     `preferred` is PREF (1 is most; also for 2.1's and 3.0's word), None without one. `params` are all other parameters, names in
     capitals. `data` is the value of an embedded photo, logo, sound or key, whose `parts` are then empty and whose media type
-    ("image/jpeg", "" if unknown) is `media`. `group` ties lines together ("item1").
+    ("image/jpeg", "" if unknown) is `media`; `aside` stands for it in a card that is only looked at. `group` ties lines together ("item1").
     """
 
     name: str
@@ -38,6 +48,7 @@ class Property:
     group: str = ""
     data: bytes | None = None
     media: str = ""
+    aside: Aside | None = None
 
     @property
     def text(self) -> str:
@@ -51,7 +62,12 @@ class Property:
     @property
     def is_filled(self) -> bool:
         """Whether there is anything in its value."""
-        return bool(self.data) or any(word.strip() for part in self.parts for word in part)
+        return bool(self.data or self.aside) or any(word.strip() for part in self.parts for word in part)
+
+    @property
+    def embedded(self) -> Aside | None:
+        """What tells its embedded data from other; None where its value is a text."""
+        return self.aside if self.data is None else Aside(sha256(self.data).hexdigest(), len(self.data))
 
     def param(self, name: str) -> str:
         """The first value of a parameter; "" without it."""
@@ -108,6 +124,26 @@ class Card:
         return replace(self, properties=tuple(one for one in self.properties if one.name not in names))
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it was set aside. Only such a card is written anywhere."""
+        return all(one.aside is None for one in self.properties)
+
+    def with_data_aside(self) -> Card:
+        """The card without the bytes of its photos: it means the same, and many of them fit into memory."""
+        large = any(len(one.data or b"") > LARGE for one in self.properties)
+        return replace(self, properties=tuple(map(_set_aside, self.properties))) if large else self
+
+    def restored(self, data: Mapping[str, bytes]) -> Card:
+        """The card with what was set aside back in its place, as far as it is among these data by their SHA-256."""
+        return replace(
+            self,
+            properties=tuple(
+                replace(one, data=data[one.aside.sha256], aside=None) if one.aside and one.aside.sha256 in data else one
+                for one in self.properties
+            ),
+        )
+
+    @property
     def label(self) -> str:
         """What people call it: the formatted name, else what stands for one."""
         name = self.first("N")
@@ -126,6 +162,10 @@ class Card:
             ),
             "(without a name)",
         )
+
+
+def _set_aside(one: Property) -> Property:
+    return replace(one, data=None, aside=one.embedded) if len(one.data or b"") > LARGE else one
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,19 +20,36 @@ MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
 PORTION = 100  # cards fetched at once
 VERDICT = ":"  # in an intent's digest, before what was going to be done
+CHANGED_PHOTO = Put(
+    refused="a photo of it has changed since its book was read", remedy="Run again; it is decided on anew."
+)
 CURE = "Correct it by hand at the target if it matters."
 
 
 def everything(book: BookReader, name: str) -> Iterator[Held]:
-    """All cards of a book, in the order of its listing."""
+    """All cards of a book in the order of its listing, to be looked at: photos are set aside, so that any book fits into memory."""
     refs: list[str] = []
     for entry in book.index(name):
         refs.append(entry.ref)
         if len(refs) == PORTION:
-            yield from book.fetch(name, refs)
+            yield from map(_light, book.fetch(name, refs))
             refs = []
     if refs:
-        yield from book.fetch(name, refs)
+        yield from map(_light, book.fetch(name, refs))
+
+
+def _light(held: Held) -> Held:
+    return replace(held, card=held.card.with_data_aside(), raw=b"")
+
+
+def data_of(cards: Iterable[Held]) -> dict[str, bytes]:
+    """The embedded data of cards by their SHA-256."""
+    return {
+        embedded.sha256: one.data
+        for held in cards
+        for one in held.card.properties
+        if one.data is not None and (embedded := one.embedded)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +69,36 @@ class Wish:
         return meaning.digest(self.held.card)[:32]
 
 
+def written_with(wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
+    """By ref at the source: which other cards are written with it."""
+    found: dict[str, list[str]] = {}
+    for ref, wish in wishes.items():
+        if wish.arrives_with:
+            found.setdefault(wish.arrives_with, []).append(ref)
+    return found
+
+
+def data_for(
+    refs: Iterable[str],
+    wishes: Mapping[str, Wish],
+    together: Mapping[str, Sequence[str]],
+    source: BookReader,
+    book: str,
+) -> dict[str, bytes]:
+    """The photos that the source has of what is to be written for these cards, by their SHA-256."""
+    lacking = [ref for ref in refs if not wishes[ref].decision.card.is_whole and not wishes[ref].arrives_with]
+    wanted = [one for ref in lacking for one in (ref, *together.get(ref, ()))]
+    return data_of(source.fetch(book, wanted)) if wanted else {}
+
+
 @dataclass(slots=True)
 class CardMove:
     """Carries the cards of one book. `wishes` are by ref at the source: contacts, then groups, then what arrives with one of these;
-    `there` is the target's book as it was.
+    `there` is the target's book as it was. Both were read with photos set aside, which are fetched once more when a card is written.
     """
 
     source: BookReader
+    source_book: str
     target: BookWriter
     target_book: str
     wishes: Mapping[str, Wish]
@@ -68,16 +108,21 @@ class CardMove:
         default_factory=dict
     )  # what was written, as the target has it, by ref at the source
     _known: set[str] = field(init=False)  # refs at the target that are paired with a card, or were there before
+    _written_with: Mapping[str, Sequence[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._known = {held.entry.ref for held in self.there}
+        self._written_with = written_with(self.wishes)
 
     def items(self) -> Iterator[Item]:
         for ref, wish in self.wishes.items():
             yield Item(ref, wish.held.entry.size)
 
     def read(self, part: Sequence[Item]) -> Sequence[Loaded[Wish] | Outcome]:
-        return [self._load(item, self.wishes[item.key]) for item in part]
+        answers = [self._load(item, self.wishes[item.key]) for item in part]
+        loaded = [one.key for one in answers if isinstance(one, Loaded)]
+        data = data_for(loaded, self.wishes, self._written_with, self.source, self.source_book)
+        return [_restored(one, data) if isinstance(one, Loaded) else one for one in answers]
 
     def _load(self, item: Item, wish: Wish) -> Loaded[Wish] | Outcome:
         decision = wish.decision
@@ -136,16 +181,16 @@ class CardMove:
         return replace(loaded, content=replace(loaded.content, decision=decision))
 
     def _write(self, part: Sequence[Loaded[Wish]]) -> list[Outcome]:
-        added = [one for one in part if one.content.decision.verdict is Verdict.ADD]
+        added = [
+            one for one in part if one.content.decision.verdict is Verdict.ADD and one.content.decision.card.is_whole
+        ]
         puts: dict[str, Put] = {}
         if added:
             cards = [one.content.decision.card for one in added]
             puts |= {one.key: put for one, put in zip(added, self.target.add(self.target_book, cards), strict=True)}
         for one in part:
-            place = one.content.decision.place
-            if one.key not in puts and place is not None:
-                entry = self.there[place].entry
-                puts[one.key] = self.target.update(self.target_book, entry, one.content.decision.card)
+            if one.key not in puts:
+                puts[one.key] = self._put_in_place(one.content.decision)
         found = self._found({one.key: one.content for one in part}, puts)
         for one in added:  # importers drop cards in silence that they take when they come alone
             if one.key not in found and not puts[one.key].refused:
@@ -153,16 +198,27 @@ class CardMove:
                 found |= self._found({one.key: one.content}, puts)
         return [self._outcome(one, puts[one.key], found.get(one.key)) for one in part]
 
+    def _put_in_place(self, decision: Decision) -> Put:
+        """Put a card in place of the target's, of which it may keep a photo. One of which a photo is nowhere any more is not put."""
+        entry = self.there[decision.place].entry if decision.place is not None else None
+        card = decision.card
+        if entry is not None and not card.is_whole:
+            card = card.restored(data_of(self.target.fetch(self.target_book, [entry.ref])))
+        if entry is None or not card.is_whole:
+            return CHANGED_PHOTO
+        return self.target.update(self.target_book, entry, card)
+
     def _found(self, wishes: Mapping[str, Wish], puts: Mapping[str, Put]) -> dict[str, Held]:
         """The cards as the target has them now, each paired with the one that was put: by the ref it told, else among what is new."""
         told = {puts[key].ref: key for key in wishes if puts[key].ref}
         found: dict[str, Held] = {}
         if told:
-            found = {told[held.entry.ref]: held for held in self.target.fetch(self.target_book, list(told))}
+            fetched = map(_light, self.target.fetch(self.target_book, list(told)))
+            found = {told[held.entry.ref]: held for held in fetched}
         untold = [key for key in wishes if key not in found and not puts[key].refused]
         if untold:
             fresh = [entry.ref for entry in self.target.index(self.target_book) if entry.ref not in self._known]
-            arrivals = list(self.target.fetch(self.target_book, [ref for ref in fresh if ref not in told]))
+            arrivals = list(map(_light, self.target.fetch(self.target_book, [ref for ref in fresh if ref not in told])))
             found |= paired({key: wishes[key].decision.card for key in untold}, arrivals)
         self._known.update(held.entry.ref for held in found.values())
         uids = {key: wishes[key].decision.card.uid for key in found}
@@ -172,13 +228,9 @@ class CardMove:
     def _outcome(self, loaded: Loaded[Wish], put: Put, found: Held | None) -> Outcome:
         wish = loaded.content
         if put.refused:
-            return Outcome(
-                loaded.key,
-                Fate.LEFT_BEHIND,
-                size=loaded.size,
-                note=f"{wish.held.card.label}: the target says: {put.refused}",
-                cure=put.remedy,
-            )
+            told = put.refused if put is CHANGED_PHOTO else f"the target says: {put.refused}"
+            note = f"{wish.held.card.label}: {told}"
+            return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=put.remedy)
         if found is None:
             return Outcome(
                 loaded.key,
@@ -227,6 +279,15 @@ class CardMove:
             elif verdict == Verdict.ADD.value or meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
                 outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held))
         return outcomes
+
+
+def _restored(loaded: Loaded[Wish], data: Mapping[str, bytes]) -> Loaded[Wish]:
+    """The card as it is to be written, with its photos as far as they are the source's."""
+    wish = loaded.content
+    if wish.decision.card.is_whole:
+        return loaded
+    decision = replace(wish.decision, card=wish.decision.card.restored(data))
+    return replace(loaded, content=replace(wish, decision=decision))
 
 
 def _was_put(intended: Intended) -> bool:

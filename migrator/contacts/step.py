@@ -14,7 +14,7 @@ from migrator.contacts.books import BookPlan, plan_books
 from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges
 from migrator.contacts.merge import Verdict, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
-from migrator.contacts.moving import AT_ONCE, CardMove, Wish, everything
+from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
 from migrator.contacts.options import ContactsOptions
 from migrator.engine.contract import (
     ARRIVED,
@@ -158,13 +158,14 @@ class ContactsStep:
     def _as_wanted(self, held: Held, no_place: AbstractSet[str]) -> tuple[Held, tuple[str, ...]]:
         """The card without photos that the plan leaves out and without what the target has no place for, and what is lost in words."""
         most = self.options.largest_photo
-        large = [one for one in held.card.all("PHOTO") if most is not None and len(one.data or b"") > most]
+        sizes = {one: one.embedded.octets for one in held.card.all("PHOTO") if one.embedded}
+        large = [one for one, octets in sizes.items() if most is not None and octets > most]
         lost = held.dropped
         if large:
             kept = tuple(one for one in held.card.properties if one not in large)
             held = replace(held, card=replace(held.card, properties=kept))
-            lost = (*lost, *(f"a photo of {len(one.data or b''):,} bytes is left out (largest_photo)" for one in large))
-        embedded = [one for one in held.card.properties if one.data is not None and one.name in no_place]
+            lost = (*lost, *(f"a photo of {sizes[one]:,} bytes is left out (largest_photo)" for one in large))
+        embedded = [one for one in held.card.properties if one.embedded and one.name in no_place]
         if embedded:
             kept = tuple(one for one in held.card.properties if one not in embedded)
             held = replace(held, card=replace(held.card, properties=kept))
@@ -199,17 +200,30 @@ class ContactsStep:
         there = list(everything(target, book)) if book else []
         wishes = self._wishes(held, there, target.features.lost)
         recorded = _recorded(action.key, list(wishes), read)
-        for ref, wish in wishes.items():
-            if wish.decision.verdict is Verdict.KEEP or _is_settled(wish, recorded.get(ref)):
-                continue
-            if said := target.objection(book, wish.decision.card):
-                yield Finding(
-                    "will-be-refused",
-                    Weight.WARNING,
-                    about,
-                    f"{wish.held.card.label}: the target {said}",
-                    "Correct it at its source before the run, or expect it in the report as left behind.",
-                )
+        moving = [
+            ref
+            for ref, wish in wishes.items()
+            if wish.decision.verdict is not Verdict.KEEP and not _is_settled(wish, recorded.get(ref))
+        ]
+        together = written_with(wishes)
+        for start in range(0, len(moving), PORTION):
+            portion = moving[start : start + PORTION]
+            data = data_for(
+                portion, wishes, together, source, action.data["source"]
+            )  # photos count: it may be too large
+            for ref in portion:
+                decision = wishes[ref].decision
+                card = decision.card.restored(data)
+                if decision.place is not None and not card.is_whole:
+                    card = card.restored(data_of(target.fetch(book, [there[decision.place].entry.ref])))
+                if card.is_whole and (said := target.objection(book, card)):
+                    yield Finding(
+                        "will-be-refused",
+                        Weight.WARNING,
+                        about,
+                        f"{wishes[ref].held.card.label}: the target {said}",
+                        "Correct it at its source before the run, or expect it in the report as left behind.",
+                    )
 
     # -- do --------------------------------------------------------------------------------------------------------------
 
@@ -222,9 +236,9 @@ class ContactsStep:
             book = self._book(action, target, work)
             token = _token(source, action.data["source"])  # what changes from here on is seen by the next pass
             held = list(everything(source, action.data["source"]))
-            move = self._move(held, source, target, book)
+            move = self._move(action, held, source, target, book)
             if work.resolve(move):
-                move = self._move(held, source, target, book)
+                move = self._move(action, held, source, target, book)
             recorded = _recorded(action.key, list(move.wishes), work)
             stale = {ref for ref, wish in move.wishes.items() if not _is_settled(wish, recorded.get(ref))}
             stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
@@ -243,9 +257,13 @@ class ContactsStep:
                 }
             )
 
-    def _move(self, held: Sequence[Held], source: BookReader, target: BookWriter, book: str) -> CardMove:
+    def _move(
+        self, action: Action, held: Sequence[Held], source: BookReader, target: BookWriter, book: str
+    ) -> CardMove:
         there = list(everything(target, book))
-        return CardMove(source, target, book, self._wishes(held, there, target.features.lost), there)
+        return CardMove(
+            source, action.data["source"], target, book, self._wishes(held, there, target.features.lost), there
+        )
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
         """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""

@@ -485,6 +485,7 @@ def write(card: Card, version: str = "3.0", *, fold: bool = True) -> str:
     """
     if version not in VERSIONS:
         raise ValueError(version)
+    assert card.is_whole, "a photo that was set aside would be lost"
     lines = ["BEGIN:VCARD", f"VERSION:{version}"]
     writing = _Writing(version, card)
     lines += map(writing.line, _with_names(card, version))

@@ -241,6 +241,7 @@ class _Reader:
     def objection(self, book: str, card: Card) -> str:
         """Fulfils Objects."""
         self._asked("objection")
+        assert card.is_whole, "a card was asked about without its photo"
         del book
         words = self._product.refuses(card)
         return f"says: {words}" if words else ""
@@ -274,6 +275,7 @@ class _Writer(_Reader):
 
     def add(self, book: str, cards: Sequence[Card]) -> Sequence[Put]:
         assert all(card.uid for card in cards), "a card without a UID was put"
+        assert all(card.is_whole for card in cards), "a card was put without its photo"
         self._asked("add")
         with self._product.lock:
             self._writable(book)
@@ -289,6 +291,7 @@ class _Writer(_Reader):
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:
         self._asked("update")
+        assert card.is_whole, "a card was put without its photo"
         with self._product.lock:
             shelf = self._writable(book)
             there = shelf.cards.get(entry.ref)

@@ -56,8 +56,8 @@ def plain(number: int, more: bytes = b"") -> bytes:
     ) % (number, number, number, number % 90, number % 1000, number % 10_000, number, number % 200, more)
 
 
-def with_photo(number: int, chance: random.Random) -> bytes:
-    text = b"PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(b"\xff\xd8\xff" + chance.randbytes(PHOTO))
+def with_photo(number: int, chance: random.Random, octets: int = PHOTO) -> bytes:
+    text = b"PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(b"\xff\xd8\xff" + chance.randbytes(octets))
     return plain(number, b"\r\n ".join(text[at : at + LINE] for at in range(0, len(text), LINE)) + b"\r\n")
 
 

@@ -13,6 +13,7 @@ from migrator.engine.stage import Stage
 from migrator.testing.memory_books import (
     BooksRoute,
     MemoryBooks,
+    Shelved,
     accounts_of,
     dropping,
     giving_uids,
@@ -459,3 +460,89 @@ def test_a_run_asks_for_no_objections() -> None:
     world = World()
     world.trial.run()
     assert world.new.calls["objection"] == 0
+
+
+# -- photos, which stay where they are until they are written
+
+
+def photo(letter: bytes, octets: int = 5000) -> Property:
+    return Property("PHOTO", data=letter * octets, media="image/jpeg")
+
+
+def photos(card: Card) -> set[bytes]:
+    return {(one.data or b"")[:1] for one in card.all("PHOTO")}
+
+
+def test_photos_arrive_whole_and_are_compared() -> None:
+    world = World(person("Ana Peña", "u1", photo(b"a")), person("Zoë Müller", "u2", photo(b"z"), photo(b"y")))
+    world.trial.run()
+    assert world.trial.fates() == {Fate.COPIED: 2}
+    assert [photos(card) for card in world.there()] == [{b"a"}, {b"z", b"y"}]
+    assert all(len(one.data or b"") == 5000 for card in world.there() for one in card.all("PHOTO"))
+    assert world.trial.verify().differences == 0
+
+
+def test_a_photo_that_a_target_loses_or_mangles_is_told() -> None:
+    world = World(person("Ana Peña", "u1", photo(b"a")), person("Zoë Müller", "u2", photo(b"z")))
+    world.new.keeps = lambda card, _: (
+        card.without("PHOTO") if card.uid == "u1" else card.without("PHOTO").with_property(photo(b"z", 4000))
+    )
+    world.trial.run()
+    assert sorted(world.notes(Fate.ALTERED)) == [
+        "PHOTO is missing: 5,000 bytes",
+        "PHOTO was 5,000 bytes and is 4,000 bytes",
+    ]
+
+
+def test_cards_that_become_one_keep_the_photos_of_all() -> None:
+    world = World(
+        person("Ana Peña", "u1", photo(b"a"), email="ana@example.com"),
+        person("Ana Peña", "u1", photo(b"b"), email="ana@example.com"),  # a twin, written with the first
+    )
+    world.new.fill(ANN, "Contacts", person("Ana Peña", "u1", photo(b"t"), email="ana@example.com"))
+    world.trial.run()
+    assert [photos(card) for card in world.there()] == [{b"a", b"b", b"t"}]
+    assert world.trial.verify().differences == 0
+
+
+@pytest.mark.parametrize(
+    "theirs", [(), (person("Ana Peña", "u1", text_property("NOTE", "mine")),)], ids=["added", "united"]
+)
+def test_a_photo_that_changes_while_its_book_is_moved_is_left_behind_until_the_next_run(
+    theirs: tuple[Card, ...],
+) -> None:
+    world = World(person("Zoë Müller", "u0"), person("Ana Peña", "u1", photo(b"a")))
+    world.new.fill(ANN, "Contacts", *theirs)
+    shelf = world.old.shelves[ANN]["Contacts"]
+    ref = list(shelf.cards)[1]
+    seen = iter(range(10))
+
+    class Changing(dict[str, Shelved]):
+        """Answers another photo from the third reading on: after the plan's and the step's."""
+
+        def __getitem__(self, key: str) -> Shelved:
+            found = super().__getitem__(key)
+            if key == ref and next(seen) >= 2:
+                return replace(found, card=found.card.without("PHOTO").with_property(photo(b"n")))
+            return found
+
+    shelf.cards = Changing(shelf.cards)
+    assert world.trial.run().left_behind == 1
+    assert world.notes(Fate.LEFT_BEHIND) == ["Ana Peña: a photo of it has changed since its book was read"]
+    assert b"a" not in {letter for card in world.there() for letter in photos(card)}
+    assert world.trial.run().left_behind == 0
+    assert b"n" in {letter for card in world.there() for letter in photos(card)}
+
+
+def test_a_card_that_is_too_large_for_its_photos_is_foreseen_as_refused() -> None:
+    twins = (
+        person("Ana Peña", "u1", photo(b"a"), email="ana@example.com"),
+        person("Ana Peña", "u1", photo(b"b"), email="ana@example.com"),
+    )
+    world = World(*twins, person("Zoë Müller", "u2", photo(b"z")))
+    world.new.fill(ANN, "Contacts", person("Ana Peña", "u1", photo(b"t"), email="ana@example.com"))
+    world.new.refuses = lambda card: (
+        "too large" if sum(len(one.data or b"") for one in card.all("PHOTO")) == 15_000 else ""
+    )
+    (stage,) = world.trial.preview().stages
+    assert [found.text for found in stage.findings] == ["Ana Peña: the target says: too large"]
