@@ -73,14 +73,22 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Some rows of INSERTs into one table. `columns` is empty where the statement names none. A text value is in `spelling.charset`, one
-    that was written as hexadecimal, as bits or `_binary` is what it is; numbers are as they are written.
-    """
+class Insert:
+    """What an INSERT says before its rows. `columns` is empty where it names none; `head` is its text up to the first row."""
 
     database: str
     table: str
     columns: tuple[str, ...]
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of INSERTs into one table, written one behind another from `place` on. A text value is in `spelling.charset`, one
+    that was written as hexadecimal, as bits or `_binary` is what it is; numbers are as they are written.
+    """
+
+    insert: Insert
     values: Sequence[tuple[Value, ...]]
     count: int
     place: Place
@@ -141,15 +149,16 @@ def parts(
     *,
     start: Place = Place(0, 1),
     spelling: Spelling = Spelling(),
-    variables: Mapping[str, str] | None = None,
+    inside: Insert | None = None,
 ) -> Iterator[Statement | Rows | End]:
     """Everything in a text in order, an `End` last. `wants(database, table)` is asked at each INSERT (for one statement after another of the
-    same table only once). `name` is for messages. A source that does not begin at the text's front is told its `start` and the `spelling` there.
+    same table only once). `name` is for messages. A source that does not begin at the text's front is told its `start` and the `spelling` there, and `inside` of which
+    INSERT's rows that is.
 
     Raises Misbehaved, with the place, for what no program writes: a value that is none, a row longer than 32 MB, a charset that cannot be
     read by bytes.
     """
-    return _Reader(source, name, wants, start, spelling, variables or {}).parts()
+    return _Reader(source, name, wants, start, spelling, inside).parts()
 
 
 # -- patterns ---------------------------------------------------------------------------------------------------------
@@ -339,7 +348,7 @@ def unquoted(name: bytes, codec: str) -> str:
 # -- the reader -------------------------------------------------------------------------------------------------------
 
 
-class _Window:
+class Window:
     """The part of a text that is in memory. Positions count from its front and hold until `more` is called."""
 
     def __init__(self, source: Source, name: str, start: Place) -> None:
@@ -400,13 +409,14 @@ class _Reader:
         wants: Callable[[str, str], Want],
         start: Place,
         spelling: Spelling,
-        variables: Mapping[str, str],
+        inside: Insert | None,
     ) -> None:
-        self._window = _Window(source, name, start)
+        self._window = Window(source, name, start)
         self._wants = wants
         self._at = 0
         self._spelling = spelling
-        self._variables = dict(variables)
+        self._variables: dict[str, str] = {}
+        self._inside = inside
         self._completed = self._promised = False
         self._reach = CHUNK
         self._style = _Style()
@@ -419,6 +429,9 @@ class _Reader:
 
     def parts(self) -> Iterator[Statement | Rows | End]:
         self._look_at_the_front()
+        if self._inside and (unfinished := (yield from self._rows_of(self._inside, self._window.place(0)))):
+            yield self._end(unfinished)
+            return
         while self._come_to_a_statement():
             window = self._window
             if found := _DELIMITER.match(window.text, self._at):
@@ -564,18 +577,23 @@ class _Reader:
         names = [unquoted(name, codec) for name in (head[1], head[2]) if name]
         database, table = names if len(names) > 1 else (self._spelling.database, names[0])
         columns = tuple(unquoted(name, codec) for name in _NAMES.findall(head[3] or b""))
-        want = self._wants(database, table)
         begins = window.place(self._at)
         self._at = head.end()
+        return (yield from self._rows_of(Insert(database, table, columns, head[0]), begins))
+
+    def _rows_of(self, insert: Insert, begins: Place) -> Generator[Rows, None, Place | None]:
+        """The same, from a row on."""
+        window, head, columns = self._window, insert.head, insert.columns
+        want = self._wants(insert.database, insert.table)
         if want is Want.NOTHING:
-            while self._plain_rows(head[0], 0)[1]:
+            while self._plain_rows(head, 0)[1]:
                 begins = window.place(self._at)
             return None if self._rest_of_statement() else begins
         # Where neither the statement nor its like before says how many values a row has, its first row does.
-        width = (len(columns) or self._widths.get(head[0], 0)) if want is Want.VALUES else 0
+        width = (len(columns) or self._widths.get(head, 0)) if want is Want.VALUES else 0
         while True:
             place = window.place(self._at)
-            values, count = self._plain_rows(head[0], width) if width or want is Want.COUNT else ((), 0)
+            values, count = self._plain_rows(head, width) if width or want is Want.COUNT else ((), 0)
             if not count:
                 odd = self._odd_row()
                 if odd is None and window.ended:
@@ -585,18 +603,18 @@ class _Reader:
                     continue
                 if width not in {0, len(odd.values)}:
                     raise window.misbehaved(
-                        self._at, f"{table} has {width} columns, this row has {len(odd.values)} values"
+                        self._at, f"{insert.table} has {width} columns, this row has {len(odd.values)} values"
                     )
                 values, count = ([odd.values], 1) if want is Want.VALUES else ((), 1)
                 width = len(odd.values) if want is Want.VALUES else 0
-                self._widths[head[0]] = width
+                self._widths[head] = width
                 self._style = self._style.with_this(window.text[self._at : odd.end])
                 self._at = odd.end
-                yield Rows(database, table, columns, values, count, place, self._spelling)
+                yield Rows(insert, values, count, place, self._spelling)
                 if not odd.another:
                     return None if self._rest_of_statement() else window.place(self._at)
                 continue
-            yield Rows(database, table, columns, values, count, place, self._spelling)
+            yield Rows(insert, values, count, place, self._spelling)
 
     def _plain_rows(self, head: bytes, width: int) -> tuple[Sequence[tuple[Value, ...]], int]:
         """The rows from here on that are written plainly, and their number; none where the next one is not, or not whole in memory."""

@@ -38,7 +38,7 @@ def flat(found):
         item
         for part in found
         for item in (
-            [(part.database, part.table, part.columns, row, part.spelling) for row in part.values]
+            [(part.insert.database, part.insert.table, part.insert.columns, row, part.spelling) for row in part.values]
             if isinstance(part, Rows)
             else [part]
         )
@@ -121,6 +121,29 @@ def test_a_dump_cut_at_any_byte_is_told(want):
         assert isinstance(last, End)
         assert not last.whole, EVERYTHING[cut - 20 : cut]
         assert last.place.byte == cut
+
+
+@pytest.mark.parametrize("want", [Want.VALUES, Want.COUNT])
+def test_reading_may_begin_at_any_batch_of_rows(want):
+    text = (
+        EVERYTHING
+        + b"INSERT INTO t VALUES "
+        + b",".join(b"(%d,'it''s \\n',NULL)" % n for n in range(12_000))
+        + b";\n"
+        + EVERYTHING
+    )
+    found = read(text, want)
+    batches = [at for at, part in enumerate(found) if isinstance(part, Rows)]
+    assert len(batches) > 10
+    for at in batches:
+        first = found[at]
+        again = read(text[first.place.byte :], want, start=first.place, spelling=first.spelling, inside=first.insert)
+        assert sum(part.count for part in again if isinstance(part, Rows)) == sum(
+            found[one].count for one in batches if one >= at
+        )
+        if want is Want.VALUES:
+            assert flat(again)[0] == flat(found[at:])[0]
+        assert again[-1].place == found[-1].place
 
 
 def test_where_a_row_is_cut_is_told_by_line_and_byte():
