@@ -113,4 +113,12 @@ class KnowsAddresses(Protocol):
         """The addresses of all members, in lower case, hidden ones too, from another place than `roster`."""
 
 
+@runtime_checkable
+class MakesDomains(Protocol):
+    """A product that has lists in domains of its own and makes one with the first list in it (`features.makes_domains`)."""
+
+    def has_domain(self, domain: str) -> bool:
+        """Whether it has the domain already."""
+
+
 LISTS: Contract[ListReader, ListWriter] = Contract("lists", connects=False)

@@ -145,7 +145,7 @@ def decide_leavers(
     return [
         _of_leaver(one, there.get(one.ref), removes=removes, sweeping=sweeping)
         for key, one in past.outcomes.items()
-        if key not in source and one.fate in ARRIVED and one.ref not in wanted
+        if key not in source and one.fate is not Fate.GONE and one.ref not in wanted
     ]
 
 
@@ -194,7 +194,11 @@ def _first(
 
 
 def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool, sweeping: bool) -> Decision:
-    left = Decision(outcome.key, Member(outcome.ref), Do.KEEP, there=there, mark=outcome.mark, recorded=outcome)
+    left = Decision(
+        outcome.key, Member(outcome.ref or outcome.key), Do.KEEP, there=there, mark=outcome.mark, recorded=outcome
+    )
+    if outcome.fate not in ARRIVED:
+        return replace(left, do=Do.SKIP, why="has left the list at the source; was never brought")
     if there is None:
         return replace(left, do=Do.SKIP, why="has left the list on both sides")
     if not left.brought:
@@ -294,14 +298,16 @@ def shown(value: Any) -> str:  # Any: an option or a setting of any type
 # -- what is lost of all members together --------------------------------------------------------------------------------
 
 
-def not_kept(members: Sequence[Member], source: Features, target: Features) -> Iterator[tuple[int, str, str]]:
-    """For each option that does not pass as it is: how many members it concerns, the option, and why."""
+def not_kept(
+    members: Sequence[Member], source: Features, target: Features, as_kept: Callable[[Member], Member]
+) -> Iterator[tuple[int, str, str]]:
+    """For each option that does not pass as it is: how many members it concerns, the option, and why. `as_kept` is the target's."""
+    both = [(one, as_kept(one)) for one in members]
     for name in MEMBER_OPTIONS:
         word = f"member.{name}"
-        concerned = sum(getattr(one, name) != getattr(NEUTRAL_MEMBER, name) for one in members)
-        for keep in (target.kept(word),):
-            if keep.how is not How.KEPT and concerned:
-                yield concerned, TITLES[name], keep.why
+        concerned = sum(getattr(kept, name) != getattr(one, name) for one, kept in both)
+        if concerned and target.kept(word).how is not How.KEPT:
+            yield concerned, TITLES[name], target.kept(word).why
         if source.told(word).how is How.LOST and members:
             yield len(members), TITLES[name], source.told(word).why
 

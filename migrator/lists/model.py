@@ -311,12 +311,12 @@ class Features:
 
     `tells` and `keeps` name the fields ("member.hidden", "list.welcome_text") that do not simply pass: what the product cannot tell as a
     source, what it has no place for (lost) or keeps in another form (changed) as a target, and why. They are told once for each list.
-    `dialect` names the family that shares `Settings.own`, EVERY_DIALECT what keeps everybody's. `noisy` are settings that make the product write to people when members are
-    added or removed through this adapter, so that they have to be off meanwhile; `sends` says that it sends mail at all, so that posts can be
-    held. `at_once` is how many members one request can bring;
-    `configures_at_once` how many settings. `creates` says that lists can be made; where they have a password, `list_password` says what it
-    has to look like. `asks_panel` says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils
-    KnowsAddresses.
+    `dialect` names the family that shares `Settings.own`, EVERY_DIALECT what keeps everybody's. `noisy` are settings that make the product
+    write to people when members are added or removed through this adapter, so that they have to be off meanwhile; `sends` says that it
+    sends mail at all, so that posts can be held. `at_once` is how many members one request can bring; `configures_at_once` how many
+    settings. `creates` says that lists can be made; where they have a password, `list_password` says what it has to look like. `asks_panel`
+    says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils KnowsAddresses, `makes_domains`
+    MakesDomains.
     """
 
     title: str
@@ -333,6 +333,7 @@ class Features:
     inherits_moderation: bool = True
     asks_panel: bool = False
     knows_addresses: bool = False
+    makes_domains: bool = False
 
     def shares_own_with(self, other: Features) -> bool:
         """Whether what only this product has (`Settings.own`) can go to the other one."""

@@ -131,7 +131,7 @@ class SettingMove:
             note = f"{title_of(name)}: {shown(found)} instead of {shown(decision.kept)}"
             return Outcome(name, Fate.ALTERED, ref=name, digest=decision.digest, note=note, cure=CURE)
         keep = self.target.features.kept(f"list.{name}")
-        if keep.how is How.CHANGED:
+        if keep.how is How.CHANGED and decision.kept != decision.value:
             note = f"{title_of(name)}: {keep.why}"
             return Outcome(name, Fate.NORMALISED, ref=name, digest=decision.digest, note=note)
         return Outcome(name, Fate.COPIED, ref=name, digest=decision.digest)

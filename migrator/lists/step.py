@@ -33,7 +33,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, Refused
-from migrator.lists.contract import LISTS, THE_LISTS, AsksPanel, KnowsAddresses, ListReader, ListWriter
+from migrator.lists.contract import LISTS, THE_LISTS, AsksPanel, KnowsAddresses, ListReader, ListWriter, MakesDomains
 from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
 from migrator.lists.model import Member, Role, settings_of
 from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
@@ -143,7 +143,7 @@ class ListsStep:
             return
         with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
             people = list(everybody(source, plan.address, Role.MEMBER).values())
-            yield from differences_of_meaning(subject.label, "members", people, source.features, target.features)
+            yield from differences_of_meaning(subject.label, "members", people, source, target)
 
     # -- do ----------------------------------------------------------------------------------------------------------------
 
@@ -236,12 +236,16 @@ def _list_action(visit: Visit, *, quietens: bool) -> Action:
     if not features.creates:
         why = f"{features.title} cannot be given a new list from here. Make {visit.plan.target} there, then run again"
         return replace(one, verb=Verb.BY_HAND, why=why, lanes=())
-    return replace(
-        one,
-        verb=Verb.CREATE,
-        why="its admin password goes into the hand-out" if features.list_password else "",
-        size=Size(1),
-    )
+    reasons = ["its admin password goes into the hand-out"] if features.list_password else []
+    return replace(one, verb=Verb.CREATE, why="; ".join([*reasons, *_with_its_domain(visit)]), size=Size(1))
+
+
+def _with_its_domain(visit: Visit) -> Iterator[str]:
+    """That the list's domain is made as well, where it has to be."""
+    target, domain = visit.target, split(visit.plan.target)[1]
+    if not target.features.makes_domains or not isinstance(target, MakesDomains) or target.has_domain(domain):
+        return
+    yield f"{shown_domain(domain)} is made with it, a domain that {target.features.title} does not have"
 
 
 def _settings_action(visit: Visit, part: str) -> Action:
@@ -267,7 +271,7 @@ def _roster_action(visit: Visit, roster: Roster) -> Action:
         ),
         size=Size(sum(one.do in {Do.ADD, Do.CHANGE, Do.REMOVE} for one in to_do)),
         total=Size(len(roster.decisions)),
-        details=tuple(details(roster, visit.source.features, visit.target.features)),
+        details=tuple(details(roster, visit.source, visit.target)),
     )
 
 
@@ -351,7 +355,7 @@ def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
         work.record(_still_there(removed, there))
     work.remember({UNPROVEN: "", FILLED: visit.making})
     people, about = list(roster.people.values()), visit.plan.target
-    meaning = differences_of_meaning(about, word, people, visit.source.features, target.features)
+    meaning = differences_of_meaning(about, word, people, visit.source, target)
     for finding in chain(meaning, told_apart(about, roster)):
         work.note(finding)
 

@@ -9,7 +9,7 @@ from itertools import chain
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
 from migrator.lists.contract import ListReader
 from migrator.lists.decisions import Decision, Do, SettingDecision, differences, not_kept, shown, title_of
-from migrator.lists.model import Features, Member, Settings
+from migrator.lists.model import Member, Settings
 from migrator.lists.visit import Roster
 
 NAMED = 5  # people named in a finding
@@ -33,7 +33,7 @@ def summary(roster: Roster) -> str:
     return ", ".join([*parts, *([f"{asides:,} otherwise at the target since"] if asides else [])])
 
 
-def details(roster: Roster, source: Features, target: Features) -> Iterator[str]:
+def details(roster: Roster, source: ListReader, target: ListReader) -> Iterator[str]:
     """Both ways, one by one: who joined, left or changed at the source since the first pass, and who at the target; then, once for each
     option, what does not pass as it is.
     """
@@ -64,10 +64,10 @@ def _detail(one: Decision, *, delta: bool) -> Iterator[str]:
 
 
 def differences_of_meaning(
-    about: str, word: str, people: Sequence[Member], source: Features, target: Features
+    about: str, word: str, people: Sequence[Member], source: ListReader, target: ListReader
 ) -> Iterator[Finding]:
     """What does not pass as it is, once for a list and option, never for each member."""
-    for count, title, why in not_kept(people, source, target):
+    for count, title, why in not_kept(people, source.features, target.features, target.as_kept):
         text = f"{title} of {count:,} {word if count != 1 else word.removesuffix('s')}: {why}"
         yield Finding("not-kept", Weight.NOTE, about, text)
 

@@ -43,6 +43,7 @@ ABLE = Features(
     noisy=frozenset({"welcomes", "says_goodbye", "tells_owner_of_changes"}),
     at_once=10,
     knows_addresses=True,
+    makes_domains=True,
 )
 PAGE = 7  # members on a page
 BARE = {"welcomes": True, "says_goodbye": True, "tells_owner_of_changes": True, "emergency": False}
@@ -68,7 +69,8 @@ class MemoryLists:
 
     `refuses` answers the words of a refusal, "" for none; `refuses_settings` are names it does not take. `forgets` are keys of members
     that it takes and does not keep. `drops` breaks the connection at the nth write, "before" or "after" it was made, `read_drops` at the
-    nth page. `miscounts` are lists whose total is not what their pages hold.
+    nth page. `miscounts` are lists whose total is not what their pages hold. `languages` are those a member may have (None for any), and
+    `longest_description` is where one is cut.
     """
 
     name: str
@@ -83,6 +85,8 @@ class MemoryLists:
     login_refused: bool = False
     drops: dict[int, str] = field(default_factory=dict)
     read_drops: set[int] = field(default_factory=set)
+    languages: frozenset[str] | None = None
+    longest_description: int | None = None
     connections: tuple[int, int] = (2, 2)
     before_write: Callable[[str], None] = lambda _: None
     after_write: Callable[[str], None] = lambda _: None
@@ -183,11 +187,19 @@ class _Reader:
         with self._product.lock:
             return frozenset(self._list(address).people[Role.MEMBER])
 
+    def has_domain(self, domain: str) -> bool:
+        self._asked("domain")
+        with self._product.lock:
+            return any(one.address.endswith(f"@{domain}") for one in self._product.kept.values())
+
     def as_kept(self, member: Member) -> Member:
-        return member_without_lost(member, self.features)
+        kept = member_without_lost(member, self.features)
+        known = self._product.languages
+        return kept if known is None or kept.language in known else replace(kept, language="")
 
     def settings_as_kept(self, settings: Settings) -> Settings:
-        return settings_without_lost(settings, self.features)
+        kept = settings_without_lost(settings, self.features)
+        return replace(kept, description=kept.description and kept.description[: self._product.longest_description])
 
     def close(self) -> None:
         """There is nothing to end."""

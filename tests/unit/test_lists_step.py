@@ -339,6 +339,17 @@ def test_who_is_refused_is_left_behind_with_the_servers_words() -> None:
     assert world.new.mails == []
 
 
+def test_who_was_refused_and_has_left_since_is_left_behind_no_longer() -> None:
+    world = World()
+    world.new.refuses = lambda member: "no such domain" if member.key == people(25)[3].key else ""
+    assert world.trial.run().left_behind == 1
+    del world.old.people(NEWS)[people(25)[3].key]
+    assert world.trial.run().left_behind == 0
+    assert world.outcomes()[people(25)[3].key] == (Fate.GONE, "has left the list at the source; was never brought")
+    assert world.trial.verify().differences == 0
+    assert world.done_again() == []
+
+
 def test_who_is_taken_and_not_kept_is_left_behind() -> None:
     world = World()
     world.new.forgets.add("p11@example.com")
@@ -381,9 +392,11 @@ def test_what_the_target_lacks_is_told_once_a_list_and_a_setting_that_means_some
             "list.welcome_text": lost("its texts are files of the server"),
             "list.goodbye_text": lost("its texts are files of the server"),
             "list.description": changed("it is shortened"),
+            "list.subject_prefix": changed("it is shortened"),
         },
     )
-    world.old.fill(NEWS, Settings(own={"topics": "a, b"}))
+    world.new.longest_description = 4
+    world.old.fill(NEWS, Settings(description="What is new", subject_prefix="[N] ", own={"topics": "a, b"}))
     result = world.trial.run()
     assert [one.text for one in world.trial.findings("run") if one.code == "not-kept"] == [
         "hidden of 12 members: nobody is hidden there"
@@ -394,7 +407,8 @@ def test_what_the_target_lacks_is_told_once_a_list_and_a_setting_that_means_some
     )
     assert world.outcomes("settings")["own.topics"][0] is Fate.LEFT_BEHIND
     assert world.outcomes("settings")["goodbye_text"][0] is Fate.SKIPPED
-    assert world.outcomes("settings")["description"][0] is Fate.NORMALISED
+    assert world.outcomes("settings")["description"] == (Fate.NORMALISED, "description: it is shortened")
+    assert world.outcomes("settings")["subject_prefix"][0] is Fate.COPIED, "it was short already"
     assert result.left_behind == 2
     assert world.trial.verify().differences == 0
     assert world.done_again() == []
@@ -505,3 +519,21 @@ def test_what_does_not_pass_is_foreseen() -> None:
     world.new.features = replace(ABLE, keeps={"member.hidden": lost("nobody is hidden there")})
     (stage,) = world.trial.preview(world.trial.store).stages
     assert [one.text for one in stage.findings] == ["hidden of 3 members: nobody is hidden there"]
+
+
+def test_only_those_are_counted_whose_option_the_target_changes() -> None:
+    twelve = [replace(one, language=("de", "tlh", "")[n % 3]) for n, one in enumerate(people(12))]
+    world = World(*twelve)
+    world.new.languages = frozenset({"", "de"})
+    world.new.features = replace(ABLE, keeps={"member.language": changed("a language it does not know is the list's")})
+    (stage,) = world.trial.preview(world.trial.store).stages
+    assert [one.text for one in stage.findings] == ["language of 4 members: a language it does not know is the list's"]
+
+
+def test_a_domain_that_is_made_with_its_first_list_is_told_before() -> None:
+    world = World()
+    told = {action.key: action.why for _, action in world.trial.preview(world.trial.store).stages[0].actions}
+    assert told[f"{NEWS}/list"] == "example.com is made with it, a domain that Memory lists does not have"
+    world.new.fill("other@example.com")
+    told = {action.key: action.why for _, action in world.trial.preview(world.trial.store).stages[0].actions}
+    assert told[f"{NEWS}/list"] == ""

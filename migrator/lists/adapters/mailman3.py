@@ -132,6 +132,7 @@ FEATURES = Features(
     # The welcome is asked for with each member (never), and who is taken off as we do it gets no goodbye.
     noisy=frozenset({"tells_owner_of_changes"}),
     knows_addresses=True,
+    makes_domains=True,
 )
 
 
@@ -202,6 +203,10 @@ class Mailman3Reader:
         list_id = self._path(address).rpartition("/")[2]
         asked = {"list_id": list_id, "role": Role.MEMBER.value, "fields": "email"}
         return frozenset(str(row["email"]).lower() for row in self._collection("POST", "members/find", asked))
+
+    def has_domain(self, domain: str) -> bool:
+        """Whether core has the domain."""
+        return self._found(f"domains/{_quoted(domain)}") is not None
 
     def as_kept(self, member: Member) -> Member:
         """As `people.as_kept` says."""
@@ -310,7 +315,7 @@ class Mailman3Writer(Mailman3Reader):
         del owner, password
         self._prove()
         domain = split(address)[1]
-        if domain and self._found(f"domains/{_quoted(domain)}") is None:
+        if domain and not self.has_domain(domain):
             self._tell("POST", "domains", {"mail_host": domain}, domain)
         self._tell("POST", "lists", {"fqdn_listname": same_form(address).lower()}, address)
 
