@@ -310,6 +310,15 @@ def test_a_list_of_the_same_name_in_another_domain_is_another_list(mailman, writ
     assert one.members == {}
 
 
+def test_an_old_mailman_says_with_status_200_that_there_is_no_such_list(mailman, reading) -> None:
+    mailman.give_list("news")
+    mailman.not_found = 200
+    with reading(lists=(NEWS, "nothing@example.com")) as reader:
+        assert [one.address for one in reader.lists()] == [NEWS]
+        with pytest.raises(NotFound):
+            reader.settings("nothing@example.com")
+
+
 def test_lists_that_are_not_advertised_are_those_the_plan_names(mailman, reading) -> None:
     mailman.give_list("news", advertised=0)
     mailman.give_list("talk")

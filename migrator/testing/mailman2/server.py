@@ -96,6 +96,7 @@ class Mailman2(Panel):
         self.python3 = False
         self.language = "en"  # DEFAULT_SERVER_LANGUAGE
         self.asks_tokens = True  # since 2.1.15
+        self.not_found = 404  # 200 with the overview in old versions
         self.open_allowed = False  # ALLOW_OPEN_SUBSCRIBE
         self.knows_letters = True  # a GET with a letter needs no token since 2.1.2x
         self.drops_blank = False  # blank fields of a form that is no multipart are not there
@@ -148,8 +149,10 @@ class Mailman2(Panel):
         serve = {"admin": self._admin, "roster": self._roster, "options": self._options}.get(script)
         one = self.kept.get(name.lower())
         if serve is None or one is None:
-            text = f"<HTML><BODY><h2>Error</h2><strong>No such list <em>{escape(name)}</em></strong></BODY></HTML>"
-            return _html(text.encode("ascii", "replace"), "us-ascii", 404)
+            text = (
+                f"<HTML><BODY><h2>Error</h2><strong>No such list <em>{escape(name)}</em></strong> Mailman</BODY></HTML>"
+            )
+            return _html(text.encode("ascii", "replace"), "us-ascii", self.not_found if serve else 404)
         locked = copy.deepcopy(one) if request.method == "POST" else one
         pages = Pages(locked, BASE, self.charset(one), tuple(self.charsets), python3=self.python3)
         try:
