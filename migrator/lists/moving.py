@@ -73,13 +73,14 @@ class ListMove:
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SettingMove:
-    """Sets settings; an item's key is the setting's name."""
+    """Sets settings; an item's key is the setting's name. `resolved` says that a death had left some on the way, of which this knows now."""
 
     target: ListWriter
     address: str
     decisions: Mapping[str, SettingDecision]
+    resolved: bool = False
 
     def items(self) -> Iterator[Item]:
         for name in self.decisions:
@@ -118,6 +119,7 @@ class SettingMove:
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence
+        self.resolved = True
         outcomes = self._judged([self.decisions[one.key] for one in intended if one.key in self.decisions])
         return [one for one in outcomes if one.fate is not Fate.ALTERED]
 

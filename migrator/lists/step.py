@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain
 
 from migrator.addresses import Names, ascii_domain, names_of, same_form, shown_domain, split
@@ -112,8 +113,8 @@ class ListsStep:
 
     def _visit(self, key: str, plan: ListPlan, source: ListReader, target: ListReader, read: Reading) -> Visit:
         standing = standing_of(key, plan.target, target, read)
-        told = source.settings(plan.address)
-        return Visit(key, plan, self.options, self.names, source, target, read, standing, told)
+        tell = cache(lambda: source.settings(plan.address))
+        return Visit(key, plan, self.options, self.names, source, target, read, standing, tell)
 
     def _actions(self, visit: Visit) -> Iterator[Action]:
         rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
@@ -321,8 +322,10 @@ def _begin(visit: Visit, key: str, work: Work) -> None:
 def _set(visit: Visit, part: str, target: ListWriter, work: Work) -> None:
     key = f"{visit.key}/{part}"
     _begin(visit, key, work)
-    work.resolve(SettingMove(target, visit.plan.target, visit.settings(part)))
     move = SettingMove(target, visit.plan.target, visit.settings(part))
+    work.resolve(move)
+    if move.resolved:
+        move = SettingMove(target, visit.plan.target, visit.settings(part))
     recorded = work.settled(key, list(move.decisions))
     again = [one for name, one in recorded.items() if not is_settled_setting(move.decisions[name], one)]
     note, cure = "is looked at again", "This run sees to it."
@@ -338,9 +341,12 @@ def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
     """Bring everybody of one role, and take off who has left."""
     key = f"{visit.key}/{word}"
     _begin(visit, key, work)
-    work.resolve(_member_move(visit.roster(word), visit, target))
     roster = visit.roster(word)
     move = _member_move(roster, visit, target)
+    work.resolve(move)
+    if move.written:  # a death had left some on the way, and they have arrived
+        roster = visit.roster(word)
+        move = _member_move(roster, visit, target)
     if roster.writes:
         _refuse_noise(visit)
         work.remember({UNPROVEN: "yes"})

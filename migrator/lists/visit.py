@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,7 +117,9 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """See the module. `key` is the subject's, `told` what the source says of the whole list."""
+    """See the module. `key` is the subject's; `tell` answers what the source says of the whole list, and is asked when that is needed: some
+    products take as many requests for it as for hundreds of members.
+    """
 
     key: str
     plan: ListPlan
@@ -127,13 +129,14 @@ class Visit:
     target: ListReader
     read: Reading
     standing: Standing
-    told: Settings
+    tell: Callable[[], Settings]
 
     def roster(self, word: str) -> Roster:
         """Everybody of one role. Raises NotFound if the source has the list no longer."""
         role, key, target = ROLES[word], f"{self.key}/{word}", self.target
+        rule = None if target.features.inherits_moderation else self.tell().member_treatment
         people = {
-            one: as_wanted(member, self.names, self.told.member_treatment, target.features)
+            one: as_wanted(member, self.names, rule, target.features)
             for one, member in everybody(self.source, self.plan.address, role).items()
         }
         there = everybody(target, self.plan.target, role) if self.standing.is_there else {}
@@ -163,7 +166,7 @@ class Visit:
     def settings(self, part: str) -> dict[str, SettingDecision]:
         """What becomes of the settings that belong to "settings" or, because they are held or silenced meanwhile, to "release"."""
         waiting = self.waiting
-        chosen = {name: value for name, value in self.told.told().items() if (name in waiting) == (part == "release")}
+        chosen = {name: value for name, value in self.tell().told().items() if (name in waiting) == (part == "release")}
         there = self.target.settings(self.plan.target).told() if self.standing.is_there else {}
         if self.standing.quiet is not None:
             there |= self.standing.quiet.before

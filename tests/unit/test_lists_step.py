@@ -537,3 +537,15 @@ def test_a_domain_that_is_made_with_its_first_list_is_told_before() -> None:
     world.new.fill("other@example.com")
     told = {action.key: action.why for _, action in world.trial.preview(world.trial.store).stages[0].actions}
     assert told[f"{NEWS}/list"] == ""
+
+
+def test_a_run_reads_no_roster_more_often_than_it_has_to() -> None:
+    world = World()
+    world.trial.run()
+    # Read for the plan, and for filling; at the target for filling, and once more when everybody is there.
+    assert (world.old.calls["roster member"], world.new.calls["roster member"]) == (2, 2)
+    world.old.calls.clear()
+    world.new.calls.clear()
+    world.trial.run()
+    assert (world.old.calls["roster member"], world.new.calls["roster member"]) == (1, 1)
+    assert world.old.calls["settings"] == 1
