@@ -401,7 +401,7 @@ def _without_place(name: str, value: Any, ends: Ends) -> SettingDecision:  # Any
     if value in ("", (), False, 0, None) or getattr(value, "name", "") in {"NOTHING", "NONE"}:
         return SettingDecision(name, value, Do.SKIP, f"{why}; it says nothing at the source")
     return SettingDecision(
-        name, value, Do.LEAVE, f"{why} ({shown(value)} at the source)", "See to it by hand at the target if it matters."
+        name, value, Do.LEAVE, f"{why}; at the source: {shown(value)}", "See to it by hand at the target if it matters."
     )
 
 

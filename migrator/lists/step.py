@@ -66,6 +66,7 @@ from migrator.lists.visit import (
 from migrator.panel.contract import PANEL, THE_PANEL
 from migrator.panel.model import make_password
 
+MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 _LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
 
 
@@ -138,13 +139,10 @@ class ListsStep:
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
         """What does not pass as it is, once for each list and option."""
-        del actions
-        plan = self.plans[subject.key]
-        if plan.why:
-            return
-        with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
-            people = list(everybody(source, plan.address, Role.MEMBER).values())
-            yield from differences_of_meaning(subject.label, "members", people, source, target)
+        del read  # the plan has seen it
+        for action in actions:
+            for text in filter(None, action.data.get(MEANING, "").split("\n")):
+                yield Finding("not-kept", Weight.NOTE, f"{subject.label}: {action.label}", text)
 
     # -- do ----------------------------------------------------------------------------------------------------------------
 
@@ -266,13 +264,16 @@ def _settings_action(visit: Visit, part: str) -> Action:
 
 def _roster_action(visit: Visit, roster: Roster) -> Action:
     to_do = roster.to_do
+    people = list(roster.people.values())
+    meaning = differences_of_meaning("", roster.word, people, visit.source, visit.target)
+    todo = to_do or not visit.is_filled(roster.word)
+    action = _action(visit, roster.word, Verb.COPY if todo else Verb.KEEP, summary(roster))
     return replace(
-        _action(
-            visit, roster.word, Verb.COPY if to_do or not visit.is_filled(roster.word) else Verb.KEEP, summary(roster)
-        ),
+        action,
         size=Size(sum(one.do in {Do.ADD, Do.CHANGE, Do.REMOVE} for one in to_do)),
         total=Size(len(roster.decisions)),
-        details=tuple(details(roster, visit.source, visit.target)),
+        data={**action.data, MEANING: "\n".join(one.text for one in meaning)},
+        details=tuple(details(roster)),
     )
 
 

@@ -33,10 +33,8 @@ def summary(roster: Roster) -> str:
     return ", ".join([*parts, *([f"{asides:,} otherwise at the target since"] if asides else [])])
 
 
-def details(roster: Roster, source: ListReader, target: ListReader) -> Iterator[str]:
-    """Both ways, one by one: who joined, left or changed at the source since the first pass, and who at the target; then, once for each
-    option, what does not pass as it is.
-    """
+def details(roster: Roster) -> Iterator[str]:
+    """Both ways, one by one: who joined, left or changed at the source since the first pass, and who at the target."""
     delta = bool(roster.past.outcomes)
     for one in (*roster.decisions, *roster.leavers):
         yield from _detail(one, delta=delta)
@@ -45,8 +43,6 @@ def details(roster: Roster, source: ListReader, target: ListReader) -> Iterator[
         expected |= {one.ref for one in roster.past.outcomes.values() if one.fate in ARRIVED}
         alone = (member for key, member in roster.there.items() if key not in expected)
         yield from (f"= {member.address}  (on the target's list alone, and stays)" for member in alone)
-    for finding in differences_of_meaning("", roster.word, list(roster.people.values()), source, target):
-        yield f"! {finding.text}"
 
 
 def _detail(one: Decision, *, delta: bool) -> Iterator[str]:

@@ -403,7 +403,7 @@ def test_what_the_target_lacks_is_told_once_a_list_and_a_setting_that_means_some
     ]
     assert world.outcomes("settings")["welcome_text"] == (
         Fate.LEFT_BEHIND,
-        "welcome text: its texts are files of the server (Welcome to the news at the source)",
+        "welcome text: its texts are files of the server; at the source: Welcome to the news",
     )
     assert world.outcomes("settings")["own.topics"][0] is Fate.LEFT_BEHIND
     assert world.outcomes("settings")["goodbye_text"][0] is Fate.SKIPPED
