@@ -6,18 +6,24 @@ no code.
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lab import ground
 from lab import mariadb as mariadb_lab
 
 from migrator.engine.contract import Login
-from migrator.forms import answers, sheet
-from migrator.forms.adapters.mysql import MysqlReader, Options
+from migrator.forms import answers, senders, sheet
+from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
 from migrator.forms.flat import Flat, place_of
-from migrator.forms.model import Extract, Role, Stored
+from migrator.forms.model import EVERYTHING, Extract, Role, Stored
 from migrator.forms.plugins import detect
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.plugins.shape import System
@@ -103,6 +109,66 @@ def test_other_prefixes_and_other_blogs_hold_the_same(mariadb, prefix: str, tmp_
             list(sheet.write(flat.entries(), tmp_path / one.plugin, flat.fields))
             for made in (tmp_path / one.plugin).iterdir():
                 assert made.read_bytes() == (FIXTURES / "flat" / one.plugin / made.name).read_bytes()
+
+
+def test_what_names_the_old_host_is_found_and_changed_in_host_and_port_alone(mariadb) -> None:
+    old, new = "old.example.net", "mail.new.example.com"
+    options = database(mariadb, "senders", WORDPRESS.read_text(), (FIXTURES / "senders.sql").read_text())
+    writing = options.model_copy(update={"user": "migrator", "password": "pw-migrator"})
+    before = options_of(options)
+    with closing(MysqlWriter(writing, Login("database", "database"))) as writer:
+        found = list(senders.settings(writer, [old]))
+        assert Counter(one.option for one in found) == Counter(
+            ["wp_mail_smtp"] * 2 + ["smtp_host", "swpsmtp_options", "postman_options", "fluentmail-settings", "smtp_mailer_options"]
+            + ["yaysmtp_settings", "easy_wp_smtp", "mailserver_url", "acme_newsletter"]
+        )  # fmt: skip
+        known = [one for one in found if one.known]
+        assert all([senders.change(writer, one, [old], new, 2525) for one in known])  # noqa: C419 - each of them
+        assert not any(senders.change(writer, one, [old], new, 2525) for one in known)
+        assert {one.option for one in senders.settings(writer, [old])} == {
+            "easy_wp_smtp",
+            "mailserver_url",
+            "acme_newsletter",
+        }
+    after = options_of(options)
+    touched = {one.option for one in known} | {"smtp_port"}
+    assert {name: raw for name, raw in after.items() if name not in touched} == {
+        name: raw for name, raw in before.items() if name not in touched
+    }
+    # PHP reads what was written, and finds nothing changed but hosts and ports.
+    for name in touched - {"smtp_host", "smtp_port"}:
+        differences = dict(changes(told_by_php(before[name]), told_by_php(after[name])))
+        assert set(differences) <= {"host", "port", "hostname", "smtp_host", "smtp_port"}
+        assert set(map(str, differences.values())) == {new, "2525"}
+
+
+def changes(before: Any, after: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What is another value, by the name of its member; of another type counts."""
+    assert type(before) is type(after)
+    if isinstance(before, dict):
+        assert list(before) == list(after)
+        for member in before:
+            yield from changes(before[member], after[member], member)
+    elif before != after:
+        yield name, after
+
+
+def options_of(options: Options) -> dict[str, str]:
+    with closing(MysqlReader(options, Login("database", "database"))) as session:
+        table = next(one for one in session.tables() if one.name == "wp_options")
+        rows = [row for page in session.rows(Extract(table), EVERYTHING) for row in page]
+    return {str(row[table.place("option_name")]): str(row[table.place("option_value")]) for row in rows}
+
+
+def told_by_php(raw: str) -> Any:
+    """What PHP reads there; what was serialised twice is read twice."""
+    if raw.startswith("{"):
+        return json.loads(raw)
+    code = (
+        "$v = unserialize(stream_get_contents(STDIN)); if (is_string($v)) $v = unserialize($v); echo json_encode($v);"
+    )
+    words = [str(ground.program("php")), "-n", "-r", code]
+    return json.loads(subprocess.run(words, input=raw, capture_output=True, text=True, check=True, timeout=60).stdout)
 
 
 def count_of_entries(reader: MysqlReader, stored: Stored) -> int:
