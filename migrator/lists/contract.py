@@ -106,6 +106,14 @@ class AsksPanel(Protocol):
 
 
 @runtime_checkable
+class TakesPasswords(Protocol):
+    """A product whose lists have passwords (`features.list_password`): sessions that can be told one which a run of ours has made."""
+
+    def know(self, address: str, password: SecretStr) -> None:
+        """The password a list was made with, out of the hand-out. It counts where the plan says none for this list, and nobody is asked."""
+
+
+@runtime_checkable
 class KnowsAddresses(Protocol):
     """A product that tells who is on a list by a second road (`features.knows_addresses`), for verifying."""
 

@@ -34,7 +34,16 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, Refused
-from migrator.lists.contract import LISTS, THE_LISTS, AsksPanel, KnowsAddresses, ListReader, ListWriter, MakesDomains
+from migrator.lists.contract import (
+    LISTS,
+    THE_LISTS,
+    AsksPanel,
+    KnowsAddresses,
+    ListReader,
+    ListWriter,
+    MakesDomains,
+    TakesPasswords,
+)
 from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
 from migrator.lists.model import Member, Role, settings_of
 from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
@@ -113,6 +122,7 @@ class ListsStep:
                 earlier = (*earlier, action.key) if action.verb not in {Verb.KEEP, Verb.BY_HAND} else earlier
 
     def _visit(self, key: str, plan: ListPlan, source: ListReader, target: ListReader, read: Reading) -> Visit:
+        _tell_password(plan.target, target, read)
         standing = standing_of(key, plan.target, target, read)
         tell = cache(lambda: source.settings(plan.address))
         return Visit(key, plan, self.options, self.names, source, target, read, standing, tell)
@@ -463,6 +473,14 @@ def _writing(work: Work) -> Iterator[ListWriter]:
         with work.target_for_writing(PANEL, THE_PANEL) as panel:
             session.ask(panel)
             yield session
+
+
+def _tell_password(address: str, target: ListReader, read: Reading) -> None:
+    """A list that we made opens with the password we made for it, in whatever session."""
+    if target.features.list_password and isinstance(target, TakesPasswords):
+        made = read.login(Side.TARGET, address).password
+        if made is not None:
+            target.know(address, made)
 
 
 def _shown(address: str) -> str:

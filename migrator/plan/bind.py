@@ -129,11 +129,13 @@ class Reach:
 
     def login(self, account: str) -> Login:
         """The login of an account, its password read, or taken from the hand-out where the plan names none. A name that is none of the
-        plan's accounts is a service's own (a panel as a whole), whose credentials are in its options.
+        plan's accounts is a service's own (a panel as a whole), whose credentials are in its options, or something that was made here
+        with a password of its own (a mailing list).
         """
         known = self.logins.get(account)
         if known is None:
-            return Login(account, account)
+            own = self.handout.password_of(account) if self.handout is not None else None
+            return Login(account, account, own, made=own is not None)
         password = self.secrets.read(known.secret) if known.secret else known.password
         made = None
         if password is None and self.handout is not None:

@@ -83,6 +83,7 @@ class MemoryLists:
     refused_lists: set[str] = field(default_factory=set)  # a wrong password
     miscounts: set[str] = field(default_factory=set)
     login_refused: bool = False
+    wants_passwords: bool = False  # of lists that were made with one
     drops: dict[int, str] = field(default_factory=dict)
     read_drops: set[int] = field(default_factory=set)
     languages: frozenset[str] | None = None
@@ -150,11 +151,15 @@ class MemoryLists:
 
 
 class _Reader:
-    """Fulfils ListReader and KnowsAddresses."""
+    """Fulfils ListReader, KnowsAddresses, MakesDomains and TakesPasswords."""
 
     def __init__(self, product: MemoryLists) -> None:
         self._product = product
+        self._known: dict[str, SecretStr] = {}
         self.features = product.features
+
+    def know(self, address: str, password: SecretStr) -> None:
+        self._known[address.lower()] = password
 
     def lists(self) -> Sequence[MailingList]:
         self._asked("lists")
@@ -216,6 +221,8 @@ class _Reader:
         found = self._product.kept.get(address.lower())
         if found is None:
             raise NotFound(f"{self._product.name} has no list {address}.")
+        if self._product.wants_passwords and found.password != self._known.get(address.lower()):
+            raise LoginRefused(f"{address}: the list's password is refused.", remedy="Correct it in the plan.")
         return found
 
 
@@ -234,6 +241,8 @@ class _Writer(_Reader):
 
         def effect() -> None:
             product.kept[address.lower()] = Kept(address, password=password)
+            if password is not None:
+                self._known[address.lower()] = password
 
         product.change(f"create {address}", effect)
 

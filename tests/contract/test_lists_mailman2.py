@@ -368,6 +368,18 @@ def test_a_panel_names_the_lists_opens_them_and_makes_them(mailman, house, writi
     assert mailman.attempts == 0
 
 
+def test_a_list_that_was_made_opens_with_the_password_of_the_hand_out(mailman, reading) -> None:
+    mailman.give_list("news", password="made-for-it")
+    with reading(password=None) as reader:
+        reader.know("News@example.com", SecretStr("made-for-it"))
+        assert everybody(reader, NEWS) == []
+    with reading() as reader:  # the plan's own goes first
+        reader.know(NEWS, SecretStr("long since another"))
+        with pytest.raises(LoginRefused):
+            reader.settings(NEWS)
+    assert mailman.attempts == 1
+
+
 def test_without_any_password_and_without_a_panel_nothing_is_sent(mailman, reading) -> None:
     mailman.give_list("news")
     with reading(password=None) as reader, pytest.raises(LoginRefused, match="no password for this list"):

@@ -437,6 +437,18 @@ def test_a_lists_own_password_is_made_and_handed_out_and_never_set_in_silence() 
     assert any(one.code == "list-password" for one in world.trial.findings("run"))
 
 
+def test_a_list_that_was_made_opens_with_its_password_in_every_session_and_run() -> None:
+    world = World()
+    world.new.features = replace(ABLE, list_password=PasswordPolicy())
+    world.new.wants_passwords = True
+    result = world.trial.run()
+    assert not result.codes
+    assert world.same()
+    world.plan_with()  # as another process would begin
+    assert world.done_again() == []
+    assert world.trial.verify().differences == 0
+
+
 def test_a_target_that_makes_no_lists_wants_a_hand() -> None:
     world = World()
     world.new.features = replace(ABLE, creates=False)

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from migrator.engine.contract import Side
 from migrator.engine.stage import Stage, Verification
 from migrator.errors import PlanError
+from migrator.handout import Handout
 from migrator.plan.bind import bind, plan_digest
 from migrator.plan.load import load
 from migrator.secrets import Secrets
@@ -17,7 +18,8 @@ def bound(tmp_path):
         path.write_text(text)
         plan = load(path, words())
         environ = {"MASTER": "m", "ALICE": "a"} if environ is None else environ
-        return bind(plan, words(), Secrets(plan.written.secrets, folder=plan.folder, environ=environ))
+        secrets = Secrets(plan.written.secrets, folder=plan.folder, environ=environ)
+        return bind(plan, words(), secrets, Handout(tmp_path / "plan.handout.csv"))
 
     return make
 
@@ -49,6 +51,15 @@ def test_the_target_is_asked_for_by_its_own_address(bound, tmp_path):
     assert session.login.password is None
     assert session.options.path == str(tmp_path / "shelf")
     assert opener.for_reading(Side.TARGET, "mail", "robert@example.com").login == session.login
+
+
+def test_what_was_made_with_a_password_of_its_own_is_known_by_it_at_the_target_alone(bound):
+    opener = bound().stages[0].opener
+    assert opener.login(Side.TARGET, "news@example.com").password is None
+    opener.keep_password("news@example.com", SecretStr("made"))
+    there = opener.login(Side.TARGET, "news@example.com")
+    assert (there.password, there.made) == (SecretStr("made"), True)
+    assert opener.login(Side.SOURCE, "news@example.com").password is None
 
 
 def test_relative_and_home_paths_are_made_absolute(bound, tmp_path, monkeypatch):

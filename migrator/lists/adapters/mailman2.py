@@ -138,6 +138,7 @@ class Mailman2Reader:
         self._known: dict[str, ListAdmin] = {}  # by address, those that were proven to be it
         self._passwords = _passwords(options.passwords)
         self._made: dict[str, SecretStr] = {}
+        self._handed_out: dict[str, SecretStr] = {}
         self._panel: PanelReader | None = None
 
     @property
@@ -155,6 +156,10 @@ class Mailman2Reader:
     def ask(self, panel: PanelReader) -> None:
         """Which lists there are, a password for each time a list is opened, and to make one is asked of this session from now on."""
         self._panel = panel
+
+    def know(self, address: str, password: SecretStr) -> None:
+        """The password of a list that was made here, where the plan has none."""
+        self._handed_out[same_form(address).lower()] = password
 
     def lists(self) -> Sequence[MailingList]:
         """The lists that the plan names as far as they are there; without names, those of the panel, else those that Mailman advertises."""
@@ -269,6 +274,7 @@ class Mailman2Reader:
         )
         if found is None and isinstance(self._panel, OpensLists) and self._panel.features.opens_lists:
             return self._panel.one_time_password(address)
+        found = found or self._handed_out.get(address.lower())
         if found is None:
             raise LoginRefused(
                 f"{address}: the plan has no password for this list.",
