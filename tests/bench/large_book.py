@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,11 @@ def does(folder: Path, *words: str) -> tuple[float, int]:
         process = subprocess.Popen(
             [sys.executable, "-m", "migrator", *words], cwd=folder, env=environment, stdout=said, stderr=said
         )
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"migrator {' '.join(words)}: {(folder / 'said').read_text()[-2000:]}")
@@ -83,6 +88,7 @@ def main() -> None:
     grammar.add_argument("--megabytes", type=int, default=500)
     grammar.add_argument("--photo", type=int, nargs="+", default=[30], help="KB of each photo")
     asked = grammar.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, what was written removed
     for photo in asked.photo:
         with tempfile.TemporaryDirectory(prefix="migrator-bench-") as name:
             measure(Path(name), asked.megabytes, photo)

@@ -18,6 +18,7 @@ import base64
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -283,6 +284,7 @@ def main() -> None:
     grammar.add_argument("--vdirsyncer", type=Path, metavar="FOLDER", help="a virtual environment that has it")
     grammar.add_argument("--alone", action="store_true", help="without vdirsyncer")
     asked = grammar.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, what was written removed
     sent = cards(asked.cards)
     with tempfile.TemporaryDirectory(prefix="migrator-bench-") as name:
         folder = Path(name)
