@@ -428,7 +428,7 @@ class Kind:
     """What a room offers the registry under a step's word: which service both endpoints must have, the options a plan may
     give, how a step is built from options and accounts. `supplies_logins(options)` says at which sides accounts have a password once the
     step is done, though the plan names none. `residents(session, domains)` asks a source, by a reading session, who lives in these domains
-    (in all of them if none is named): that is what `accounts: {from: endpoint}` means.
+    (in all of them if none is named): that is what `accounts: {from: endpoint}` means. `needs_accounts` is False where what moves is nobody's own.
     """
 
     word: str
@@ -437,3 +437,4 @@ class Kind:
     build: Callable[[Any, Sequence[Account]], Step]  # Any: each step has its own options class
     supplies_logins: Callable[[Any], frozenset[Side]] = lambda _: frozenset()  # Any: as above
     residents: Callable[[Any, Sequence[str]], Iterator[str]] | None = None  # Any: a session of the room's own contract
+    needs_accounts: bool = True

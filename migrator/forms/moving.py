@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome
 from migrator.forms.contract import TableReader, TableWriter
-from migrator.forms.model import NOTHING, Checksum, Extract, KeyRange, Paging, Row, Table, checksum_of, range_of
+from migrator.forms.model import NOTHING, Checksum, Extract, KeyRange, Paging, Row, Summed, Table, checksum_of, range_of
 from migrator.forms.redaction import Redaction
 
 LARGEST_RANGE = 4 * MB  # what rows of a range are meant to come to
@@ -99,13 +99,12 @@ class RangeMove:
         )
         note = f"{changed:,} rows hold what the target cannot; they are written by its rule" if changed else ""
         target = source if kept is rows else checksum_of(kept)
-        size = sum(len(value) for row in rows for value in row if value is not None)
         bundle = Rows(among, kept, source, target, note)
-        return Loaded(item.key, size, bundle.digest, bundle)
+        return Loaded(item.key, rows.size, bundle.digest, bundle)
 
-    def _proven(self, among: KeyRange, tries: int = TRIES) -> tuple[list[Row], bool]:
+    def _proven(self, among: KeyRange, tries: int = TRIES) -> tuple[Summed, bool]:
         """The rows of a range, and whether the server agrees that these are all."""
-        rows = [row for page in self.source.rows(self.extract, among) for row in page]
+        rows = Summed(row for page in self.source.rows(self.extract, among) for row in page)
         if not self.source.features.checksums:
             return rows, True
         wanted = self.source.checksum(self.extract, among)
@@ -115,7 +114,7 @@ class RangeMove:
         halves = list(self._halves(among, wanted.rows))
         if len(halves) > 1:
             parts = [self._proven(half, tries) for half in halves]
-            return [row for some, _ in parts for row in some], all(well for _, well in parts)
+            return Summed(row for some, _ in parts for row in some), all(well for _, well in parts)
         return self._proven(among, tries - 1) if tries > 1 else (rows, False)
 
     def _halves(self, among: KeyRange, rows: int) -> Iterator[KeyRange]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class RedactOptions(BaseModel):
-    """What is left out of what people wrote. Columns are `table.column`, fields `plugin.field`; `*` and `?` match."""
+    """What is left out of what people wrote. Columns are `table.column`; `*` and `?` match."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,10 +18,9 @@ class RedactOptions(BaseModel):
         default=(), description="Put x in place of every letter and 0 in place of every digit."
     )
     hash: tuple[str, ...] = Field(
-        default=(), description="Put a keyed hash in their place: equal values stay equal, and nobody can read them."
-    )
-    key: SecretStr | str | None = Field(
-        default=None, description="Name of the secret that hashes are made with.", json_schema_extra={"secret": True}
+        default=(),
+        description="Put a keyed hash in their place: equal values stay equal, and nobody can read them. The key is made by the first run "
+        "and kept beside the state.",
     )
 
 

@@ -46,9 +46,9 @@ class Redaction:
         return ", ".join(word for _, word, _ in self.rules)
 
 
-def redaction_of(table: Table, options: RedactOptions, joined_by: Sequence[str]) -> Redaction:
-    """The rules of a plan that concern this table. Raises PlanError for a column that rows are told apart or joined by, for one that
-    cannot hold what a rule makes, and for a hash without a key.
+def redaction_of(table: Table, options: RedactOptions, joined_by: Sequence[str], key: bytes = b"") -> Redaction:
+    """The rules of a plan that concern this table. Raises PlanError for a column that rows are told apart or joined by, and for one
+    that cannot hold what a rule makes. `key` is what hashes are made with; without it the rules only tell what they would do.
     """
     rules = []
     for word, patterns in (("drop", options.drop), ("mask", options.mask), ("hash", options.hash)):
@@ -59,11 +59,11 @@ def redaction_of(table: Table, options: RedactOptions, joined_by: Sequence[str])
                         f"redact.{word}: {table.name}.{column.name} is what rows are told apart or joined by.",
                         remedy="Leave it out of redact; other columns can be left empty.",
                     )
-                rules.append((place, f"{column.name} ({word})", _rule(word, table, column, options)))
+                rules.append((place, f"{column.name} ({word})", _rule(word, table, column, key)))
     return Redaction(tuple(rules))
 
 
-def _rule(word: str, table: Table, column: Column, options: RedactOptions) -> Callable[[Value], Value]:
+def _rule(word: str, table: Table, column: Column, key: bytes) -> Callable[[Value], Value]:
     if word == "drop":
         empty = None if column.nullable else _empty(column)
         return lambda value: None if value is None else empty
@@ -78,10 +78,7 @@ def _rule(word: str, table: Table, column: Column, options: RedactOptions) -> Ca
         )
     if word == "mask":
         return _masked
-    if not options.key:
-        raise PlanError("redact.hash: hashes are made with a key.", remedy="Name a secret in redact.key.")
-    secret = options.key if isinstance(options.key, str) else options.key.get_secret_value()
-    return lambda value: _hashed(value, secret.encode(), column)
+    return lambda value: _hashed(value, key, column)
 
 
 def _empty(column: Column) -> Value:
@@ -102,6 +99,7 @@ def _masked(value: Value) -> Value:
 
 
 def _hashed(value: Value, key: bytes, column: Column) -> Value:
+    assert key, "a hash without a key could be looked up"
     if not value:
         return value
     content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")

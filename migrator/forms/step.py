@@ -6,9 +6,12 @@ changed or come since into the table itself, as long as nobody else has changed 
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
 
 from migrator.engine.contract import (
     ARRIVED,
@@ -53,6 +56,7 @@ SWAPPED, MERGED = "table", "beside others"
 MERGING = "merging"  # a fact: rows were about to be put beside the target's
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
+HASH_KEY = "forms/hash"  # in the strongbox
 LIMIT = BatchLimit(items=4, bytes=8 * MB)
 _LANES = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
 
@@ -83,7 +87,7 @@ class FormsStep:
     ) -> Action:
         table, key = taking.table, _key(taking.table.name)
         name = renamed(table.name, self.options.prefixes)
-        redaction = self._redaction(taking)
+        redaction = self.redaction(taking)
         recorded = _recorded(read, key)
         stale = _stale(source, taking.extract, recorded)
         rows_each, width = rows_at_once(table)
@@ -136,8 +140,9 @@ class FormsStep:
             return f"{has}, and rows cannot be put beside them there"
         return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing)"
 
-    def _redaction(self, taking: Taking) -> Redaction:
-        return redaction_of(taking.table, self.options.redact, [column for column, _, _ in taking.references])
+    def redaction(self, taking: Taking, key: bytes = b"") -> Redaction:
+        """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
+        return redaction_of(taking.table, self.options.redact, [column for column, _, _ in taking.references], key)
 
     # -- do ------------------------------------------------------------------------------------------------------------------
 
@@ -182,6 +187,7 @@ class FormsStep:
         """Range by range: the source now with what was recorded of it, the target now with what was put there."""
         recorded = _recorded(read, action.key)
         beside = read.remembered(action.key).get(PLACE) == MERGED
+        redaction = self.redaction(taking, _hash_key(read, self.options)) if beside else Redaction()
         for among, outcome in recorded.items():
             if outcome.fate not in ARRIVED:
                 continue
@@ -190,7 +196,7 @@ class FormsStep:
             if here != was:
                 text = f"{among.label}: the source has {here.rows:,} rows and had {was.rows:,} when they were moved, or they have changed"
                 yield _differs(action, "changed", text)
-            if beside and (lacking := _lacking(taking, place, among, source, target, self._redaction(taking))):
+            if beside and (lacking := _lacking(taking, place, among, source, target, redaction)):
                 yield _differs(
                     action,
                     "missing",
@@ -338,7 +344,10 @@ class _Filling:
     # -- both --------------------------------------------------------------------------------------------------------------
 
     def _carry(self, place: Extract, held: Mapping[KeyRange, Checksum] | None = None) -> RangeMove:
-        extract, redaction = self.taking.extract, self.step._redaction(self.taking)  # noqa: SLF001 - one story in two classes
+        extract, redaction = (
+            self.taking.extract,
+            self.step.redaction(self.taking, _hash_key(self.work, self.step.options)),
+        )
         recorded = _recorded(self.work, self.action.key)
         move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
         self.work.resolve(move)
@@ -360,6 +369,17 @@ class _Filling:
                     "read-again", Weight.NOTE, self.action.label, text, "Nothing is missing; nothing has to be done."
                 )
             )
+
+
+def _hash_key(read: Reading, options: FormsOptions) -> bytes:
+    """What hashes are made with: a secret of this plan's own, made when it is first needed."""
+    if not options.redact.hash:
+        return b""
+    known = read.strongbox.get(HASH_KEY)
+    if known is None:
+        known = SecretStr(secrets.token_hex(32))
+        read.strongbox.put(HASH_KEY, known)
+    return known.get_secret_value().encode()
 
 
 # -- pure ------------------------------------------------------------------------------------------------------------------
@@ -459,4 +479,4 @@ def _build(options: FormsOptions, accounts: Sequence[Account]) -> FormsStep:
     return FormsStep(options)
 
 
-KIND = Kind(word="forms", service=FORMS.service, options=FormsOptions, build=_build)
+KIND = Kind(word="forms", service=FORMS.service, options=FormsOptions, build=_build, needs_accounts=False)

@@ -71,6 +71,7 @@ class Examination:
         self.problems = Problems(document.file, document.place)
         self._data: dict[str, Any] = document.data
         self._used: set[str] = set()
+        self._needs_accounts = False
         self._written = self._shape()
         self._endpoints = self._walk_endpoints()
         self._steps = self._walk_steps()
@@ -240,6 +241,7 @@ class Examination:
             text = f"there is no step called {plain(word)}.{hint}" if hint else error.sentence()
             self.problems.at(at, f": {text}", of_key=True)
             return None
+        self._needs_accounts |= kind.needs_accounts
         own = _without(options, StepWords.model_fields.keys() - kind.options.model_fields.keys())
         checked_options = checked(
             kind.options, own, at, self.problems, frozenset(marked(kind.options, SECRET).values())
@@ -319,7 +321,9 @@ class Examination:
     def _accounts(self) -> None:
         if isinstance(self._written.accounts, AccountsFrom):
             self._origin(self._written.accounts)
-        elif self._data.get("accounts") == []:
+        elif self._needs_accounts and "accounts" not in self._data and not set(self._data) - set(PlanFile.model_fields):
+            self.problems.at(("accounts",), "is missing.", of_key=True)
+        elif self._needs_accounts and self._data.get("accounts") == []:
             self.problems.at(
                 ("accounts",), "is empty: list the addresses, or name a CSV in accounts.from.", of_key=True
             )

@@ -237,7 +237,10 @@ class PlanFile(_Written):
     endpoints: dict[Name, dict[str, dict[str, JsonValue]]] = Field(
         description="The hosts, and for each the services it offers and how to reach them."
     )
-    accounts: Accounts = Field(description="Whose things move: a list of addresses, or where to read them.")
+    accounts: Accounts = Field(
+        default=[],
+        description="Whose things move: a list of addresses, or where to read them. Not needed where every step moves what is nobody's own.",
+    )
     defaults: Defaults = Field(default=Defaults(), description="What every step does unless it says otherwise.")
     steps: list[JsonValue] = Field(description="What is done, in this order: words, or words with options.")
     limits: Limits = Field(default=Limits(), description="What a run may use, and what it may never do.")

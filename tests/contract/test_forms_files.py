@@ -111,6 +111,7 @@ def test_a_journal_line_that_a_death_cut_short_counts_as_not_written(writer, tmp
     writer.load(extract, high, PLAIN_ROWS[5:], None)
     journal = tmp_path / "dump" / f"_migrator_{PLAIN.name}" / "journal.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])
+    writer = FilesWriter(Options(path=tmp_path / "dump"), LOGIN)
     assert writer.count(extract) == 5
     writer.load(extract, high, PLAIN_ROWS[5:], None)
     writer.swap(PLAIN)

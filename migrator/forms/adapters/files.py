@@ -15,9 +15,10 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._parts: dict[KeyRange, Part] | None = None  # what is known of a shadow, which nobody else fills
         self.about = f"the dump in {path}"
 
     @property
@@ -115,6 +117,8 @@ class Folder:
 
     def parts(self) -> list[Part]:
         """Its files, in the order in which their ranges were first written. A line of the journal that was cut short is none."""
+        if self._parts is not None:
+            return list(self._parts.values())
         with self._reading():
             if self.is_finished:
                 return [_part(one) for one in self._json(MANIFEST)["parts"]]
@@ -126,12 +130,20 @@ class Folder:
                 except ValueError:
                     continue
                 found[part.among] = part
+            self._parts = found
             return list(found.values())
 
     def rows(self, table: Table, part: Part) -> list[Row]:
         """The rows of a part. Raises Misbehaved if the file is not the one that was written."""
-        if not part.file:
-            return []
+        return read_lines(table, self._content(part)) if part.file else []
+
+    def proven(self, part: Part) -> Checksum:
+        """The checksum of a part whose file is the one that was written. Raises Misbehaved."""
+        if part.file:
+            self._content(part)
+        return part.sum
+
+    def _content(self, part: Part) -> bytes:
         with self._reading():
             content = (self.path / part.file).read_bytes()
         if hashlib.sha256(content).hexdigest() != part.sha256:
@@ -139,7 +151,7 @@ class Folder:
                 f"{self.path / part.file} is not as it was written (its SHA-256 differs from the manifest's).",
                 remedy="Take it from a copy of the dump, or make the dump anew.",
             )
-        return read_lines(table, content)
+        return content
 
     def put(self, table: Table, among: KeyRange, rows: Sequence[Row]) -> None:
         """Have these rows as those of a range, on disk when this returns; other ranges give up what lies in it."""
@@ -190,6 +202,7 @@ class Folder:
         content = journal.stat().st_size
         # A line that a death cut short is ended first, so that it spoils no other.
         disk.append_to_file(journal, (b"\n" if content else b"") + said, content)
+        self._parts = {one.among: one for one in self.parts()} | {one.among: one for one in changed}
 
     def _json(self, file: str) -> Any:  # Any: JSON
         with self._reading():
@@ -272,6 +285,11 @@ class FilesReader:
             yield page
 
     def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
+        if extract.is_whole:
+            folder = self._folder(extract.table)
+            parts = [one for one in folder.parts() if among in {one.among, EVERYTHING}]
+            if parts:  # a file of this SHA-256 is what was written, and what was written was summed
+                return sum((folder.proven(one) for one in parts), NOTHING)
         return sum((checksum_of(page) for page in self.rows(extract, among)), NOTHING)
 
     def close(self) -> None:
@@ -335,6 +353,7 @@ class FilesWriter(FilesReader):
     def __init__(self, options: Options, login: Login) -> None:
         super().__init__(options, login)
         self._from = Server("files")
+        self._shadows: dict[str, Folder] = {}
 
     def comes_from(self, source: Server) -> None:
         """What the manifests will say of where the rows came from."""
@@ -349,6 +368,7 @@ class FilesWriter(FilesReader):
         folder = Folder(self._path / folder_name(shadow.name))
         with disk.in_our_words(f"writing {folder.about}"):
             if folder.is_there and folder.table() != shadow:
+                self._shadows.pop(shadow.name, None)
                 shutil.rmtree(folder.path)
             if not folder.is_there:
                 disk.make_folder(folder.path)
@@ -379,6 +399,7 @@ class FilesWriter(FilesReader):
         ]
 
     def swap(self, table: Table) -> None:
+        self._shadows.pop(SHADOW + table.name, None)
         live, shadow = (Folder(self._path / folder_name(word)) for word in (table.name, SHADOW + table.name))
         if not shadow.is_there:
             if not live.is_there:
@@ -403,7 +424,15 @@ class FilesWriter(FilesReader):
             shadow.path.rename(live.path)
             disk.sync(self._path)
 
+    def _folder(self, table: Table) -> Folder:
+        if not table.name.startswith(SHADOW):
+            return super()._folder(table)
+        if table.name not in self._shadows or not self._shadows[table.name].is_there:
+            self._shadows[table.name] = super()._folder(table)
+        return self._shadows[table.name]
+
     def discard(self, table: Table) -> None:
+        self._shadows.pop(SHADOW + table.name, None)
         folder = Folder(self._path / folder_name(SHADOW + table.name))
         if folder.path.is_dir():
             with disk.in_our_words(f"removing {folder.about}"):
@@ -423,13 +452,16 @@ def lines(table: Table, rows: Sequence[Row]) -> bytes:
     told: Iterator[Sequence[object]] = iter(rows)
     if places:
         told = (_in_hex(row, places) for row in rows)
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     said = list(told)
     try:
-        return "".join([f"{encode(row)}\n" for row in said]).encode()
+        return _as_json(said, encode_basestring).encode()
     except UnicodeEncodeError:  # lone surrogates, which UTF-8 has no bytes for, are escaped
-        encode = json.JSONEncoder(separators=(",", ":")).encode
-        return "".join([f"{encode(row)}\n" for row in said]).encode()
+        return _as_json(said, encode_basestring_ascii).encode()
+
+
+def _as_json(rows: Sequence[Sequence[Any]], quoted: Callable[[str], str]) -> str:  # Any: text, or None
+    """A row a line; to quote text by text is a third faster than to have the row encoded."""
+    return "".join(["[" + ",".join(["null" if one is None else quoted(one) for one in row]) + "]\n" for row in rows])
 
 
 def _in_hex(row: Row, places: Sequence[int]) -> list[str | None]:
