@@ -25,7 +25,7 @@ from migrator.errors import (
 from migrator.lists.adapters import mailman2
 from migrator.lists.contract import THE_LISTS
 from migrator.lists.mailman2.spelling import name_as_shown
-from migrator.lists.model import Delivery, Joining, Member, Role, Settings, Stopped, Treatment
+from migrator.lists.model import Delivery, HeaderRule, Joining, Member, Role, Settings, Stopped, Treatment
 from migrator.panel.adapters import cpanel
 from migrator.testing.list_suite import ListContract, everybody
 from migrator.testing.mailman2.lists import MailingList, Rule
@@ -328,6 +328,19 @@ def test_lists_that_are_not_advertised_are_those_the_plan_names(mailman, reading
         assert [one.address for one in reader.lists()] == [NEWS]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"url": "https://old.example.net/mailman/admin/news"}, "the folder above /admin"),
+        ({"url": "https://old.example.net/mailman/listinfo"}, "the folder above /listinfo"),
+        ({"lists": ("news",)}, "news is no whole address"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_asked(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        mailman2.Options(**{"url": "https://old.example.net/mailman", **given})
+
+
 @pytest.fixture
 def house(mailman: Mailman2) -> Iterator[CPanel]:
     """A cPanel whose lists are those of the Mailman: what is made in one is there in the other, and its passwords are good once."""
@@ -440,6 +453,29 @@ def test_what_is_configured_leaves_everything_else_byte_for_byte(mailman, writin
     assert after.values["subscribe_policy"] == 2  # what Mailman itself counts from, though its page has three buttons
     assert after.rules == [Rule("^x-spam: yes\n^x-virus: yes", 3)]
     assert after.topics == [("cats", "cat.*", "about cats")]
+
+
+def test_rules_and_topics_are_made_like_the_wanted_ones(mailman, writing) -> None:
+    one = mailman.give_list("news")
+    one.rules = [Rule("^a", 3), Rule("^b", 2), Rule("^c", 6)]
+    one.topics = [("cats", "cat", "1"), ("dogs", "dog", "2"), ("birds", "bird", "3")]
+    with writing() as writer:
+        writer.configure(
+            NEWS, Settings(header_rules=(HeaderRule("^x", Treatment.HOLD),), own={"topics": '[["fish", "fish", ""]]'})
+        )
+        assert writer.settings(NEWS).own["topics"] == '[["fish", "fish", ""]]'
+        assert mailman.kept["news"].rules == [Rule("^x", 7)]
+        writer.configure(NEWS, Settings(header_rules=(), own={"topics": "[]"}))
+        assert "topics" not in writer.settings(NEWS).own
+    assert mailman.kept["news"].rules == []
+    assert mailman.kept["news"].topics == []
+
+
+def test_the_footer_that_every_list_has_is_not_told(mailman, reading) -> None:
+    mailman.give_list("news", digest_footer=b"Our own words")
+    with reading() as reader:
+        told = reader.settings(NEWS)
+    assert (told.footer, told.digest_footer) == (None, "Our own words")
 
 
 def test_what_mailman_does_not_take_is_refused_by_name_and_the_rest_is_set(mailman, writing) -> None:

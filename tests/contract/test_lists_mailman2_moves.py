@@ -122,6 +122,7 @@ def test_a_list_is_the_same_at_another_mailman_2(route: Route) -> None:
         admin_notify_mchanges=1,
     )
     one.rules = [Rule("^x-spam: yes", 3), Rule("^subject: .*offer", 7)]
+    one.topics = [("cats", "cat.*\nkitten", "about cats"), ("birds", "bird", "")]
     populate(one, 330, languages=("en", "de"))
     first = trial(route)
     first.run()
@@ -131,6 +132,7 @@ def test_a_list_is_the_same_at_another_mailman_2(route: Route) -> None:
     found = {key: as_arrived(member, "ru") for key, member in made.members.items()}
     assert found == wanted
     assert made.rules == one.rules
+    assert made.topics == one.topics
     differing = {
         name: (value, made.values[name])
         for name, value in one.values.items()

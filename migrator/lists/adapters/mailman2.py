@@ -12,6 +12,7 @@ make a list without the site's password or a panel, show lists that are not adve
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Adapter, Login, Service
@@ -80,6 +81,20 @@ class Options(WebOptions, Service):
         "endpoint's panel is asked for one-time passwords (cPanel)",
         json_schema_extra={"secret": True},
     )
+
+    @field_validator("url")
+    @classmethod
+    def _above_the_scripts(cls, value: str) -> str:
+        if found := re.search(r"/(admin|admindb|listinfo|options|create)(/|$)", urlsplit(value).path):
+            raise ValueError(f"url: give the folder above /{found[1]}, without that and what follows")
+        return value
+
+    @field_validator("lists")
+    @classmethod
+    def _whole_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if short := next((one for one in value if not all(split(one))), ""):
+            raise ValueError(f"lists: {short} is no whole address. Write it like announce@example.com")
+        return value
 
     @property
     def asks_panel(self) -> bool:
@@ -359,6 +374,8 @@ class Mailman2Writer(Mailman2Reader):
             refused |= wanted.refused
             if wanted.fields:
                 refused |= self._set(admin, page, wanted.fields)
+                after = pages_of.as_kept(pages_of.told_by({page: self._form(admin, page)[1]}))
+                refused |= dict.fromkeys(pages_of.lacking_rows(page, settings, after), "Mailman did not keep it")
         if refused:
             told = "; ".join(f"{name}: {why}" for name, why in refused.items())
             raise Refused(f"{address}: not everything could be set ({told}).", remedy="Set it by hand, or leave it.")
@@ -585,12 +602,10 @@ class Mailman2Writer(Mailman2Reader):
             posted = [(one, prefix + b" " * blanks if one == name else value) for one, value in posted]
         answer = admin.change(page, [("csrf_token", shown.token.encode()), *posted, ("submit", b"1")])
         after = self._form(admin, page)[1]
-        lacking = [
-            name for name in fields if not name.startswith("hdrfilter_") and not _holds(after, name, fields[name])
-        ]
+        lacking = [name for name in fields if not name.startswith(_IN_ROWS) and not _holds(after, name, fields[name])]
         touched = [
             name for name in form.choices
-            if name not in fields and not name.startswith(("_", "hdrfilter_")) and form.values.get(name) != after.values.get(name)
+            if name not in fields and not name.startswith(("_", *_IN_ROWS)) and form.values.get(name) != after.values.get(name)
         ]  # fmt: skip
         if touched:
             raise Misbehaved(f"{admin.address}: setting {', '.join(fields)} changed {', '.join(touched)} as well.")
@@ -600,6 +615,7 @@ class Mailman2Writer(Mailman2Reader):
 
 # -- wire helpers -----------------------------------------------------------------------------------------------------
 
+_IN_ROWS = ("hdrfilter_", "topic_")  # fields whose numbers change with what they hold
 _MOST_PASSES = 5
 
 

@@ -6,6 +6,8 @@ are not as a new list has them.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -61,12 +63,17 @@ RULE_ACTIONS: Mapping[Treatment, str] = {  # Defaults.py: DEFER, HOLD, REJECT, D
     Treatment.DISCARD: "3",
     Treatment.ACCEPT: "6",
 }
-_FOOTER = "_______________________________________________"
+# What every list's footer says by itself, whatever its language: a line, its name, its address and its page.
+_BY_ITSELF = re.compile(
+    r"_+\s*(?:\S* ?%\(real_name\)s[^\n%]*\n)?(?:%\(real_name\)s@%\(host_name\)s\s*)?(?:%\(web_page_url\)slistinfo\S*)?\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A setting that is one field: `read` makes the value of what the field holds, `write` what the field is to hold."""
+    """A setting that is one field: `read` makes the value of what the field holds (None for what says nothing), `write` what the field is
+    to hold.
+    """
 
     page: str
     field: str
@@ -93,6 +100,10 @@ def _text(page: str, field: str) -> Plain:
 
 def _number(page: str, field: str) -> Plain:
     return Plain(page, field, lambda text: int(float(text)), str)
+
+
+def _footer(page: str, field: str) -> Plain:
+    return Plain(page, field, lambda text: None if _BY_ITSELF.fullmatch(as_shown(text)) else as_shown(text), str)
 
 
 def _lines(page: str, field: str) -> Plain:
@@ -149,7 +160,7 @@ PLAIN: Mapping[str, Plain] = {
     "dmarc_rejection_text": _text(SENDER, "dmarc_moderation_notice"),
     "dmarc_wrapping_text": _text(SENDER, "dmarc_wrapped_message_text"),
     "header": _text(NONDIGEST, "msg_header"),
-    "footer": _text(NONDIGEST, "msg_footer"),
+    "footer": _footer(NONDIGEST, "msg_footer"),
     "filters_content": _bool(CONTENT, "filter_content"),
     "filter_types": _lines(CONTENT, "filter_mime_types"),
     "pass_types": _lines(CONTENT, "pass_mime_types"),
@@ -172,7 +183,7 @@ PLAIN: Mapping[str, Plain] = {
         (Frequency.YEARLY, Frequency.MONTHLY, Frequency.QUARTERLY, Frequency.WEEKLY, Frequency.DAILY),
     ),
     "digest_header": _text(DIGEST, "digest_header"),
-    "digest_footer": _text(DIGEST, "digest_footer"),
+    "digest_footer": _footer(DIGEST, "digest_footer"),
     "processes_bounces": _bool(BOUNCE, "bounce_processing"),
     "bounce_score": Plain(BOUNCE, "bounce_score_threshold", float, str),
     "bounce_forget_days": _number(BOUNCE, "bounce_info_stale_after"),
@@ -244,6 +255,8 @@ LISTED = frozenset({"new_member_options"})  # several boxes of one name
 _SAMPLE = (  # of which a new list has the like in every version, or a sample that nobody wrote
     "# Lines that *start* with a '#' are comments."
 )
+ALL_TOPICS = "topics"  # of `own`: name, pattern and description of each, as JSON
+_TOPIC = ("box", "rebox", "desc")
 _SPECIAL = frozenset({
     "languages", "joining", "member_treatment", "header_rules", "dmarc", "dmarc_always", "archive", *PATTERNS,
 })  # fmt: skip
@@ -269,6 +282,8 @@ def told_by(forms: Mapping[str, Form]) -> Settings:
             value = _own(form, name)
             if value != usual and not value.startswith(_SAMPLE):
                 told[f"{OWN}{name}"] = value
+    if topics := _topics(forms.get(TOPICS, Form({}))):
+        told[f"{OWN}{ALL_TOPICS}"] = json.dumps(topics, ensure_ascii=False)
     return settings_of(told)
 
 
@@ -285,7 +300,7 @@ def _special(forms: Mapping[str, Form]) -> Iterable[tuple[str, Any]]:  # Any: ea
         yield "languages", language.values["available_languages"]
     joining = forms.get(SUBSCRIBING, nothing)
     if joining.values.get("subscribe_policy"):
-        yield "joining", JOINING[int(joining.first("subscribe_policy")) + _no_open_lists(joining)]
+        yield "joining", _chosen(JOINING[_no_open_lists(joining) :], joining.first("subscribe_policy"))
     if sender.values.get("default_member_moderation"):
         on = sender.first("default_member_moderation") == "1"
         yield "member_treatment", moderation(sender) if on else Treatment.DEFER
@@ -297,13 +312,18 @@ def _special(forms: Mapping[str, Form]) -> Iterable[tuple[str, Any]]:  # Any: ea
     if sender.values.get("dmarc_moderation_action") or munging != "0":
         always = munging != "0"
         yield "dmarc_always", always
-        yield "dmarc", MUNGING[int(munging)] if always else DMARC[int(sender.first("dmarc_moderation_action"))]
+        yield "dmarc", _chosen(MUNGING, munging) if always else _chosen(DMARC, sender.first("dmarc_moderation_action"))
     if (spam := forms.get(SPAM)) is not None:
         yield "header_rules", tuple(_rules(spam))
     archive = forms.get(ARCHIVE, nothing)
     if archive.values.get("archive"):
         kept = Archive.PUBLIC if archive.first("archive_private") == "0" else Archive.PRIVATE
         yield "archive", kept if archive.first("archive") == "1" else Archive.NEVER
+
+
+def _chosen(values: Sequence[Enum], number: str) -> Enum | None:
+    """What a radio button stands for; None for a number that only this server has."""
+    return values[int(number)] if number.isdecimal() and int(number) < len(values) else None
 
 
 def _no_open_lists(form: Form) -> int:
@@ -313,6 +333,13 @@ def _no_open_lists(form: Form) -> int:
 
 def _lacks_open(form: Form) -> bool:
     return len(form.choices.get("subscribe_policy", ())) == ALL_JOINING - 1
+
+
+def _topics(form: Form) -> list[list[str]]:
+    """Name, pattern and description of each topic."""
+    places = sorted(name.removeprefix("topic_box_") for name in form.values if name.startswith("topic_box_"))
+    told = ([as_shown(form.first(f"topic_{part}_{place}")) for part in _TOPIC] for place in places)
+    return [one for one in told if one[0] and one[1]]
 
 
 def is_pattern(line: str) -> bool:
@@ -370,6 +397,8 @@ def _kept_one_by_one(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:  # A
         elif own in OWN_FIELDS and own != name:
             parts = set(as_shown(value).strip().split(",")) - {""}
             yield name, ",".join(sorted(parts)) if own in LISTED else as_shown(value).strip()
+        elif name == f"{OWN}{ALL_TOPICS}":
+            yield name, json.dumps([[as_shown(part) for part in one] for one in json.loads(value)], ensure_ascii=False)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------------
@@ -396,6 +425,7 @@ def pages_for(settings: Settings) -> list[str]:
         "dmarc": (GENERAL, SENDER),
         "dmarc_always": (GENERAL, SENDER),
         "archive": (ARCHIVE,),
+        f"{OWN}{ALL_TOPICS}": (TOPICS,),
         **dict.fromkeys(PATTERNS, (SENDER,)),
     }
     wanted |= {page for name in told for page in places.get(name, ())}
@@ -445,10 +475,9 @@ def _want_special(
         _want_languages(told, form, fields, refused)
     elif page == SUBSCRIBING and "joining" in told:
         number = JOINING.index(told["joining"]) - _no_open_lists(form)
-        if number < 0:
-            refused["joining"] = NO_OPEN_LISTS
-        else:
+        if number >= 0:
             want("joining", "subscribe_policy", str(number))
+        refused |= {"joining": NO_OPEN_LISTS} if number < 0 else {}
     elif page == SENDER:
         _want_of_senders(told, form, want)
     elif page == GENERAL and ("dmarc" in told or "dmarc_always" in told) and "from_is_list" in form.values:
@@ -456,11 +485,16 @@ def _want_special(
         munging = told.get("dmarc", MUNGING[int(form.first("from_is_list") or 0)])
         fields["from_is_list"] = (str(MUNGING.index(munging)) if always and munging in MUNGING else "0",)
     elif page == ARCHIVE and "archive" in told:
-        want("archive", "archive", str(int(told["archive"] is not Archive.NEVER)))
-        if told["archive"] is not Archive.NEVER:
-            want("archive", "archive_private", str(int(told["archive"] is Archive.PRIVATE)))
-    elif page == SPAM and "header_rules" in told:
-        fields |= _rule_fields(told["header_rules"], form)
+        archive = told["archive"]
+        want("archive", "archive", str(int(archive is not Archive.NEVER)))
+        want(
+            "archive", "archive_private", str(int(archive is not Archive.PUBLIC))
+        )  # also if there is one again some day
+    elif page == SPAM:
+        fields |= _rule_fields(told["header_rules"], form) if "header_rules" in told else {}
+    elif page == TOPICS:
+        topics = told.get(f"{OWN}{ALL_TOPICS}")
+        fields |= _topic_fields(json.loads(topics), form) if topics else {}
 
 
 def _want_languages(
@@ -498,6 +532,24 @@ def _want_of_senders(
             want(name, field, "\n".join([*people, *told[name]]))
     if "dmarc" in told:
         want("dmarc", "dmarc_moderation_action", str(DMARC.index(told["dmarc"])))
+
+
+def lacking_rows(page: str, wanted: Settings, told: Settings) -> list[str]:
+    """The settings of numbered rows that a page does not tell as they were to be."""
+    name = {SPAM: "header_rules", TOPICS: f"{OWN}{ALL_TOPICS}"}.get(page, "")
+    nothing = () if page == SPAM else "[]"
+    kept = as_kept(wanted).told()
+    return [name] if name in kept and told.told().get(name, nothing) != kept[name] else []
+
+
+def _topic_fields(topics: Sequence[Sequence[str]], form: Form) -> dict[str, tuple[str, ...]]:
+    """The fields of the topics, the first in the places of those that are there; what is left of these is deleted."""
+    fields: dict[str, tuple[str, ...]] = {}
+    for number, topic in enumerate(topics, 1):
+        fields |= {f"topic_{part}_{number:02d}": (value,) for part, value in zip(_TOPIC, topic, strict=True)}
+    for number in range(len(topics) + 1, len(_topics(form)) + 1):
+        fields[f"topic_delete_{number:02d}"] = ("Delete",)
+    return fields
 
 
 def _rule_fields(rules: Sequence[HeaderRule], form: Form) -> dict[str, tuple[str, ...]]:

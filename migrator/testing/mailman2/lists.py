@@ -18,7 +18,10 @@ Kind = Literal[
 Status = Literal["enabled", "U", "A", "B", "?"]
 OPTIONS = ("hide", "ack", "notmetoo", "nodupes", "plain")
 NEW_MEMBER_OPTIONS = ("hide", "ack", "notmetoo", "nodupes")
-FOOTER = "_______________________________________________\n%(real_name)s mailing list\n%(real_name)s@%(host_name)s\n%(web_page_url)s"
+FOOTER = (
+    "_______________________________________________\n%(real_name)s mailing list\n%(real_name)s@%(host_name)s\n"
+    "%(web_page_url)slistinfo%(cgiext)s/%(_internal_name)s\n"
+)
 
 
 class Bug(Exception):

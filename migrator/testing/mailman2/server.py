@@ -492,7 +492,7 @@ class Mailman2(Panel):
         while asked.has(f"topic_box_{place:02d}"):
             tag = f"{place:02d}"
             given = [asked.first(f"topic_{part}_{tag}").decode("latin-1") for part in ("box", "rebox", "desc")]
-            if given[0] and given[1]:
+            if given[0] and given[1] and not asked.has(f"topic_delete_{tag}"):
                 topics.append((given[0], given[1], given[2]))
             place += 1
         one.topics = topics
