@@ -152,6 +152,13 @@ def lmtp_port(server: Server) -> int:
     return settings.getint("mta", "lmtp_port")
 
 
+def smtp_port(server: Server) -> int:
+    """Where its mail server listens, which writes down whatever it is handed."""
+    settings = configparser.ConfigParser()
+    settings.read(Path(server.folder) / "mailman.cfg")
+    return settings.getint("mta", "smtp_port")
+
+
 def python() -> Path:
     """The interpreter that can import mailmanclient: Mailman's own."""
     return packages.environment("mailman3") / "bin" / "python"
