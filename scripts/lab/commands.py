@@ -19,6 +19,7 @@ from lab import (
     mariadb,
     modoboa,
     packages,
+    phpmyadmin,
     postgresql,
     roundcube,
 )
@@ -26,7 +27,7 @@ from lab.ground import LabError, Server
 
 NAMES = (
     *dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
-    "lighttpd",
+    "lighttpd", *phpmyadmin.SHAPES,
 )  # fmt: skip
 USERS = {f"{name}@example.com": f"pw-{name}" for name in ("alice", "bob", "carmen")}
 
@@ -64,6 +65,7 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: dovecot.Op
         "mailman3": mailman3.start,
         "mariadb": mariadb.start,
         "modoboa": modoboa.start,
+        **dict.fromkeys(phpmyadmin.SHAPES, phpmyadmin.start),
         "postgresql": postgresql.start,
     }
     return others[name](name, folder)

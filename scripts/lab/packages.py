@@ -43,6 +43,19 @@ PARTS = {
         installed=("openssl", "courier-base", "courier-authlib", "courier-authdaemon", "courier-authlib-userdb", "gamin"),
         fetched=("courier-imap",),
     ),
+    "phpmyadmin": Parts(
+        installed=("php8.2-cli", "php8.2-mbstring", "php8.2-mysql", "php8.2-xml"),
+        # PHP source too.
+        fetched=(
+            "phpmyadmin", "php-composer-ca-bundle", "php-fig-http-message-util", "php-getallheaders", "php-google-recaptcha",
+            "php-mariadb-mysql-kbs", "php-nikic-fast-route", "php-phpmyadmin-motranslator", "php-phpmyadmin-shapefile",
+            "php-phpmyadmin-sql-parser", "php-psr-cache", "php-psr-container", "php-psr-http-factory", "php-psr-http-message",
+            "php-psr-log", "php-slim-psr7", "php-symfony-cache", "php-symfony-cache-contracts", "php-symfony-config",
+            "php-symfony-dependency-injection", "php-symfony-deprecation-contracts", "php-symfony-expression-language",
+            "php-symfony-filesystem", "php-symfony-polyfill-php80", "php-symfony-service-contracts", "php-symfony-var-exporter",
+            "php-twig", "php-twig-i18n-extension", "php-webmozart-assert",
+        ),
+    ),
     "postgresql": Parts(("postgresql",)),
     "isync": Parts(("isync",)),
     "mariadb": Parts(("mariadb-server", "mariadb-client", "dovecot-mysql", "openssl")),

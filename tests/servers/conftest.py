@@ -264,6 +264,16 @@ def xandikos(lab: Lab) -> DavServer:
 
 
 @pytest.fixture(scope="session")
+def phpmyadmin(lab: Lab) -> ground.Server:
+    return lab.start("phpmyadmin")
+
+
+@pytest.fixture(scope="session")
+def phpmyadmin_hasty(lab: Lab) -> ground.Server:
+    return lab.start("phpmyadmin-hasty")
+
+
+@pytest.fixture(scope="session")
 def lighttpd(lab: Lab) -> ground.Server:
     return lab.start("lighttpd")
 

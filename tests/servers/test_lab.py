@@ -214,7 +214,18 @@ def test_two_dovecots_start_within_three_seconds_and_stop_without_a_trace(lab):
 
 @pytest.mark.parametrize(
     "name",
-    ["dovecot-slash", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "mailman3"],
+    [
+        "dovecot-slash",
+        "cyrus",
+        "courier",
+        "postgresql",
+        "mariadb",
+        "modoboa",
+        "radicale",
+        "xandikos",
+        "mailman3",
+        "phpmyadmin",
+    ],
 )
 def test_a_server_starts_again_in_the_same_folder(lab, name):
     folder = lab.folder / f"again-{name}"
