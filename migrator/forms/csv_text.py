@@ -75,6 +75,13 @@ def parts(
     yield End(window.place(len(window.text) - len(SENTINEL)), False, False, window.place(at) if left else None)
 
 
+def cells(content: bytes, width: int, dialect: Dialect) -> tuple[list[tuple[Value, ...]], bytes]:
+    """The rows of a CSV without a first line of names, each of `width` cells, and what at its end is no such row."""
+    found = _pattern(width, dialect.separator.encode(), dialect.escape.encode()).findall(content)
+    rest = found.pop()[-1] if found and found[-1][-1] else b""
+    return (_values(found, width, dialect, frozenset(one.encode() for one in dialect.null)) if found else []), rest
+
+
 def _header(window: Window, at: int, path: Path, dialect: Dialect) -> tuple[Insert, int]:
     """What the first line says, and where it ends."""
     line = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r(?!\n))").match(window.text, at, at + LONGEST_HEADER)
