@@ -36,7 +36,7 @@ class Options(Service):
     )
 
 
-FEATURES = Features(title="CSV files", dialect=EVERY_DIALECT, sends=False, at_once=1000)
+FEATURES = Features(title="CSV files", dialect=EVERY_DIALECT, sends=False, at_once=5000)
 
 
 @dataclass(frozen=True, slots=True)

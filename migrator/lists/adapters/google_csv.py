@@ -66,7 +66,7 @@ FEATURES = Features(
         **{f"member.{name}": lost("the file has no column for it") for name in MEMBER_OPTIONS},
     },
     sends=False,
-    at_once=1000,
+    at_once=5000,
 )
 
 
