@@ -310,9 +310,11 @@ def _hold(visit: Visit, target: ListWriter) -> None:
 
 def _refuse_noise(visit: Visit) -> None:
     """Raise Misbehaved unless everything is silent that has to be."""
-    now = visit.target.settings(visit.plan.target).told()
     quiet = visit.standing.quiet
     wanted = dict.fromkeys(visit.target.features.noisy, False) | (quiet.settings.told() if quiet else {})
+    if not wanted:
+        return
+    now = visit.target.settings(visit.plan.target).told()
     loud = [title_of(name) for name in sorted(wanted) if name in now and now[name] is not wanted[name]]
     if loud:
         raise Misbehaved(

@@ -134,7 +134,8 @@ class Visit:
     def roster(self, word: str) -> Roster:
         """Everybody of one role. Raises NotFound if the source has the list no longer."""
         role, key, target = ROLES[word], f"{self.key}/{word}", self.target
-        rule = None if target.features.inherits_moderation else self.tell().member_treatment
+        wants_one = role is Role.MEMBER and not target.features.inherits_moderation
+        rule = self.tell().member_treatment if wants_one else None
         people = {
             one: as_wanted(member, self.names, rule, target.features)
             for one, member in everybody(self.source, self.plan.address, role).items()
