@@ -210,6 +210,8 @@ _NOUNS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("es", "accounts"): _es("Dominio", "Dominios", "Clase", "clases", "Entrada", "Entradas"),
     ("en", "contacts"): _en("Account", "Accounts", "Address book", "address books", "Card", "Cards"),
     ("es", "contacts"): _es("Cuenta", "Cuentas", "Libreta", "libretas", "Tarjeta", "Tarjetas"),
+    ("en", "lists"): _en("List", "Lists", "Part", "parts", "Entry", "Entries"),
+    ("es", "lists"): _es("Lista", "Listas", "Parte", "partes", "Entrada", "Entradas"),
     ("en", ""): _en("Part", "Parts", "Piece", "pieces", "Item", "Items"),
     ("es", ""): _es("Parte", "Partes", "Pieza", "piezas", "Elemento", "Elementos"),
 }

@@ -136,6 +136,9 @@ def test_somebody_who_cannot_be_added_is_named_in_the_report(office: Office) -> 
     assert "1  left behind  the target says: this is no address." in ran.stdout
     office.does("report", "plan.yaml")
     assert "not an address" in (office.folder / "plan.report.json").read_text()
+    page = (office.folder / "plan.report.html").read_text()
+    assert "<h2>Lists</h2>" in page
+    assert "not an address" in page
 
 
 def test_a_list_that_the_plan_names_and_nobody_has_is_told(office: Office) -> None:
