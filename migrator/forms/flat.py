@@ -107,6 +107,12 @@ class Flat:
         self._forms = _Forms(self, view)
 
     @property
+    def table(self) -> StoredTable:
+        """The table of entries, or the part of it that is the plugin's."""
+        own = [one for one in self._stored.tables if one.table == f"{self._stored.prefix}{self._view.entries}"]
+        return next((one for one in own if one.role is Role.ENTRIES), own[0])
+
+    @property
     def notes(self) -> Mapping[str, int]:
         """What was wrong with values, in words, and how often."""
         return self._cells.notes
@@ -119,8 +125,7 @@ class Flat:
         """Every entry, in the order of the table's key, or those of this extract of the table of entries. Raises what the session raises,
         and NotFound for a table that is gone.
         """
-        kept = next(one for one in self._stored.tables if self._is_entries(one))
-        extract = only or extract_of(kept, self._tables)
+        extract = only or extract_of(self.table, self._tables)
         last = ""
         for among in self._ranges(extract):
             rows = [_named(extract.table, row) for page in self._reader.rows(extract, among) for row in page]
@@ -134,10 +139,6 @@ class Flat:
         if self._is_tall and extract.table.paging is Paging.CONTENT:
             return (EVERYTHING,)  # nothing holds the rows of an entry together
         return self._reader.ranges(extract, None, self._page)
-
-    def _is_entries(self, one: StoredTable) -> bool:
-        own = one.table == f"{self._stored.prefix}{self._view.entries}"
-        return own and (one.role is Role.ENTRIES or self._view.entries != "posts")
 
     # -- one page
 

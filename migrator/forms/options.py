@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,31 @@ class RedactOptions(BaseModel):
         description="Put a keyed hash in their place: equal values stay equal, and nobody can read them. The key is made by the first run "
         "and kept beside the state.",
     )
+
+
+class SenderOptions(BaseModel):
+    """Settings of the site by which it sends its own mail through the old host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: tuple[str, ...] = Field(
+        min_length=1, description="Names of the old mail server, as a site may have them in its settings."
+    )
+    target: str = Field(min_length=1, description="Name of the mail server to send through from now on.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="Its port; left out, the port stays.")
+    change: bool = Field(
+        default=False,
+        description="Change host and port, and nothing else, in the site's database at the target; without it they are only told.",
+    )
+
+
+class HandOverOptions(BaseModel):
+    """Where people who wrote through forms go as contacts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: str = Field(min_length=3, description="Whose address books at the target, one of the plan's accounts.")
+    book: str = Field(default="Website", min_length=1, description="Name of the address book; it is made if need be.")
 
 
 class FormsOptions(BaseModel):
@@ -50,4 +76,15 @@ class FormsOptions(BaseModel):
         default="refuse",
         description="What to do where the target's table has rows already: refuse; keep-ids: put ours beside them, refuse if an id is "
         "taken; skip-existing: leave out what is there (by a plugin's own identity, else by id).",
+    )
+    sheets: Path | None = Field(
+        default=None,
+        description="A folder for sheets (CSV) that people can read, one for each form, with a list of files that no database holds.",
+        json_schema_extra={"path": True},
+    )
+    contacts: HandOverOptions | None = Field(
+        default=None, description="Hand people who wrote through forms to an address book at the target."
+    )
+    senders: SenderOptions | None = Field(
+        default=None, description="Look for settings by which the site sends its own mail through the old host."
     )

@@ -25,7 +25,7 @@ AT_ONCE: Final = 100  # cards put, or read, in one request
 UNWANTED: Final = frozenset({"spam", "trash", "trashed", "flamingo-spam", "abandoned"})
 LONGEST: Final = 200  # letters of a name; what is longer is none
 _ADDRESS: Final = re.compile(
-    r"[^\s@<>()\[\],;:\"]{1,64}@(?:[^\s@<>()\[\],;:\"./\\]{1,63}\.)+[^\s@<>()\[\],;:\"./\\\d]{2,63}"
+    r"[^\s@<>()\[\],;:\"]{1,64}@(?:[^\s@<>()\[\],;:\"./\\]{1,63}\.)+[^\s@<>()\[\],;:\"./\\]{2,63}"
 )
 _PHONE: Final = re.compile(r"\+?[\d ()./-]{5,30}")
 

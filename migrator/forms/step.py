@@ -33,6 +33,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.forms.beside import DOES, Beside
 from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
 from migrator.forms.model import (
     EVERYTHING,
@@ -49,7 +50,7 @@ from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_o
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
 from migrator.forms.redaction import Redaction, redaction_of
-from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings
+from migrator.forms.taking import Taking, at_target, renamed, takings
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
@@ -57,6 +58,7 @@ MERGING = "merging"  # a fact: rows were about to be put beside the target's
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
+PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
 LIMIT = BatchLimit(items=4, bytes=8 * MB)
 _LANES = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
 
@@ -80,8 +82,8 @@ class FormsStep:
             yield _found(subject, tables, found, wanted)
             there = {one.name: one for one in target.tables()}
             for taking in wanted:
-                divided = divided_for(taking, orders_text=target.features.orders_text)
-                yield self._action(divided, source, target, there, read)
+                yield self._action(taking, source, target, there, read)
+            yield from self._beside(PRESUMED_KEY).plan(source, target, read)
 
     def _action(
         self, taking: Taking, source: TableReader, target: TableReader, there: Mapping[str, Table], read: Reading
@@ -91,7 +93,7 @@ class FormsStep:
         redaction = self.redaction(taking)
         recorded = _recorded(read, key)
         stale = _stale(source, taking.extract, recorded)
-        rows_each, width = rows_at_once(table, target.features)
+        rows_each, width = rows_at_once(table)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
         label = table.name if name == table.name else f"{table.name} -> {name}"
@@ -145,36 +147,44 @@ class FormsStep:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
         return redaction_of(taking.table, self.options.redact, [column for column, _, _ in taking.references], key)
 
+    def _beside(self, key: bytes) -> Beside:
+        return Beside(self.options, lambda table: redaction_of(table, self.options.redact, (), key))
+
     # -- do ------------------------------------------------------------------------------------------------------------------
 
     def apply(self, action: Action, work: Work) -> None:
+        if DOES in action.data:
+            self._beside(_hash_key(work, self.options)).apply(action, work)
+            return
         with work.source(FORMS, THE_DATABASE) as source, work.target_for_writing(FORMS, THE_DATABASE) as target:
             if source.features.snapshots:
                 source.snapshot()
-            taking = self._taking(source, target, action.data["table"])
+            taking = self._taking(source, action.data["table"])
             if isinstance(target, RemembersSource):
                 target.comes_from(source.server())
             filling = _Filling(action, taking, action.data["name"], self, source, target, work)
             filling.fill()
 
-    def _taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
+    def _taking(self, source: TableReader, table: str) -> Taking:
         wanted = takings(source.tables(), present(source, self.options.plugins), self.options)
         for one in wanted:
             if one.table.name == table:
-                return divided_for(one, orders_text=target.features.orders_text)
+                return one
         raise NotFound(f"{table} is not at the source any more.", remedy="Run again.")
 
     # -- prove ---------------------------------------------------------------------------------------------------------------
 
     def verify(self, action: Action, read: Reading, sample: float) -> Iterator[Finding]:
         del sample  # the servers sum everything themselves; that is cheap
-        if "table" not in action.data:
+        if DOES in action.data:
+            yield from self._beside(PRESUMED_KEY).verify(action, read)
+        if "name" not in action.data:
             return
         if not read.remembered(action.key).get(PLACE):
             yield _differs(action, "not-moved", "has not been moved")
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
-            taking = self._taking(source, target, action.data["table"])
+            taking = self._taking(source, action.data["table"])
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
@@ -208,7 +218,7 @@ class FormsStep:
                 if has != put:
                     text = f"{among.label}: the target has {has.rows:,} rows, and {put.rows:,} were put there, or they have changed"
                     yield _differs(action, "differs", text, "If nobody changed them on purpose, copy them by hand.")
-        rows_each, _ = rows_at_once(taking.table, target.features)
+        rows_each, _ = rows_at_once(taking.table)
         for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
             yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
         if taking.table.paging is Paging.POSITION and not beside:
@@ -270,7 +280,7 @@ class _Filling:
 
     def _has_more(self) -> bool:
         recorded = _recorded(self.work, self.action.key)
-        rows_each, _ = rows_at_once(self.taking.table, self.target.features)
+        rows_each, _ = rows_at_once(self.taking.table)
         fresh = fresh_ranges(self.source, self.taking.extract, list(recorded), rows_each)
         return bool(_stale(self.source, self.taking.extract, recorded)) or any(True for _ in fresh)
 
@@ -431,7 +441,8 @@ def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], w
         where = f"{one.prefix}*" + (f", site {one.site}" if one.site else "")
         told = one.silent or f"{len(one.tables)} {'table' if len(one.tables) == 1 else 'tables'}"
         lines.append(
-            f"{'!' if one.silent else '='} {one.title} ({where}): {told}" + "".join(f"; {note}" for note in one.notes)
+            f"{'!' if one.silent else '='} {one.title} ({where}): {told}"
+            + "".join(f". {note.removesuffix('.')}" for note in one.notes)
         )
     plugins = len({one.plugin for one in keeping})
     why = f"{plugins:,} {'plugin keeps' if plugins == 1 else 'plugins keep'} entries; {len(wanted):,} of {len(tables):,} tables are moved"

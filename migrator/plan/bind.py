@@ -76,7 +76,8 @@ def bind(
                 Side.SOURCE: reaches[Side.SOURCE][entry.route.source],
                 Side.TARGET: reaches[Side.TARGET][entry.route.target],
             }
-            step = registry.kind(entry.kind).build(entry.options, accounts)
+            options = entry.options.model_copy(update=absolute(entry.options, plan.folder))
+            step = registry.kind(entry.kind).build(options, accounts)
             stages.append(Stage(entry.name, entry.kind, step, RouteOpener(entry.service, ends), entry.stop_on_error))
         else:
             stages.append(Verification(entry.name, entry.samples))

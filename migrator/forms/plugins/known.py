@@ -422,6 +422,7 @@ FORMINATOR: Final = Plugin(
     slugs=("forminator/forminator.php",),
     parts=(
         _posts("forminator_forms", "forminator_polls", "forminator_quizzes", role=Role.FORMS),
+        Part("postmeta", Role.FORMS, (_POST_META,), only={"meta_key": ("forminator_form_meta",)}),
         Part(
             "frmt_form_entry",
             Role.ENTRIES,

@@ -1,0 +1,241 @@
+"""What a forms step does beside moving tables: sheets, contacts, and the site's own mail; each once, and again only if there is more."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from migrator.contacts.model import Card
+from migrator.engine.contract import Login, Side, Verb, Weight
+from migrator.engine.events import Noted
+from migrator.engine.stage import Stage
+from migrator.forms import php, senders, sheet
+from migrator.forms.model import Row
+from migrator.forms.options import FormsOptions
+from migrator.forms.php import Array
+from migrator.forms.step import KIND
+from migrator.testing.form_suite import number, primary, table, text
+from migrator.testing.memory_books import MemoryBooks
+from migrator.testing.memory_books import Options as BookOptions
+from migrator.testing.memory_tables import MemoryTables, TablesRoute
+from migrator.testing.trial import Trial
+
+OFFICE, OLD, NEW = "office@example.com", "old.example.net", "new.example.com"
+ENTRIES = table(
+    "wp_db7_forms",
+    [number("form_id"), number("form_post_id"), text("form_value"), text("form_date")],
+    primary("form_id"),
+)
+OPTIONS = table("wp_options", [number("option_id"), text("option_name"), text("option_value")], primary("option_id"))
+POSTS = table("wp_posts", [number("ID"), text("post_type"), text("post_title")], primary("ID"))
+
+
+def serialised(**pairs: str) -> str:
+    return php.written(Array(tuple((key.encode(), value.encode()) for key, value in pairs.items()))).decode()
+
+
+def entry(number_: int, form: str = "7", date: str = "2026-03-01 10:00:00", **said: str) -> Row:
+    return (str(number_), form, serialised(cfdb7_status="unread", **said), date)
+
+
+class Route(TablesRoute):
+    """Between two databases, with address books at the target."""
+
+    books: MemoryBooks
+
+    def for_reading(self, side: Side, service: str, account: str):
+        if service == "contacts":
+            assert side is Side.TARGET
+            return self.books.reader(BookOptions(), Login(account, account, SecretStr("pw")))
+        return super().for_reading(side, service, account)
+
+    def for_writing(self, side: Side, service: str, account: str):
+        if service == "contacts":
+            assert side is Side.TARGET
+            return self.books.writer(BookOptions(), Login(account, account, SecretStr("pw")))
+        return super().for_writing(side, service, account)
+
+
+class World:
+    def __init__(self, *rows: Row, at_target: tuple[Row, ...] | None = None, **options: object) -> None:
+        self.old, self.new, self.books = MemoryTables("old"), MemoryTables("new"), MemoryBooks("new")
+        self.books.fill(OFFICE, "Contacts")
+        self.old.fill(ENTRIES, list(rows))
+        self.old.fill(POSTS, [("7", "wpcf7_contact_form", "Ask us")])
+        self.old.fill(OPTIONS, [("1", "home", "https://www.example.com"), ("2", "smtp_host", OLD)])
+        if at_target is not None:
+            self.new.fill(OPTIONS, list(at_target))
+            self.new.fill(POSTS, [])
+        route = Route(self.old, self.new)
+        route.books = self.books
+        step = KIND.build(FormsOptions(**{"plugins": ("cfdb7",), "existing": "skip-existing", **options}), ())
+        self.trial = Trial([Stage("forms", "forms", step, route)])
+
+    def actions(self) -> dict[str, tuple[Verb, str]]:
+        """What a run would do, beside tables."""
+        before = len(self.new.writes) + len(self.books.writes)
+        (stage,) = self.trial.preview(self.trial.store).stages
+        lines = [action for _, action in stage.actions]
+        assert len(self.new.writes) + len(self.books.writes) == before
+        return {one.label: (one.verb, one.why) for one in lines if "does" in one.data}
+
+    def noted(self, code: str) -> list[str]:
+        found = [one.finding for one in self.trial.events if isinstance(one, Noted)]
+        return [one.text for one in found if one.code == code]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# -- sheets ---------------------------------------------------------------------------------------------------------------
+
+
+def test_sheets_are_written_once_and_anew_when_something_has_come(tmp_path) -> None:
+    world = World(entry(1, name="Ann"), entry(2, cvcfdb7_file="cv.pdf"), sheets=tmp_path / "out")
+    ((label, (verb, why)),) = world.actions().items()
+    assert (verb, label) == (Verb.CREATE, "sheets of Contact Form CFDB7 (wp_*)")
+    assert str(tmp_path / "out" / "wp-cfdb7") in why
+    assert not world.trial.run().codes
+    assert [row["name"] for row in read(tmp_path / "out" / "wp-cfdb7" / "7.csv")] == ["Ann", ""]
+    assert read(tmp_path / "out" / "wp-cfdb7" / sheet.FILES)[0]["file"].endswith("cv.pdf")
+    assert "2 entries on 1 sheet" in world.noted("sheets")[0]
+    assert "1 uploaded file" in world.noted("files-elsewhere")[0]
+    assert {verb for verb, _ in world.actions().values()} == {Verb.KEEP}
+    world.old.fill(ENTRIES, [*world.old.rows("wp_db7_forms"), entry(3, name="Bo")])
+    assert {verb for verb, _ in world.actions().values()} == {Verb.CREATE}
+    world.trial.run()
+    assert [row["name"] for row in read(tmp_path / "out" / "wp-cfdb7" / "7.csv")] == ["Ann", "", "Bo"]
+
+
+def test_sheets_hold_only_what_the_plan_lets_out(tmp_path) -> None:
+    rows = [entry(1, "7", "2026-01-01 00:00:00", name="Early"), entry(2, "8", name="Other"), entry(3, name="Ann")]
+    options = {"since": "2026-02-01", "where": {"wp_db7_forms": {"form_post_id": "7"}}}
+    World(*rows, sheets=tmp_path / "some", **options).trial.run()
+    assert [one.name for one in (tmp_path / "some" / "wp-cfdb7").iterdir()] == ["7.csv"]
+    assert [row["name"] for row in read(tmp_path / "some" / "wp-cfdb7" / "7.csv")] == ["Ann"]
+    World(*rows, sheets=tmp_path / "none", redact={"drop": ["*.form_value"]}).trial.run()
+    written = "".join(one.read_text() for one in (tmp_path / "none" / "wp-cfdb7").iterdir())
+    assert not [word for word in ("Early", "Other", "Ann") if word in written]
+
+
+def test_what_cannot_be_read_is_counted_and_no_value_is_told(tmp_path) -> None:
+    world = World(("1", "7", 'a:1:{s:1:"k";s:99:"private";}', "2026-03-01 10:00:00"), sheets=tmp_path)
+    world.trial.run()
+    assert "1 times a serialised value is broken" in world.noted("values")[0]
+    assert "private" not in repr(world.trial.events)
+
+
+# -- contacts ----------------------------------------------------------------------------------------------------------------
+
+
+def cards(world: World) -> list[Card]:
+    return [
+        card
+        for book in ("Website", "Contacts")
+        if any(True for _ in world.books.cards(OFFICE, book))
+        for card in world.books.cards(OFFICE, book)
+    ]
+
+
+def test_people_become_contacts_where_that_is_asked_for_and_once() -> None:
+    rows = [
+        entry(1, name="Ann", email="ann@example.com"),
+        entry(2, name="Bo", email="bo@example.com"),
+        entry(3, email="ANN@example.com"),
+    ]
+    world = World(*rows, contacts={"account": OFFICE})
+    assert world.actions() == {
+        f"contacts for {OFFICE}": (Verb.CREATE, "2 people who wrote through forms, into Website")
+    }
+    assert not world.trial.run().codes
+    assert [card.label for card in world.books.cards(OFFICE, "Website")] == ["Ann", "Bo"]
+    assert world.actions() == {f"contacts for {OFFICE}": (Verb.KEEP, "nobody new")}
+    world.trial.run()
+    assert len(world.books.cards(OFFICE, "Website")) == 2
+    assert world.books.cards(OFFICE, "Contacts") == []
+
+
+def test_nobody_is_handed_over_who_is_left_out_of_the_tables() -> None:
+    world = World(entry(1, email="ann@example.com"), contacts={"account": OFFICE}, redact={"hash": ["*.form_value"]})
+    assert world.actions() == {f"contacts for {OFFICE}": (Verb.KEEP, "nobody new")}
+    world.trial.run()
+    assert "ann@" not in repr(world.books.writes)
+
+
+# -- the site's own mail --------------------------------------------------------------------------------------------------------
+
+SITE: tuple[Row, ...] = (
+    ("1", "home", "https://www.example.com"),
+    ("2", "smtp_host", OLD),
+    ("3", "smtp_port", "25"),
+    ("4", "postman_options", serialised(hostname=OLD, port="25")),
+    ("5", "mailserver_url", OLD),
+)
+ASKED = {"source": [OLD], "target": NEW, "port": 587}
+
+
+def test_settings_that_name_the_old_host_are_told_and_stay() -> None:
+    world = World(at_target=SITE, senders=ASKED)
+    told = world.actions()
+    assert {label: verb for label, (verb, _) in told.items()} == {
+        "smtp_host in wp_options": Verb.BY_HAND,
+        "postman_options in wp_options": Verb.BY_HAND,
+        "mailserver_url in wp_options": Verb.KEEP,
+    }
+    assert "wp-config.php" in told["smtp_host in wp_options"][1]
+    world.trial.run()
+    assert tuple(world.new.rows("wp_options")) == SITE
+
+
+def test_settings_are_changed_where_that_is_asked_for_and_proven() -> None:
+    world = World(at_target=SITE, senders={**ASKED, "change": True})
+    verbs = {label: verb for label, (verb, _) in world.actions().items()}
+    assert verbs["postman_options in wp_options"] is Verb.CHANGE
+    assert verbs["mailserver_url in wp_options"] is Verb.KEEP
+    assert not world.trial.run().codes
+    assert {row[1]: row[2] for row in world.new.rows("wp_options")} == {
+        "home": "https://www.example.com",
+        "smtp_host": NEW,
+        "smtp_port": "587",
+        "postman_options": serialised(hostname=NEW, port="587"),
+        "mailserver_url": OLD,
+    }
+    assert world.old.rows("wp_options")[1][2] == OLD  # the source is never written
+    assert len(world.noted("sender-changed")) == 2
+    assert {label: verb for label, (verb, _) in world.actions().items()} == {
+        "mailserver_url in wp_options": Verb.KEEP,
+        "smtp_host in wp_options at the source": Verb.KEEP,
+    }
+    assert not world.trial.verify().differences
+
+
+def test_a_setting_that_is_changed_back_is_found_by_verify() -> None:
+    world = World(at_target=SITE, senders={**ASKED, "change": True})
+    world.trial.run()
+    world.new.fill(OPTIONS, [("2", "smtp_host", OLD)])
+    world.trial.verify()
+    found = [one for one in world.trial.findings("verify") if one.code == senders.CODE]
+    assert [one.weight for one in found] == [Weight.DIFFERENCE]
+
+
+def test_of_a_site_that_stays_at_the_source_there_is_only_a_word() -> None:
+    world = World(senders={**ASKED, "change": True})
+    ((label, (verb, why)),) = world.actions().items()
+    assert (label, verb) == ("smtp_host in wp_options at the source", Verb.KEEP)
+    assert why.startswith("the site sends its mail through the old host")
+    assert not world.trial.run().codes
+    assert not world.trial.verify().differences
+    assert [one.weight for one in world.trial.findings("verify") if one.code == senders.CODE] == [Weight.WARNING]
+
+
+@pytest.mark.parametrize(
+    "options", [{"senders": {"source": [], "target": NEW}}, {"contacts": {}}, {"senders": {"source": [OLD]}}]
+)
+def test_a_plan_that_says_too_little_is_refused(options) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        FormsOptions(**options)
