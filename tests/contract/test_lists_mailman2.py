@@ -61,6 +61,31 @@ class TestMailman2(ListContract):
         return lambda: len(mailman.mails)
 
 
+class TestInRussianOnAnOldServer(TestMailman2):
+    """KOI8-R, other letters for why delivery is off, no open lists; a GET with a letter complains, blank fields of plain forms get lost."""
+
+    cannot: ClassVar = {
+        **TestMailman2.cannot,
+        "umlauts": "ß is not in KOI8-R, and Python 2 takes no such letter beside others",
+        "joining-open": "the server allows no open lists",
+    }
+
+    @pytest.fixture(autouse=True)
+    def old(self, mailman: Mailman2) -> None:
+        mailman.language = "ru"
+        mailman.open_allowed = mailman.knows_letters = False
+        mailman.drops_blank = True
+
+
+class TestAsAtCPanel(TestMailman2):
+    """The port to Python 3: UTF-8, and references in values made safe a second time."""
+
+    @pytest.fixture(autouse=True)
+    def ported(self, mailman: Mailman2) -> None:
+        mailman.python3 = True
+        mailman.charsets = dict.fromkeys(mailman.charsets, "utf-8")
+
+
 # -- what only this adapter has to get right ---------------------------------------------------------------------------
 
 NEWS = "news@example.com"

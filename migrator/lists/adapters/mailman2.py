@@ -199,7 +199,7 @@ class Mailman2Reader:
     def settings(self, address: str) -> Settings:
         """What all settings pages say; pages that this Mailman does not have say nothing."""
         admin = self._admin(address)
-        return pages_of.told_by({page: self._form(admin, page)[1] for page in pages_of.PAGES})
+        return pages_of.told_by({page: admin.form(page)[1] for page in pages_of.PAGES})
 
     def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
         """Members as the membership list shows them; owners, moderators and nonmembers as they stand on the settings pages."""
@@ -300,27 +300,22 @@ class Mailman2Reader:
     # -- people
 
     def _members(self, admin: ListAdmin) -> Iterator[Sequence[Member]]:
-        language = self._form(admin, pages_of.LANGUAGE)[1].first("preferred_language")
-        treatment = moderation(self._form(admin, SENDER)[1])
+        language = admin.form(pages_of.LANGUAGE)[1].first("preferred_language")
+        treatment = moderation(admin.form(SENDER)[1])
         for rows in admin.roster():
             yield [_member(row, language, treatment) for row in rows]
 
     def _people(self, admin: ListAdmin, role: Role) -> list[Member]:
         if role in _NO_OPTIONS:
-            held = lines(self._form(admin, GENERAL)[1].first(role.value))
+            held = lines(admin.form(GENERAL)[1].first(role.value))
             return list({one.key: one for one in (Member(same_form(address), role=role) for address in held)}.values())
-        form = self._form(admin, SENDER)[1]
+        form = admin.form(SENDER)[1]
         found: dict[str, Member] = {}
         for treatment, field in NONMEMBERS.items():
             for line in lines(form.first(field)):
                 if not is_pattern(line):  # the first of several counts (Moderate.py)
                     found.setdefault(line.lower(), Member(same_form(line), role=role, moderation=treatment))
         return list(found.values())
-
-    @staticmethod
-    def _form(admin: ListAdmin, page: str) -> tuple[Page, Form]:
-        """A settings page. What a Mailman does not have it answers with its first page, whose fields are others."""
-        return admin.form(page)
 
 
 class Mailman2Writer(Mailman2Reader):
@@ -370,11 +365,11 @@ class Mailman2Writer(Mailman2Reader):
         admin = self._admin(address)
         refused: dict[str, str] = {}
         for page in pages_of.pages_for(settings):
-            wanted = pages_of.wanted_of(page, settings, self._form(admin, page)[1])
+            wanted = pages_of.wanted_of(page, settings, admin.form(page)[1])
             refused |= wanted.refused
             if wanted.fields:
                 refused |= self._set(admin, page, wanted.fields)
-                after = pages_of.as_kept(pages_of.told_by({page: self._form(admin, page)[1]}))
+                after = pages_of.as_kept(pages_of.told_by({page: admin.form(page)[1]}))
                 refused |= dict.fromkeys(pages_of.lacking_rows(page, settings, after), "Mailman did not keep it")
         if refused:
             told = "; ".join(f"{name}: {why}" for name, why in refused.items())
@@ -467,7 +462,7 @@ class Mailman2Writer(Mailman2Reader):
         """
         if not wanted:
             return {}
-        language = self._form(admin, pages_of.LANGUAGE)[1].first("preferred_language")
+        language = admin.form(pages_of.LANGUAGE)[1].first("preferred_language")
         target = {key: self.as_kept(one) for key, one in wanted.items()}
         rows = dict(there)
         tried: Counter[str] = Counter()  # ways of writing a name that did not come back right
@@ -564,7 +559,7 @@ class Mailman2Writer(Mailman2Reader):
         has any, each is tried alone, so that one wrong address hinders nobody.
         """
         page = GENERAL if role in _NO_OPTIONS else SENDER
-        form = self._form(admin, page)[1]
+        form = admin.form(page)[1]
         fields: dict[str, tuple[str, ...]] = {}
         for field, treatment in (
             ((role.value, None),) if page == GENERAL else ((name, one) for one, name in NONMEMBERS.items())
@@ -587,7 +582,7 @@ class Mailman2Writer(Mailman2Reader):
         """Set fields of a page; those that are not so afterwards, with Mailman's words. What is chosen travels back as it stands, since an
         unticked box says nothing; texts only when they change, since a page shows a reference and its character alike.
         """
-        shown, form = self._form(admin, page)
+        shown, form = admin.form(page)
         whole = page == pages_of.TOPICS  # whose topics are gone unless they come along
         values = {
             name: held
@@ -601,7 +596,7 @@ class Mailman2Writer(Mailman2Reader):
             blanks = len(fields[name][0]) - len(fields[name][0].rstrip(" "))
             posted = [(one, prefix + b" " * blanks if one == name else value) for one, value in posted]
         answer = admin.change(page, [("csrf_token", shown.token.encode()), *posted, ("submit", b"1")])
-        after = self._form(admin, page)[1]
+        after = admin.form(page)[1]
         lacking = [name for name in fields if not name.startswith(_IN_ROWS) and not _holds(after, name, fields[name])]
         touched = [
             name for name in form.choices

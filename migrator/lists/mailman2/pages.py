@@ -14,13 +14,16 @@ from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
+from bs4.exceptions import ParserRejectedMarkup
 
+from migrator.errors import Misbehaved
 from migrator.lists.mailman2.spelling import meant
 
 COLUMNS = "11"
 REASONS = "UAB?"  # the order of the legend
 MEMBER_BOXES = ("mod", "hide", "nomail", "ack", "notmetoo", "nodupes", "digest", "plain")
 LONGEST_QUOTE = 300
+LONGEST_NUMBER = 9  # digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,12 @@ class Page:
     """One page, read."""
 
     def __init__(self, text: str) -> None:
+        """Raises Misbehaved for what no parser of HTML reads."""
         self.text = text
-        self._soup = BeautifulSoup(text, "html.parser")
+        try:
+            self._soup = BeautifulSoup(text, "html.parser")
+        except ParserRejectedMarkup as error:
+            raise Misbehaved("What the server sent in place of a page of Mailman is no HTML.") from error
 
     @property
     def is_whole(self) -> bool:
@@ -129,7 +136,10 @@ class Page:
         total, shown = self._counts(cells[0]) if cells else (None, None)
         links = cells[1].find_all("a") if len(cells) > 1 else []
         letters = dict.fromkeys(_letter(_attribute(one, "href")) for one in links if isinstance(one, Tag))
-        chunks = [re.search(r"[?&]chunk=(\d+)", _attribute(one, "href")) for one in self._links()]
+        chunks = [
+            re.search(rf"[?&]chunk=([0-9]{{1,{LONGEST_NUMBER}}})(?![0-9])", _attribute(one, "href"))
+            for one in self._links()
+        ]
         return RosterPage(
             rows, total, shown, tuple(one for one in letters if one), tuple(int(one[1]) for one in chunks if one)
         )
@@ -140,7 +150,7 @@ class Page:
     @staticmethod
     def _counts(cell: Tag) -> tuple[int | None, int | None]:
         """How many there are and how many are shown; one number is both. Languages put them in either order; never are more shown than there are."""
-        numbers = [int(one) for one in re.findall(r"[0-9]+", cell.get_text())]
+        numbers = [int(one) for one in re.findall(r"[0-9]+", cell.get_text()) if len(one) <= LONGEST_NUMBER]
         return (max(numbers), min(numbers)) if numbers else (None, None)
 
     def _rows(self) -> Iterator[Row]:
@@ -186,14 +196,13 @@ class Page:
         return raw[1] if raw else lowered
 
     def _legend(self) -> Mapping[str, str]:
-        """What each letter in brackets means, by the legend's order; without a legend, the English ones."""
+        """What each letter in brackets means: the legend has four single ones in a row, always in this order. Without it, the English ones."""
         letters = dict(zip(REASONS, REASONS, strict=True))
-        for inner in self._soup.find_all("ul"):
-            if not isinstance(inner, Tag) or inner.find_parent("li") is None:
-                continue
-            shown = [one.get_text().strip() for one in inner.find_all("b") if isinstance(one, Tag)]
-            if len(shown) >= len(REASONS) and all(len(one) == 1 for one in shown[: len(REASONS)]):
-                letters |= dict(zip(shown, REASONS, strict=False))
+        bold = [one.get_text().strip() if isinstance(one, Tag) else "" for one in self._soup.find_all("b")]
+        for place in range(len(bold) - len(REASONS) + 1):
+            row = bold[place : place + len(REASONS)]
+            if all(len(one) == 1 for one in row):
+                return letters | dict(zip(row, REASONS, strict=True))
         return letters
 
     # -- the other roads

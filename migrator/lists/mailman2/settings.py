@@ -56,6 +56,7 @@ ALL_JOINING = len(JOINING)
 NO_OPEN_LISTS = "this server allows no lists that anybody may join without confirming (ALLOW_OPEN_SUBSCRIBE)"
 MUNGING = (Dmarc.NOTHING, Dmarc.MUNGE_FROM, Dmarc.WRAP)  # from_is_list
 DMARC = (Dmarc.NOTHING, Dmarc.MUNGE_FROM, Dmarc.WRAP, Dmarc.REJECT, Dmarc.DISCARD)
+_NUMBERS = frozenset("0123456789")
 RULE_ACTIONS: Mapping[Treatment, str] = {  # Defaults.py: DEFER, HOLD, REJECT, DISCARD, ACCEPT
     Treatment.DEFER: "0",
     Treatment.HOLD: "7",
@@ -87,7 +88,7 @@ def _choice(page: str, field: str, values: Sequence[Enum], **stands_in: Enum) ->
     def write(value: Any) -> str:  # Any: a member of the enumeration
         return str(list(values).index(stands_in.get(value.name, value)))
 
-    return Plain(page, field, lambda text: values[int(text)], write)
+    return Plain(page, field, lambda text: _chosen(values, text), write)
 
 
 def _bool(page: str, field: str, *, turned: bool = False) -> Plain:
@@ -99,7 +100,17 @@ def _text(page: str, field: str) -> Plain:
 
 
 def _number(page: str, field: str) -> Plain:
-    return Plain(page, field, lambda text: int(float(text)), str)
+    return Plain(page, field, _whole, str)
+
+
+def _whole(text: str) -> int | None:
+    told = _float(text)
+    return None if told is None else int(told)
+
+
+def _float(text: str) -> float | None:
+    """A number as Mailman shows one; None for what is none."""
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text.strip()) else None
 
 
 def _footer(page: str, field: str) -> Plain:
@@ -185,7 +196,7 @@ PLAIN: Mapping[str, Plain] = {
     "digest_header": _text(DIGEST, "digest_header"),
     "digest_footer": _footer(DIGEST, "digest_footer"),
     "processes_bounces": _bool(BOUNCE, "bounce_processing"),
-    "bounce_score": Plain(BOUNCE, "bounce_score_threshold", float, str),
+    "bounce_score": Plain(BOUNCE, "bounce_score_threshold", _float, str),
     "bounce_forget_days": _number(BOUNCE, "bounce_info_stale_after"),
     "bounce_warnings": _number(BOUNCE, "bounce_you_are_disabled_warnings"),
     "bounce_warning_days": _number(BOUNCE, "bounce_you_are_disabled_warnings_interval"),
@@ -271,10 +282,7 @@ def told_by(forms: Mapping[str, Form]) -> Settings:
     for name, one in PLAIN.items():
         form = forms.get(one.page)
         if form is not None and form.values.get(one.field):
-            try:
-                told[name] = one.read(form.first(one.field))
-            except (ValueError, IndexError):
-                continue  # a choice that only this server has
+            told[name] = one.read(form.first(one.field))
     told |= dict(_special(forms))
     for name, (page, usual) in OWN_FIELDS.items():
         form = forms.get(page)
@@ -323,7 +331,7 @@ def _special(forms: Mapping[str, Form]) -> Iterable[tuple[str, Any]]:  # Any: ea
 
 def _chosen(values: Sequence[Enum], number: str) -> Enum | None:
     """What a radio button stands for; None for a number that only this server has."""
-    return values[int(number)] if number.isdecimal() and int(number) < len(values) else None
+    return values[int(number)] if number in _NUMBERS and int(number) < len(values) else None
 
 
 def _no_open_lists(form: Form) -> int:
@@ -482,7 +490,7 @@ def _want_special(
         _want_of_senders(told, form, want)
     elif page == GENERAL and ("dmarc" in told or "dmarc_always" in told) and "from_is_list" in form.values:
         always = told.get("dmarc_always", form.first("from_is_list") != "0")
-        munging = told.get("dmarc", MUNGING[int(form.first("from_is_list") or 0)])
+        munging = told.get("dmarc") or _chosen(MUNGING, form.first("from_is_list"))
         fields["from_is_list"] = (str(MUNGING.index(munging)) if always and munging in MUNGING else "0",)
     elif page == ARCHIVE and "archive" in told:
         archive = told["archive"]
