@@ -1,12 +1,12 @@
 """How fast members go into and out of a real Mailman 3 core: migrator's adapter beside a plain loop with Mailman's own client.
 
-    python tests/bench/fill_lists.py [--members 5000] [--slices 5] [--bare]
+    python tests/bench/fill_lists.py [--members 5000] [--slices 5] [--rtt 0] [--bare]
 
 One core with SQLite; both fill a list of their own in turn, slice by slice, so that neither has the emptier database. Everybody has a name
 and all options, which take the client's loop three requests (subscribe, read the preferences, save them) and ours three (is the address
-known, subscribe, set the preferences); `--bare` adds the client's subscribing
-alone, into a third list. Then both lists are read whole with
-everybody's options. What arrived is counted, and so is the mail (0). Nothing here fails when it is slow: it prints, and a person judges.
+known, subscribe, set the preferences); `--bare` adds the client's subscribing alone, into a third
+list. Then both lists are read whole with everybody's options. What arrived is compared, and the mail is counted (0). `--rtt` puts core so
+many milliseconds away. Nothing here fails when it is slow: it prints, and a person judges.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent.parent / "scripts"), str(HERE.parent.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / "scripts"), str(HERE.parent.parent)]
 
+from copy_mail import far_away  # noqa: E402
 from lab import ground, packages  # noqa: E402
 from lab import mailman3 as lab  # noqa: E402
 
@@ -119,6 +121,7 @@ def main() -> None:
     grammar = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     grammar.add_argument("--members", type=int, default=5000)
     grammar.add_argument("--slices", type=int, default=5)
+    grammar.add_argument("--rtt", type=float, default=0.0, help="milliseconds of a round trip")
     grammar.add_argument("--bare", action="store_true", help="the client's subscribing without options as well")
     asked = grammar.parse_args()
     packages.install(["mailman3"])
@@ -127,7 +130,9 @@ def main() -> None:
         folder.chmod(0o755)
         server = lab.start("mailman3", ground.prepare(folder))
         try:
-            measure(server, asked.members, asked.slices, ["client", "ours", *(["bare"] if asked.bare else [])])
+            with far_away(server.port, asked.rtt) as port:
+                there = replace(server, url=f"http://{ground.HOST}:{port}/3.1")
+                measure(there, asked.members, asked.slices, ["client", "ours", *(["bare"] if asked.bare else [])])
         finally:
             ground.end(server.processes)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -237,3 +239,27 @@ def test_no_sentence_holds_the_password(core):
         reader.lists()
     shown: Any = raised.value
     assert secret not in f"{shown.sentence()} {shown!r} {shown.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("connections", "lists", "of_one"), [(1, 1, 1), (3, 1, 3), (4, 1, 4), (7, 1, 4), (8, 2, 4), (16, 4, 4)]
+)
+def test_no_more_requests_are_under_way_than_the_plan_allows(core, connections, lists, of_one):
+    options = mailman3.Options(url=core.url, password="pw", connections=connections)
+    assert mailman3.ADAPTER.connections(options) == (lists, lists)
+    assert lists * of_one <= connections
+    under_way, most, lock = [], [], threading.Lock()
+
+    def answer(_: Request) -> None:
+        with lock:
+            under_way.append(1)
+            most.append(len(under_way))
+        time.sleep(0.02)
+        with lock:
+            under_way.pop()
+
+    core.on("GET", "/preferences", lambda request: answer(request) or refusal("404 Not Found", 404))
+    core.on("GET", "/roster/member", page(*(row(f"p{n}") for n in range(12))))
+    with closing(mailman3.ADAPTER.reader(options, LOGIN)) as reader:
+        assert [len(part) for part in reader.roster(LIST, Role.MEMBER)] == [0]
+    assert max(most) == of_one

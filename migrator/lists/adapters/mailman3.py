@@ -2,7 +2,7 @@
 
 Docs: "REST API" in Mailman core's documentation; mailman.cfg says where it listens and what the login is. Core answers on loopback alone
 unless somebody has changed that: from elsewhere it is reached through a tunnel. One request brings one member, and a second one his
-options: there is no call for many. Core works on `REQUESTS_AT_ONCE` requests at a time (its `workers`), so a session keeps as many going.
+options: there is no call for many. So a session keeps several requests going, that core does not wait for the line.
 
 What it cannot: passwords (members have accounts), texts (welcome, goodbye, headers and footers are files and web addresses that core
 fetches by itself), a name of somebody that holds for one list alone, the archive. A member comes back with his address in lower case.
@@ -42,7 +42,7 @@ from migrator.wire.http import Fields, Reply, Site, WebOptions
 
 API = "3.1"
 OLDEST_TARGET = (3, 3, 4)  # takes delivery_status and send_welcome_message with a new member
-REQUESTS_AT_ONCE = 2  # core's `workers` where nobody has changed it; more of them wait for one another at SQLite
+REQUESTS_AT_ONCE = 4  # core works on two of them (its `workers`) while the others are on their way
 PAGE = 500  # members of a roster in one answer
 LONGEST_QUOTE = 200  # characters of core's own words in a sentence of ours
 
@@ -64,9 +64,6 @@ class Options(WebOptions, Service):
     user: str = Field("restadmin", min_length=1, description="admin_user of mailman.cfg's [webservice] section")
     password: SecretStr | str = Field(
         description="Name of the secret with admin_pass of that section", json_schema_extra={"secret": True}
-    )
-    connections: int = Field(
-        1, ge=1, le=16, description="Lists worked on at once; each uses two requests at a time, as many as core answers"
     )
 
     @model_validator(mode="before")
@@ -149,7 +146,9 @@ class Mailman3Reader:
         """Opens nothing yet; the login is proven by the first question."""
         password = options.password
         secret = password.get_secret_value() if isinstance(password, SecretStr) else password
-        self._lines = _Lines(lambda: Site(options, writes=self._writes, auth=(options.user, secret)))
+        self._lines = _Lines(
+            lambda: Site(options, writes=self._writes, auth=(options.user, secret)), _lines_of_a_session(options)
+        )
         self._ids: dict[str, str] = {}
         self._hides: bool | None = None
 
@@ -529,8 +528,8 @@ class Mailman3Writer(Mailman3Reader):
 class _Lines:
     """A few connections to one core, each with one request at a time. Safe to use from several threads."""
 
-    def __init__(self, open_site: Callable[[], Site]) -> None:
-        self._sites = [open_site() for _ in range(REQUESTS_AT_ONCE)]
+    def __init__(self, open_site: Callable[[], Site], count: int) -> None:
+        self._sites = [open_site() for _ in range(count)]
         self._free: queue.SimpleQueue[Site] = queue.SimpleQueue()
         for site in self._sites:
             self._free.put(site)
@@ -545,9 +544,9 @@ class _Lines:
 
     def each(self, do: Callable[[T], R], many: Sequence[T]) -> list[R]:
         """What `do` answers for each, in order, several at a time. After an error no further one is begun."""
-        if len(many) <= 1:
+        if len(many) <= 1 or len(self._sites) == 1:
             return [do(one) for one in many]
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="mailman3") as hands:
+        with ThreadPoolExecutor(len(self._sites), "mailman3") as hands:
             return list(hands.map(do, many))
 
     def close(self) -> None:
@@ -561,6 +560,10 @@ class _Lines:
             return do(site)
         finally:
             self._free.put(site)
+
+
+def _lines_of_a_session(options: Options) -> int:
+    return min(REQUESTS_AT_ONCE, options.connections)
 
 
 def _answered(reply: Reply) -> Reply:
@@ -619,5 +622,5 @@ ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     options=Options,
     reader=Mailman3Reader,
     writer=Mailman3Writer,
-    connections=lambda options: (options.connections, options.connections),
+    connections=lambda options: (max(1, options.connections // REQUESTS_AT_ONCE),) * 2,
 )
