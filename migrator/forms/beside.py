@@ -24,6 +24,7 @@ from migrator.forms.options import FormsOptions, HandOverOptions, SenderOptions
 from migrator.forms.plugins.detect import present
 from migrator.forms.senders import Setting
 from migrator.forms.taking import takings
+from migrator.wire import disk
 
 DOES: Final = "does"  # in an action's data: which of these it is
 SHEETS, CONTACTS_OF, SENDERS = "sheets", "contacts", "senders"
@@ -199,7 +200,9 @@ def _key_of(setting: Setting) -> str:
 
 
 def _folder(folder: Path, stored: Stored) -> Path:
-    return folder / f"{stored.prefix.rstrip('_') or 'site'}-{stored.plugin}"
+    return folder / disk.account_folder(
+        f"{stored.prefix}{stored.plugin}"
+    )  # a prefix may be anything, a way out of here too
 
 
 def _told(label: str, made: Sequence[sheet.Sheet], flat: Flat) -> Iterator[Finding]:

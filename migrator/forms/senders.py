@@ -8,7 +8,7 @@ where it can be written again to the last byte as it was; in PHP's spelling leng
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +17,7 @@ from migrator.errors import NotFound, Refused
 from migrator.forms import spelt
 from migrator.forms.answers import bytes_of, text_of
 from migrator.forms.contract import TableReader, TableWriter
-from migrator.forms.model import EVERYTHING, Condition, Extract, Operator, Value, checksum_of
+from migrator.forms.model import EVERYTHING, Condition, Extract, Operator, Row, Value, checksum_of
 from migrator.forms.plugins.detect import Site, sites
 from migrator.forms.spelt import Spelt, Way
 
@@ -198,26 +198,44 @@ def change(writer: TableWriter, setting: Setting, hosts: Collection[str], host: 
     sender = setting.known
     if sender is None:
         raise Refused(f"option {setting.option}: nobody knows how it is read.", remedy="Change it by hand.")
-    done = _changed_there(writer, setting, setting.option, lambda raw: changed(raw, sender, hosts, host, port))
-    if done and sender.port_option and port is not None:
-        _changed_there(writer, setting, sender.port_option, lambda _: str(port).encode())
-    return done
+    wanted = _change_of(writer, setting, setting.option, lambda raw: changed(raw, sender, hosts, host, port))
+    if not wanted.is_one:
+        return False
+    if sender.port_option and port is not None:
+        # First the port: as long as the host is the old one, whoever comes after a death sees that there is something to do.
+        _change_of(writer, setting, sender.port_option, lambda _: str(port).encode()).make(writer)
+    wanted.make(writer)
+    return True
 
 
-def _changed_there(writer: TableWriter, setting: Setting, option: str, change_of: Callable[[bytes], bytes]) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Rows of an option, as they are and as they are to be."""
+
+    extract: Extract
+    rows: Sequence[Row]
+    fresh: Sequence[Row]
+
+    @property
+    def is_one(self) -> bool:
+        return self.fresh != self.rows
+
+    def make(self, writer: TableWriter) -> None:
+        if self.is_one:
+            writer.load(self.extract, EVERYTHING, self.fresh, checksum_of(self.rows))
+
+
+def _change_of(writer: TableWriter, setting: Setting, option: str, change_of: Callable[[bytes], bytes]) -> _Change:
     table = next((one for one in writer.tables() if one.name == setting.table), None)
     if table is None:
         raise NotFound(f"{setting.table} is not there any more.", remedy="Run again.")
     place = table.place("option_value")
     extract = Extract(table, (Condition("option_name", Operator.IN, (option,)),))
     rows = [row for page in writer.rows(extract, EVERYTHING) for row in page]
-    fresh = [(*row[:place], _as_there(row[place], change_of(bytes_of(row[place]))), *row[place + 1 :]) for row in rows]
     if not rows:
         raise NotFound(f"option {option} is not in {setting.table} any more.", remedy="Run again.")
-    if fresh == rows:
-        return False
-    writer.load(extract, EVERYTHING, fresh, checksum_of(rows))
-    return True
+    fresh = [(*row[:place], _as_there(row[place], change_of(bytes_of(row[place]))), *row[place + 1 :]) for row in rows]
+    return _Change(extract, rows, fresh)
 
 
 def _as_there(was: Value, raw: bytes) -> Value:

@@ -91,7 +91,7 @@ steps:
     done = does(tmp_path, "run", "plan.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     for word in WORDS[1:]:  # of the first, some values are broken and were repaired in the fixture's sheets
-        for made in (tmp_path / "sheets" / f"wp-{word}").iterdir():
+        for made in (tmp_path / "sheets" / f"wp_{word}").iterdir():
             assert made.read_bytes() == (FIXTURES / "flat" / word / made.name).read_bytes(), made
     cards = "".join(one.read_text() for one in (tmp_path / "books").rglob("*.vcf"))
     assert cards.count("BEGIN:VCARD") == len({"ana@example.com", "juergen@example.com", "mail@example.com"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,28 +100,37 @@ def test_sheets_are_written_once_and_anew_when_something_has_come(tmp_path) -> N
     world = World(entry(1, name="Ann"), entry(2, cvcfdb7_file="cv.pdf"), sheets=tmp_path / "out")
     ((label, (verb, why)),) = world.actions().items()
     assert (verb, label) == (Verb.CREATE, "sheets of Contact Form CFDB7 (wp_*)")
-    assert str(tmp_path / "out" / "wp-cfdb7") in why
+    assert str(tmp_path / "out" / "wp_cfdb7") in why
     assert not world.trial.run().codes
-    assert [row["name"] for row in read(tmp_path / "out" / "wp-cfdb7" / "7.csv")] == ["Ann", ""]
-    assert read(tmp_path / "out" / "wp-cfdb7" / sheet.FILES)[0]["file"].endswith("cv.pdf")
+    assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")] == ["Ann", ""]
+    assert read(tmp_path / "out" / "wp_cfdb7" / sheet.FILES)[0]["file"].endswith("cv.pdf")
     assert "2 entries on 1 sheet" in world.noted("sheets")[0]
     assert "1 uploaded file" in world.noted("files-elsewhere")[0]
     assert {verb for verb, _ in world.actions().values()} == {Verb.KEEP}
     world.old.fill(ENTRIES, [*world.old.rows("wp_db7_forms"), entry(3, name="Bo")])
     assert {verb for verb, _ in world.actions().values()} == {Verb.CREATE}
     world.trial.run()
-    assert [row["name"] for row in read(tmp_path / "out" / "wp-cfdb7" / "7.csv")] == ["Ann", "", "Bo"]
+    assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")] == ["Ann", "", "Bo"]
 
 
 def test_sheets_hold_only_what_the_plan_lets_out(tmp_path) -> None:
     rows = [entry(1, "7", "2026-01-01 00:00:00", name="Early"), entry(2, "8", name="Other"), entry(3, name="Ann")]
     options = {"since": "2026-02-01", "where": {"wp_db7_forms": {"form_post_id": "7"}}}
     World(*rows, sheets=tmp_path / "some", **options).trial.run()
-    assert [one.name for one in (tmp_path / "some" / "wp-cfdb7").iterdir()] == ["7.csv"]
-    assert [row["name"] for row in read(tmp_path / "some" / "wp-cfdb7" / "7.csv")] == ["Ann"]
+    assert [one.name for one in (tmp_path / "some" / "wp_cfdb7").iterdir()] == ["7.csv"]
+    assert [row["name"] for row in read(tmp_path / "some" / "wp_cfdb7" / "7.csv")] == ["Ann"]
     World(*rows, sheets=tmp_path / "none", redact={"drop": ["*.form_value"]}).trial.run()
-    written = "".join(one.read_text() for one in (tmp_path / "none" / "wp-cfdb7").iterdir())
+    written = "".join(one.read_text() for one in (tmp_path / "none" / "wp_cfdb7").iterdir())
     assert not [word for word in ("Early", "Other", "Ann") if word in written]
+
+
+def test_a_prefix_is_never_a_way_out_of_the_folder(tmp_path) -> None:
+    world = World(sheets=tmp_path / "a" / "b")
+    world.old.kept.clear()
+    world.old.fill(replace(ENTRIES, name="../../_db7_forms"), [entry(1, name="Ann")])
+    world.trial.run()
+    (made,) = (one for one in tmp_path.rglob("*.csv"))
+    assert made.parent.parent == tmp_path / "a" / "b"
 
 
 def test_what_cannot_be_read_is_counted_and_no_value_is_told(tmp_path) -> None:

@@ -224,6 +224,30 @@ def test_a_setting_is_changed_once_and_a_port_of_its_own_with_it() -> None:
     assert len(there.writes) == writes
 
 
+def test_a_death_between_port_and_host_leaves_something_to_do() -> None:
+    there = site(smtp_host=OLD.encode(), smtp_port=b"25")
+    (setting,) = senders.settings(MemoryReader(there), [OLD])
+
+    def die(_: str) -> None:
+        raise KeyboardInterrupt
+
+    there.after_write = die
+    with pytest.raises(KeyboardInterrupt):
+        senders.change(MemoryWriter(there), setting, [OLD], NEW, 465)
+    there.after_write = lambda _: None
+    (setting,) = senders.settings(MemoryReader(there), [OLD])
+    assert senders.change(MemoryWriter(there), setting, [OLD], NEW, 465)
+    assert [row[2] for row in there.rows("wp_options")] == [NEW, "465"]
+
+
+def test_a_port_option_that_is_missing_is_told_before_anything_is_changed() -> None:
+    there = site(smtp_host=OLD.encode())
+    (setting,) = senders.settings(MemoryReader(there), [OLD])
+    with pytest.raises(NotFound, match="smtp_port"):
+        senders.change(MemoryWriter(there), setting, [OLD], NEW, 465)
+    assert not there.writes
+
+
 def test_what_is_gone_or_nobody_knows_is_refused() -> None:
     there = site(mailserver_url=OLD.encode())
     (setting,) = senders.settings(MemoryReader(there), [OLD])
