@@ -133,7 +133,10 @@ class ListsStep:
         quiet = visit.standing.quiet is not None
         fresh = not visit.standing.is_there
         quietens = bool(visit.waiting) if fresh else writes and not quiet and bool(visit.loud())
-        yield _list_action(visit, quietens=quietens)
+        making = _list_action(visit, quietens=quietens)
+        yield making
+        if making.verb is Verb.BY_HAND:
+            return
         if quietens or (writes and quiet):
             why = "posts are held and nobody is written to while it is filled" if visit.holds else ""
             yield _action(visit, "hold", Verb.CHANGE, why or "nobody is written to while its members change")
@@ -413,16 +416,11 @@ def _still_there(removed: Sequence[Decision], there: Mapping[str, Member]) -> It
 
 
 def _open(visit: Visit, target: ListWriter, work: Work) -> None:
-    """Everybody is there: what was held and silenced is as it should be. Raises Refused if somebody is not."""
+    """What was held and silenced is as it should be. Raises Refused where a list that was never open would be opened by that, and somebody
+    is not there yet.
+    """
     standing = visit.standing
-    unfilled = [
-        word
-        for word, role in ROLES.items()
-        if role in visit.source.features.roles
-        and not visit.is_filled(word)
-        and everybody(visit.source, visit.plan.address, role)
-    ]
-    if unfilled:
+    if standing.ours and not standing.opened and (unfilled := _unfilled(visit)):
         raise Refused(
             f"{visit.plan.target} stays held: its {' and '.join(unfilled)} are not all there yet.",
             remedy="See to what stopped them, then run again; the list is opened once they are there.",
@@ -433,6 +431,12 @@ def _open(visit: Visit, target: ListWriter, work: Work) -> None:
             {RELEASED: str(standing.quiet.round), OPENED: standing.making}
         )  # on disk before anything more is set
     _set(replace(visit, standing=replace(standing, quiet=None)), "release", target, work)
+
+
+def _unfilled(visit: Visit) -> list[str]:
+    """The roles of which not everybody has been brought."""
+    asked = (word for word, role in ROLES.items() if role in visit.source.features.roles and not visit.is_filled(word))
+    return [word for word in asked if everybody(visit.source, visit.plan.address, ROLES[word])]
 
 
 # -- proving -----------------------------------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from migrator.engine.contract import Fate, Verb
 from migrator.engine.stage import Stage
+from migrator.errors import Misbehaved
 from migrator.lists.model import Delivery, Joining, Member, Role, Settings, Stopped, Treatment
 from migrator.lists.options import ListsOptions
 from migrator.lists.step import KIND
@@ -146,6 +148,37 @@ def test_the_hold_may_be_kept_until_a_later_step_releases_it() -> None:
     assert world.new.set_now(NEWS)["emergency"] is False
     assert world.new.set_now(NEWS)["welcomes"] is True
     assert world.trial.verify().differences == 0
+
+
+def fails_at(what: str) -> Callable[[str], None]:
+    def fail(doing: str) -> None:
+        if doing == what:
+            raise Misbehaved("the target answers something else")
+
+    return fail
+
+
+def test_a_list_that_was_never_open_stays_held_while_somebody_is_missing() -> None:
+    world = World()
+    world.new.before_write = fails_at("add p9@example.com")
+    result = world.trial.run()
+    assert "misbehaved" in result.codes
+    assert world.new.set_now(NEWS)["emergency"] is True
+    assert "stays held: its members are not all there yet" in world.whys()["release"][1]
+
+
+def test_a_list_that_people_use_already_is_not_left_silent_when_something_fails() -> None:
+    world = World()
+    world.new.fill(NEWS, Settings(welcomes=True, tells_owner_of_changes=True), ANN)
+    world.new.before_write = fails_at("add p9@example.com")
+    result = world.trial.run()
+    assert "misbehaved" in result.codes
+    assert world.new.set_now(NEWS)["welcomes"] is True
+    assert world.new.set_now(NEWS)["tells_owner_of_changes"] is True
+    world.new.before_write = lambda _: None
+    world.trial.run()
+    assert len(world.new.people(NEWS)) == 26
+    assert world.new.mails == []
 
 
 def test_a_list_held_at_the_source_is_held_at_the_target() -> None:
@@ -455,6 +488,10 @@ def test_a_target_that_makes_no_lists_wants_a_hand() -> None:
     world.trial.run()
     assert world.whys()["list"][0] is Verb.BY_HAND
     assert "Make news@example.com there" in world.whys()["list"][1]
+    assert [*world.whys()] == ["list"]
+    world.new.fill(NEWS)
+    world.trial.run()
+    assert world.same()
 
 
 def test_one_list_with_a_wrong_password_does_not_hinder_another() -> None:
