@@ -21,7 +21,9 @@ from migrator.forms.contract import FORMS, THE_DATABASE, TableReader
 from migrator.forms.flat import Entry, Flat, place_of
 from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
 from migrator.forms.options import FormsOptions, HandOverOptions, SenderOptions
+from migrator.forms.plugins import detect
 from migrator.forms.plugins.detect import present
+from migrator.forms.plugins.known import KNOWN
 from migrator.forms.senders import Setting
 from migrator.forms.taking import takings
 from migrator.wire import disk
@@ -76,7 +78,11 @@ class Beside:
     # -- entries -----------------------------------------------------------------------------------------------------------
 
     def _stored(self, source: TableReader) -> list[Stored]:
-        return [one for one in present(source, self.options.plugins) if not one.silent]
+        """What plugins keep, and each table that the plan names and no plugin has."""
+        found = [one for one in present(source, self.options.plugins) if not one.silent]
+        theirs = {part.table for one in found for part in one.tables}
+        named = [one.table for one in takings(source.tables(), [], self.options) if one.table.name not in theirs]
+        return [*found, *map(detect.stored_table, named)]
 
     def _extracts(self, source: TableReader, stored: Stored) -> list[Extract]:
         """What the plan takes of a plugin's tables."""
@@ -86,7 +92,8 @@ class Beside:
     def _flat(self, source: TableReader, stored: Stored) -> tuple[Flat, Iterator[Entry]]:
         """A plugin's entries, those that the plan takes, as the plan lets them be seen."""
         seen = _Seen(source, self.redact)
-        flat = Flat(seen, stored, place_of(source, stored))
+        own = [detect.plugin_of(one) for one in source.tables() if one.name == stored.plugin]
+        flat = Flat(seen, stored, place_of(source, stored), known=[*KNOWN, *own])
         (extract,) = self._extracts(source, replace(stored, tables=(flat.table,)))
         return flat, flat.entries(extract)
 

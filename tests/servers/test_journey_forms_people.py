@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from lab import ground
 from lab import mariadb as mariadb_lab
 
 import migrator
@@ -105,3 +106,31 @@ steps:
 
     again = does(tmp_path, "preview", "plan.yaml", "--exit-code")
     assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_dump_of_a_site_makes_the_same_sheets(sites, mariadb, tmp_path) -> None:
+    old, _ = sites
+    words = [
+        str(ground.program("mariadb-dump")),
+        "--no-defaults",
+        f"--socket={mariadb.server.folder}/m.sock",
+        "--user=root",
+    ]
+    dumped = subprocess.run(
+        [*words, "--hex-blob", str(old.database)], capture_output=True, check=True, timeout=60
+    ).stdout
+    (tmp_path / "site.sql").write_bytes(dumped)
+    (tmp_path / "plan.yaml").write_text("""\
+version: 1
+name: dump
+endpoints:
+  old: {forms: {type: dump, path: site.sql}}
+  new: {forms: {type: files, path: entries}}
+steps:
+  - forms: {sheets: sheets}
+""")
+    done = does(tmp_path, "run", "plan.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in WORDS[1:]:
+        made = {one.name: one.read_bytes() for one in (tmp_path / "sheets" / f"wp_{word}").iterdir()}
+        assert made == {one.name: one.read_bytes() for one in (FIXTURES / "flat" / word).iterdir()}

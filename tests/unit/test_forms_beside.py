@@ -113,6 +113,19 @@ def test_sheets_are_written_once_and_anew_when_something_has_come(tmp_path) -> N
     assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")] == ["Ann", "", "Bo"]
 
 
+def test_a_table_that_the_plan_names_is_a_sheet_of_its_columns(tmp_path) -> None:
+    world = World(entry(1, name="Ann"), sheets=tmp_path, tables=["acme_*", "wp_db7_forms"])
+    asked = table("acme_asked", [number("n"), text("Wish"), text("status")], primary("n"))
+    world.old.fill(asked, [("5", "=more", "new"), ("6", None, "old")])
+    world.trial.run()
+    (made,) = (tmp_path / "acme_asked").iterdir()
+    assert [(row["entry_id"], row["Wish"], row["status (2)"]) for row in read(made)] == [
+        ("5", "'=more", "new"),
+        ("6", "", "old"),
+    ]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["acme_asked", "wp_cfdb7"]
+
+
 def test_sheets_hold_only_what_the_plan_lets_out(tmp_path) -> None:
     rows = [entry(1, "7", "2026-01-01 00:00:00", name="Early"), entry(2, "8", name="Other"), entry(3, name="Ann")]
     options = {"since": "2026-02-01", "where": {"wp_db7_forms": {"form_post_id": "7"}}}

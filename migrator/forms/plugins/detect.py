@@ -16,6 +16,7 @@ from migrator.forms import php
 from migrator.forms.contract import TableReader
 from migrator.forms.model import (
     EVERYTHING,
+    Clock,
     Condition,
     Extract,
     Operator,
@@ -28,7 +29,7 @@ from migrator.forms.model import (
     Within,
 )
 from migrator.forms.plugins.known import KNOWN
-from migrator.forms.plugins.shape import Part, Plugin, System
+from migrator.forms.plugins.shape import InColumns, Part, Plugin, System, View
 
 _OF_A_BLOG: Final = re.compile(r"(?P<base>.*?)(?P<number>[1-9]\d*)_", re.DOTALL)
 LEFT_OVER: Final = "No WordPress stands beside these tables: they may be left over."
@@ -163,6 +164,21 @@ def _within(plugin: Plugin, part: Part, prefix: str) -> Within | None:
             for column, values in other.only.items():
                 chosen[column] = (*chosen.get(column, ()), *values)
     return Within(part.within, f"{prefix}{to.table}", to.key, _conditions(chosen))
+
+
+# -- tables that are named ------------------------------------------------------------------------------------------------------
+
+
+def stored_table(table: Table) -> Stored:
+    """A table by itself, of which nobody knows the plugin; its word is its name."""
+    return Stored(table.name, table.name, tables=(StoredTable(table.name, Role.ENTRIES),))
+
+
+def plugin_of(table: Table) -> Plugin:
+    """How the rows of such a table are read as entries: each column as it is, under its name."""
+    key = table.page_by[0] if len(table.page_by) == 1 else ""
+    view = View(table.name, key, form="", submitted="", clock=Clock.UTC, answers=(InColumns(),))
+    return Plugin(table.name, table.name, parts=(Part(table.name, Role.ENTRIES),), view=view)
 
 
 # -- by asking ------------------------------------------------------------------------------------------------------------
