@@ -195,11 +195,13 @@ class BatchLimit:
 class Contract(Generic[R, W]):
     """Names a room's contract when a session is asked for: the endpoint's service, and (for the type checker) what a session
     that reads and one that writes can do. `connects` says whether opening a session reaches the endpoint; where it does not (a panel
-    is asked request by request), only a session that did its work proves that somebody is there.
+    is asked request by request), only a session that did its work proves that somebody is there. `of_accounts` says whether a session is
+    an account's of the plan; where it is the service's own, nobody has to know which accounts there are.
     """
 
     service: str
     connects: bool = True
+    of_accounts: bool = True
 
 
 # -- what a room does -------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class Sessions:
     @contextmanager
     def reading(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> Iterator[Any]:
         """A session that cannot write."""
-        self._refuse_absent(stage, side, account)
+        self._refuse_absent(stage, side, contract, account)
         key = self._key(stage, side, account, writes=False)
         with self._use(key, contract, lambda: stage.opener.for_reading(side, contract.service, account)) as session:
             yield session
@@ -62,7 +62,7 @@ class Sessions:
     @contextmanager
     def writing(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> Iterator[Any]:
         """A session that can write."""
-        self._refuse_absent(stage, side, account)
+        self._refuse_absent(stage, side, contract, account)
         key = self._key(stage, side, account, writes=True)
         with self._use(key, contract, lambda: stage.opener.for_writing(side, contract.service, account)) as session:
             yield session
@@ -92,9 +92,9 @@ class Sessions:
         for one in idle:
             one.session.close()
 
-    def _refuse_absent(self, stage: Stage, side: Side, account: str) -> None:
+    def _refuse_absent(self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str) -> None:
         endpoint = stage.opener.endpoint(side)
-        if side is not Side.TARGET or isinstance(stage.step, MakesAccounts):
+        if side is not Side.TARGET or not contract.of_accounts or isinstance(stage.step, MakesAccounts):
             return
         if endpoint in self._unknown:
             raise NotMadeYet(

@@ -129,4 +129,4 @@ class MakesDomains(Protocol):
         """Whether it has the domain already."""
 
 
-LISTS: Contract[ListReader, ListWriter] = Contract("lists", connects=False)
+LISTS: Contract[ListReader, ListWriter] = Contract("lists", connects=False, of_accounts=False)

@@ -162,4 +162,4 @@ class ReadsLists(Protocol):
         """The addresses of a list's members, in a stable order. Raises NotFound."""
 
 
-PANEL: Contract[PanelReader, PanelWriter] = Contract("panel", connects=False)
+PANEL: Contract[PanelReader, PanelWriter] = Contract("panel", connects=False, of_accounts=False)

@@ -2,9 +2,13 @@
 
 from migrator.engine.contract import Verb
 from migrator.engine.stage import Stage
+from migrator.lists.model import Member
+from migrator.lists.options import ListsOptions
+from migrator.lists.step import KIND as LISTS_KIND
 from migrator.panel.model import Mailbox, with_scheme
 from migrator.panel.options import AccountsOptions
 from migrator.panel.step import KIND
+from migrator.testing.memory_lists import ListsRoute, MemoryLists
 from migrator.testing.memory_panel import MemoryPanel, PanelRoute, accounts_of
 from migrator.testing.toy_room import KIND as WORDS_KIND
 from migrator.testing.toy_room import Shelf as ToyShelf
@@ -49,3 +53,15 @@ def test_a_panel_that_refuses_costs_no_login_of_anybody() -> None:
     assert "endpoint-refused" in result.codes
     assert world.there.tries[ANN] == 0
     assert Verb.CREATE not in {row.verb for row in world.trial.actions().values()}
+
+
+def test_lists_are_no_accounts_and_move_though_nobody_knows_which_accounts_there_are() -> None:
+    panels = World()
+    panels.new.login_refused = True
+    old, new = MemoryLists("old"), MemoryLists("new")
+    old.fill("news@example.com", None, Member(ANN))
+    step = LISTS_KIND.build(ListsOptions(), accounts_of(ANN))
+    trial = Trial([panels.trial.stages[0], Stage("lists", "lists", step, ListsRoute(old, new))])
+    result = trial.run()
+    assert "endpoint-refused" in result.codes
+    assert [*new.people("news@example.com")] == [ANN]
