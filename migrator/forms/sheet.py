@@ -23,6 +23,7 @@ from migrator.wire import disk, table
 JOINT: Final = " | "
 NO_FORM: Final = "all entries"  # names with blanks are never made of a form's
 FILES: Final = "files not in the database.csv"
+DRAFT, FRESH = ".entries", ".new"  # end the names of files that are not whole
 FILES_HEADER: Final = ("form", "entry_id", "file")
 AT_ONCE: Final = 256 * 1024  # bytes of entries of one form that are held before they are written
 
@@ -103,13 +104,15 @@ def write(
     apostrophe (`table.unguarded` takes it away).
     """
     disk.make_folder(folder)
+    for draft in [*folder.glob(f"*{DRAFT}"), *folder.glob(f"*{FRESH}")]:
+        draft.unlink()  # of a run that died: what people wrote does not lie about
     waiting: dict[str, _Waiting] = {}
-    files = _Lines(folder / f"{FILES}.new")
+    files = _Lines(folder / f"{FILES}{FRESH}")
     try:
         for one in entries:
             if one.form not in waiting:
                 path = folder / f"{disk.account_folder(one.form) if one.form else NO_FORM}.csv"
-                waiting[one.form] = _Waiting(path, _Lines(path.with_name(f"{path.name}.entries")))
+                waiting[one.form] = _Waiting(path, _Lines(path.with_name(f"{path.name}{DRAFT}")))
             waiting[one.form].take(one)
             for name in one.files:
                 row = (one.header["form_title"] or one.form, one.header["entry_id"], name)
@@ -183,7 +186,7 @@ class _Waiting:
         self.columns.fields = fields
         headings = self.columns.headings()
         look = table.Look()
-        fresh = self.path.with_name(f"{self.path.name}.new")
+        fresh = self.path.with_name(f"{self.path.name}{FRESH}")
         with disk.opened(self.lines.path) as entries, disk.opened(fresh, "wb") as sheet:
             sheet.write(table.BOM + table.written([*HEADER, *headings.values()], look, guard=guard))
             for line in entries:

@@ -281,6 +281,14 @@ def test_drawing_that_breaks_off_leaves_the_sheets_that_were_there_and_no_draft(
     assert read(tmp_path / "1.csv")[1][-1] == "first"
 
 
+def test_what_a_death_left_is_gone_after_the_next_run(tmp_path) -> None:
+    for name in ("9.csv.entries", "1.csv.entries", "1.csv.new"):
+        (tmp_path / name).write_text("half of it")
+    list(sheet.write([entry("1", 1, Answer("a", "first"))], tmp_path))
+    assert [one.name for one in tmp_path.iterdir()] == ["1.csv"]
+    assert read(tmp_path / "1.csv")[1][-1] == "first"
+
+
 def test_memory_does_not_grow_with_the_entries(tmp_path) -> None:
     def many(count: int):
         return (entry("1", number, Answer("a", f"{number} " * 1_000), files=("f" * 500,)) for number in range(count))
