@@ -23,8 +23,9 @@ from migrator.forms import csv_text
 from migrator.forms.model import Column, Family, Paging, Row, Server, Table, Value
 from migrator.forms.packed import Unpacked
 from migrator.forms.sql import created
-from migrator.forms.sql_text import CHUNK, End, Insert, Place, Rows, Spelling, Statement, Want, parts
+from migrator.forms.sql_text import End, Insert, Place, Rows, Spelling, Statement, Want, parts
 
+BETWEEN_MARKS = 256 * 1024  # bytes
 Raw = Sequence[bytes | None]
 Number = int | Decimal | bytes
 
@@ -258,7 +259,7 @@ class _Index:
         if (
             last is None
             or last.file != number
-            or part.place.byte - last.place.byte >= CHUNK
+            or part.place.byte - last.place.byte >= BETWEEN_MARKS
             or part.spelling != last.spelling
             or insert.columns != last.insert.columns
         ):
