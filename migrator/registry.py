@@ -40,6 +40,8 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("forms", "files"): "migrator.forms.adapters.files:ADAPTER",
     ("forms", "mysql"): "migrator.forms.adapters.mysql:ADAPTER",
     ("forms", "phpmyadmin"): "migrator.forms.adapters.phpmyadmin:ADAPTER",
+    ("forms", "postgresql"): "migrator.forms.adapters.postgresql:ADAPTER",
+    ("forms", "sqlite"): "migrator.forms.adapters.sqlite:ADAPTER",
     ("lists", "csv"): "migrator.lists.adapters.csv:ADAPTER",
     ("lists", "google_csv"): "migrator.lists.adapters.google_csv:ADAPTER",
     ("lists", "mailman2"): "migrator.lists.adapters.mailman2:ADAPTER",

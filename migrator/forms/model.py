@@ -394,7 +394,7 @@ class Features:
     `checksums`: it computes a range's checksum itself, by another road than reading the rows; where not, `checksum` reads them.
     `snapshots`: a session can keep to one moment. `counts`: it tells how many rows an extract has without reading all. `exact`: what is
     loaded comes back to the last byte, so a target's checksum is the source's; where not, `as_kept` tells the difference. `merges`: rows
-    can be put beside others into a table that is not empty. `runs_dry`: answers may end early in silence, so that every range is proven.
+    can be put beside others into a table that is not empty. `orders_text`: ranges of text keys mean the same here as where the rows come from. `runs_dry`: answers may end early in silence, so that every range is proven.
     """
 
     title: str
@@ -403,6 +403,7 @@ class Features:
     counts: bool = True
     exact: bool = True
     merges: bool = True
+    orders_text: bool = True
     runs_dry: bool = False
 
 

@@ -13,13 +13,26 @@ from dataclasses import dataclass, field, replace
 
 from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome
 from migrator.forms.contract import TableReader, TableWriter
-from migrator.forms.model import NOTHING, Checksum, Extract, KeyRange, Paging, Row, Summed, Table, checksum_of, range_of
+from migrator.forms.model import (
+    NOTHING,
+    Checksum,
+    Extract,
+    Features,
+    KeyRange,
+    Paging,
+    Row,
+    Summed,
+    Table,
+    checksum_of,
+    range_of,
+)
 from migrator.forms.redaction import Redaction
 
 LARGEST_RANGE = 4 * MB  # what rows of a range are meant to come to
 MOST_ROWS, FEWEST_ROWS = 10_000, 50
 TRIES = 3  # readings of a range that cannot be divided
 SIDES = "|"  # in a digest, between the source's checksum and the target's
+UNDIVIDED = 2**62  # rows, more than any table has
 USUAL_ROW = 500  # bytes, where nobody tells
 
 
@@ -45,9 +58,11 @@ def sums_of(outcome: Outcome | Intended) -> tuple[Checksum, Checksum]:
     return Checksum.read(source or "0:0"), Checksum.read(target or "0:0")
 
 
-def rows_at_once(table: Table) -> tuple[int, int]:
-    """How many rows a range of this table should have, and how many bytes a row has on average."""
+def rows_at_once(table: Table, features: Features) -> tuple[int, int]:
+    """How many rows a range of this table should have on its way to a target that can so much, and how many bytes a row has on average."""
     width = table.bytes // table.rows if table.rows and table.bytes else USUAL_ROW
+    if table.paging is Paging.CONTENT and not features.orders_text:
+        return UNDIVIDED, max(width, 1)
     return max(FEWEST_ROWS, min(MOST_ROWS, LARGEST_RANGE // max(width, 1))), max(width, 1)
 
 
@@ -69,11 +84,12 @@ class RangeMove:
     unsure: Counter[str] = field(default_factory=Counter)
 
     def items(self) -> Iterator[Item]:
-        rows, width = rows_at_once(self.extract.table)
+        rows, width = rows_at_once(self.extract.table, self.target.features)
+        each = min(rows, MOST_ROWS)
         for among in self.known:
-            yield Item(among.key, rows * width)
+            yield Item(among.key, each * width)
         for among in fresh_ranges(self.source, self.extract, self.known, rows):
-            yield Item(among.key, rows * width)
+            yield Item(among.key, each * width)
 
     def read(self, part: Sequence[Item]) -> Sequence[Loaded[Rows] | Outcome]:
         return [self._load(item) for item in part]

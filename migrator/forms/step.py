@@ -50,7 +50,7 @@ from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_o
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
 from migrator.forms.redaction import Redaction, redaction_of
-from migrator.forms.taking import Taking, at_target, renamed, takings
+from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
@@ -82,7 +82,8 @@ class FormsStep:
             yield _found(subject, tables, found, wanted)
             there = {one.name: one for one in target.tables()}
             for taking in wanted:
-                yield self._action(taking, source, target, there, read)
+                divided = divided_for(taking, orders_text=target.features.orders_text)
+                yield self._action(divided, source, target, there, read)
             yield from self._beside(PRESUMED_KEY).plan(source, target, read)
 
     def _action(
@@ -93,7 +94,7 @@ class FormsStep:
         redaction = self.redaction(taking)
         recorded = _recorded(read, key)
         stale = _stale(source, taking.extract, recorded)
-        rows_each, width = rows_at_once(table)
+        rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
         label = table.name if name == table.name else f"{table.name} -> {name}"
@@ -159,17 +160,17 @@ class FormsStep:
         with work.source(FORMS, THE_DATABASE) as source, work.target_for_writing(FORMS, THE_DATABASE) as target:
             if source.features.snapshots:
                 source.snapshot()
-            taking = self._taking(source, action.data["table"])
+            taking = self._taking(source, target, action.data["table"])
             if isinstance(target, RemembersSource):
                 target.comes_from(source.server())
             filling = _Filling(action, taking, action.data["name"], self, source, target, work)
             filling.fill()
 
-    def _taking(self, source: TableReader, table: str) -> Taking:
+    def _taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
         wanted = takings(source.tables(), present(source, self.options.plugins), self.options)
         for one in wanted:
             if one.table.name == table:
-                return one
+                return divided_for(one, orders_text=target.features.orders_text)
         raise NotFound(f"{table} is not at the source any more.", remedy="Run again.")
 
     # -- prove ---------------------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ class FormsStep:
             yield _differs(action, "not-moved", "has not been moved")
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
-            taking = self._taking(source, action.data["table"])
+            taking = self._taking(source, target, action.data["table"])
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
@@ -218,7 +219,7 @@ class FormsStep:
                 if has != put:
                     text = f"{among.label}: the target has {has.rows:,} rows, and {put.rows:,} were put there, or they have changed"
                     yield _differs(action, "differs", text, "If nobody changed them on purpose, copy them by hand.")
-        rows_each, _ = rows_at_once(taking.table)
+        rows_each, _ = rows_at_once(taking.table, target.features)
         for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
             yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
         if taking.table.paging is Paging.POSITION and not beside:
@@ -280,7 +281,7 @@ class _Filling:
 
     def _has_more(self) -> bool:
         recorded = _recorded(self.work, self.action.key)
-        rows_each, _ = rows_at_once(self.taking.table)
+        rows_each, _ = rows_at_once(self.taking.table, self.target.features)
         fresh = fresh_ranges(self.source, self.taking.extract, list(recorded), rows_each)
         return bool(_stale(self.source, self.taking.extract, recorded)) or any(True for _ in fresh)
 

@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from migrator.forms.model import Clock, Condition, Extract, Operator, Role, Stored, StoredTable, Table, Within
+from migrator.forms.model import (
+    Clock,
+    Condition,
+    Extract,
+    Family,
+    Operator,
+    Paging,
+    Role,
+    Stored,
+    StoredTable,
+    Table,
+    Within,
+)
 from migrator.forms.options import FormsOptions
 
 
@@ -186,6 +198,23 @@ def _in_order(found: Mapping[str, Taking]) -> list[Taking]:
 
 def _fits(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def divided_for(taking: Taking, *, orders_text: bool) -> Taking:
+    """The same, divided into ranges that mean the same at a target which orders text otherwise: by a number or date that the key begins
+    with, else not at all.
+    """
+    table = taking.table
+    if orders_text or not table.page_by:
+        return taking
+    named = {Family.INTEGER, Family.DECIMAL, Family.TEMPORAL}
+    fitting = [table.column(name).family in named for name in table.page_by]
+    if all(fitting):
+        return taking
+    divided = replace(table, paging=Paging.CONTENT, page_by=())
+    if fitting[0]:
+        divided = replace(table, paging=Paging.INDEX, page_by=table.page_by[:1])
+    return replace(taking, extract=replace(taking.extract, table=divided))
 
 
 # -- names at the target ------------------------------------------------------------------------------------------------

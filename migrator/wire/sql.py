@@ -413,7 +413,13 @@ _NAMED = re.compile(
 
 def _without_values(foreign: object) -> str:
     """The same without anything the server quotes of a row: the number of the error, and the key or column that it is about."""
+    if isinstance(foreign, sqlite3.Error):
+        return f"{getattr(foreign, 'sqlite_errorname', 'an error')}."
+    diagnosis = getattr(foreign, "diag", None)
+    if diagnosis is not None:
+        about = diagnosis.constraint_name or diagnosis.column_name
+        return f"the server's error {getattr(foreign, 'sqlstate', '')}{f', {about}' if about else ''}."
     code, *rest = foreign.args if isinstance(foreign, Exception) and foreign.args else ("",)
     named = _NAMED.search(" ".join(str(rest[0]).split())) if rest else None
     about = f", {named[1].lower()} {named[2].replace('`', '')}" if named else ""
-    return f"the server's error {code}{about}."
+    return f"the server's error {code if isinstance(code, int) else ''}{about}."

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 import migrator
 from migrator.engine.contract import Login
@@ -132,6 +133,21 @@ def test_a_dump_in_files_is_restored_to_the_same(site, mariadb, tmp_path) -> Non
     manifest = json.loads((tmp_path / "dump" / "wp_kinds" / "manifest.json").read_text())
     assert manifest["server"]["product"] == "MariaDB"
     assert manifest["table"]["columns"][0]["type"].startswith("bigint")
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_a_site_arrives_in_a_database_of_another_kind_and_is_verified_there(kind, site, postgresql, tmp_path) -> None:
+    url = make_url(postgresql.fresh_database())
+    there = {
+        "postgresql": f"{{type: postgresql, port: {url.port}, database: {url.database}, user: {url.username}, password: db}}",
+        "sqlite": "{type: sqlite, path: site.sqlite}",
+    }
+    move = Move(tmp_path, site.endpoint, there[kind], WHOLE)
+    done = move.does("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert move.does("verify").returncode == 0
+    again = move.does("preview", "--exit-code")
+    assert again.returncode == 0, again.stdout
 
 
 @pytest.mark.parametrize("seed", range(4))

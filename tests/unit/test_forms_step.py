@@ -10,17 +10,21 @@ from migrator.engine.contract import Fate, Verb, Weight
 from migrator.engine.events import Noted
 from migrator.engine.stage import Stage
 from migrator.errors import PlanError
-from migrator.forms.model import Features, Row, Table
+from migrator.forms.model import Features, Paging, Row, Table
 from migrator.forms.moving import rows_at_once
 from migrator.forms.options import FormsOptions
 from migrator.forms.step import KIND
 from migrator.testing.form_suite import (
+    CODES,
+    CODES_ROWS,
     LOG,
     LOG_ROWS,
     LOOSE,
     LOOSE_ROWS,
     META,
     META_ROWS,
+    PAIRS,
+    PAIRS_ROWS,
     PLAIN,
     PLAIN_ROWS,
     POSTS,
@@ -317,5 +321,17 @@ def test_a_source_without_checksums_or_snapshots_is_moved_all_the_same() -> None
 
 
 def test_ranges_are_cut_by_the_width_of_rows() -> None:
-    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 1024 * 1024)) == (50, 1024 * 1024)
-    assert rows_at_once(PLAIN)[0] == 50
+    able = Features(title="able")
+    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 1024 * 1024), able) == (50, 1024 * 1024)
+    assert rows_at_once(PLAIN, able)[0] == 50
+
+
+def test_a_target_that_orders_text_otherwise_is_given_ranges_that_mean_the_same_there() -> None:
+    for one, rows, wanted in ((PAIRS, PAIRS_ROWS, (Paging.INDEX, ("sid",))), (CODES, CODES_ROWS, (Paging.CONTENT, ()))):
+        world = World((one, rows), tables=(one.name,))
+        world.new.features = replace(world.new.features, orders_text=False)
+        world.trial.run()
+        assert sorted(map(repr, world.new.rows(one.name))) == sorted(map(repr, rows))
+        there = world.new.kept[one.name].table
+        assert (there.paging, there.page_by) == wanted
+        assert world.trial.verify().differences == 0

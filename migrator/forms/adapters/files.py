@@ -28,15 +28,14 @@ from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.choosing import chooser, is_among
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
+from migrator.forms.described import described, shape
 from migrator.forms.model import (
     EVERYTHING,
     NOTHING,
     Checksum,
-    Column,
     Extract,
     Family,
     Features,
-    Index,
     Key,
     KeyRange,
     Paging,
@@ -109,7 +108,7 @@ class Folder:
 
     def table(self) -> Table:
         """The table as it was described when the dump began."""
-        return _table(self._json(MANIFEST)["table"] if self.is_finished else self._json(SHAPE))
+        return described(self._json(MANIFEST)["table"] if self.is_finished else self._json(SHAPE))
 
     def server(self) -> Server:
         """Where it came from."""
@@ -490,26 +489,6 @@ def read_lines(table: Table, content: bytes) -> list[Row]:
     if any(len(row) != len(table.columns) for row in rows):
         raise Misbehaved(f"the dump of {table.name} has a row of other columns.", remedy="Make the dump anew.")
     return rows
-
-
-def shape(table: Table) -> dict[str, object]:
-    """A table without its rows, for a manifest."""
-    return {**asdict(table), "paging": table.paging.value, "rows": None, "bytes": None}
-
-
-def _table(told: Mapping[str, Any]) -> Table:  # Any: JSON
-    return Table(
-        **{
-            **told,
-            "columns": tuple(Column(**one) for one in told["columns"]),
-            "indexes": tuple(
-                Index(**{**one, "columns": tuple(one["columns"]), "lengths": tuple(one["lengths"])})
-                for one in told["indexes"]
-            ),
-            "paging": Paging(told["paging"]),
-            "page_by": tuple(told["page_by"]),
-        }
-    )
 
 
 def folder_name(table: str) -> str:
