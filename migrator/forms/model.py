@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Value: TypeAlias = str | bytes | None
 Row: TypeAlias = tuple[Value, ...]
@@ -346,19 +346,45 @@ def crc_of(row: Row) -> int:
 
 
 class Summed(list[Row]):
-    """Rows whose checksum is known, and how many bytes their values have; nobody changes them any more."""
+    """Rows whose checksum is known, and how many bytes their values have; nobody changes them any more. A reader that has the bytes at
+    hand gives pages of this kind, so that nobody spells them again.
+    """
 
     __slots__ = ("size", "sum")
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], crc: int, size: int) -> None:
         super().__init__(rows)
-        crc = size = 0
-        for row in self:
-            said = row_bytes(row)
-            crc += zlib.crc32(said)
-            size += len(said)
         self.sum = Checksum(len(self), crc)
         self.size = size
+
+    @classmethod
+    def of(cls, pages: Iterable[Sequence[Row]]) -> Summed:
+        """All rows of these pages."""
+        rows: list[Row] = []
+        crc = size = 0
+        for page in pages:
+            rows += page
+            if isinstance(page, Summed):
+                crc, size = crc + page.sum.crc, size + page.size
+                continue
+            for row in page:
+                said = row_bytes(row)
+                crc, size = crc + zlib.crc32(said), size + len(said)
+        return cls(rows, crc, size)
+
+
+def crc_of_bytes(columns: Sequence[Sequence[bytes | None]]) -> tuple[int, int]:
+    """The sum of the CRCs of rows, given column by column as bytes, and how many bytes they are spelt with."""
+    if any(None in column for column in columns):
+        said = [
+            b"".join([b"-" if one is None else b"%d:%b" % (len(one), one) for one in row])
+            for row in zip(*columns, strict=True)
+        ]
+    else:
+        filled = cast("Sequence[Sequence[bytes]]", columns)  # nothing in them is NULL
+        with_lengths = [part for column in filled for part in (map(len, column), column)]
+        said = list(map((b"%d:%b" * len(columns)).__mod__, zip(*with_lengths, strict=True)))
+    return sum(map(zlib.crc32, said)), sum(map(len, said))
 
 
 def checksum_of(rows: Iterable[Row]) -> Checksum:

@@ -120,7 +120,7 @@ class RangeMove:
 
     def _proven(self, among: KeyRange, tries: int = TRIES) -> tuple[Summed, bool]:
         """The rows of a range, and whether the server agrees that these are all."""
-        rows = Summed(row for page in self.source.rows(self.extract, among) for row in page)
+        rows = Summed.of(self.source.rows(self.extract, among))
         if not self.source.features.checksums:
             return rows, True
         wanted = self.source.checksum(self.extract, among)
@@ -130,7 +130,7 @@ class RangeMove:
         halves = list(self._halves(among, wanted.rows))
         if len(halves) > 1:
             parts = [self._proven(half, tries) for half in halves]
-            return Summed(row for some, _ in parts for row in some), all(well for _, well in parts)
+            return Summed.of(some for some, _ in parts), all(well for _, well in parts)
         return self._proven(among, tries - 1) if tries > 1 else (rows, False)
 
     def _halves(self, among: KeyRange, rows: int) -> Iterator[KeyRange]:

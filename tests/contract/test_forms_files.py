@@ -12,7 +12,7 @@ import pytest
 from migrator.engine.contract import Login
 from migrator.errors import Misbehaved, Refused
 from migrator.forms.adapters.files import FilesReader, FilesWriter, Options
-from migrator.forms.model import EVERYTHING, Extract, KeyRange, Row, Server, checksum_of
+from migrator.forms.model import EVERYTHING, Condition, Extract, KeyRange, Operator, Row, Server, checksum_of
 from migrator.testing.form_suite import (
     CODES,
     CODES_ROWS,
@@ -125,7 +125,13 @@ def test_lone_surrogates_and_text_keys_in_the_servers_order_come_back(writer) ->
     writer.load(extract, KeyRange(("B2",), ("\u00e4",)), rows[2:], None)
     writer.swap(CODES)
     assert everything(writer, Extract(CODES)) == rows
-    assert list(writer.ranges(Extract(CODES), None, 3)) == [KeyRange(None, ("a",)), KeyRange(("a",), ("\u00e4",))]
+    as_written = [KeyRange(None, ("B2",)), KeyRange(("B2",), ("\u00e4",))]
+    assert list(writer.ranges(Extract(CODES), None, 3)) == as_written
+    assert list(writer.ranges(Extract(CODES), ("B2",), 3)) == as_written[1:]
+    one_by_one = [row[0] for row in rows]
+    assert [
+        one.upto for one in writer.ranges(Extract(CODES, (Condition("code", Operator.NOT_IN, ("",)),)), None, 1)
+    ] == [(key,) for key in one_by_one]
     assert everything(writer, Extract(CODES), KeyRange(("B2",), ("a",))) == rows[2:3]
 
 

@@ -32,8 +32,10 @@ from migrator.forms.model import (
     Paging,
     Row,
     Server,
+    Summed,
     Table,
     Value,
+    crc_of_bytes,
 )
 from migrator.forms.sql import schema, spelling
 from migrator.wire.sql import Database, DatabaseOptions
@@ -143,8 +145,10 @@ class MysqlReader:
         told = [_teller(column.family.is_bytes) for column in table.columns]
         for page in self._stream(f"SELECT {columns} FROM {_from(extract)}{self._where(extract, among)}{order}"):
             # Column by column: to decode a thousand values in one go costs half of a thousand times one.
-            yield list(
-                zip(*[tell(column) for tell, column in zip(told, zip(*page, strict=True), strict=True)], strict=True)
+            columns_of_page = list(zip(*page, strict=True))
+            crc, size = crc_of_bytes(columns_of_page)
+            yield Summed(
+                zip(*[tell(one) for tell, one in zip(told, columns_of_page, strict=True)], strict=True), crc, size
             )
 
     def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
