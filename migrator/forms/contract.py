@@ -71,7 +71,8 @@ class TableWriter(TableReader, Protocol):
         """
 
     def load(self, extract: Extract, among: KeyRange, rows: Sequence[Row], instead_of: Checksum | None) -> None:
-        """Make the rows of a range these ones, at once or not at all, on disk before this returns. `instead_of` is what must be there now,
+        """Make the rows of a range these ones, at once or not at all; on disk before this returns, those of a shadow when it is swapped at
+        the latest (what a power cut takes until then is missed by its sum). `instead_of` is what must be there now,
         else Refused and nothing is changed; None for whatever is there (only asked for a shadow). Loading twice is loading once. Computed
         columns are left to the target. Tables without transactions are loaded only in the shadow.
         """

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import (
     ARRIVED,
-    MB,
     Account,
     Action,
     BatchLimit,
@@ -59,7 +58,7 @@ COLUMNS = "columns"  # a fact: the source's columns as they were when it was beg
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
-LIMIT = BatchLimit(items=4, bytes=8 * MB)
+LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
 _LANES = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
 
 

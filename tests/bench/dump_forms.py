@@ -95,7 +95,7 @@ class Bench:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         (folder / "plan.yaml").write_text(
             f"version: 1\nsecrets: {{db: {{env: DB}}}}\nendpoints:\n  old: {{forms: {source}}}\n  new: {{forms: {target}}}\n"
-            'steps: [{forms: {tables: ["*"], sheets: false}}]\n'
+            'steps: [{forms: {tables: ["*"]}}]\n'
         )
         return took([sys.executable, "-m", "migrator", "run", "plan.yaml"], folder)
 

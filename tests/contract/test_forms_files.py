@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migrator.engine.contract import Login
 from migrator.errors import Misbehaved, Refused
-from migrator.forms.adapters.files import FilesReader, FilesWriter, Options
-from migrator.forms.model import EVERYTHING, Condition, Extract, KeyRange, Operator, Row, Server, checksum_of
+from migrator.forms.adapters.files import FilesReader, FilesWriter, Options, lines, read_lines
+from migrator.forms.model import EVERYTHING, Column, Condition, Extract, KeyRange, Operator, Row, Server, checksum_of
 from migrator.testing.form_suite import (
     CODES,
     CODES_ROWS,
@@ -29,9 +31,12 @@ from migrator.testing.form_suite import (
     opens,
     opens_writer,
     stock,
+    table,
+    text,
 )
 
 LOGIN = Login("database", "database")
+TWO = table("wp_two", [text("said"), Column("raw", "longblob")])
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +155,10 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(writer, tmp_path) -
     (tmp_path / "dump" / "wp_linked").symlink_to(tmp_path / "other" / PLAIN.name)
     with pytest.raises(Misbehaved):
         writer.tables()
+
+
+@given(st.lists(st.tuples(st.none() | st.text(max_size=30), st.none() | st.binary(max_size=9)), max_size=5))
+def test_lines_are_read_back_as_they_were_written(rows) -> None:
+    said = lines(TWO, rows)
+    assert said.count(b"\n") == len(rows)
+    assert read_lines(TWO, said) == rows

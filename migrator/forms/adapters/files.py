@@ -5,7 +5,8 @@
 
 
 A value is the text the server spells, or null; of BLOB, BINARY and BIT columns the bytes in hexadecimal. A table that is being filled is in
-a folder whose name begins with _migrator_; each range is on the disk, and in the journal there, before it counts. Everything is 0600.
+a folder whose name begins with _migrator_, with a journal of its ranges; all of it is on the disk before the folder gets its name, and proven
+by its sums. Everything is 0600.
 
 What it cannot do: put rows beside others into a dump that is there (name another path).
 """
@@ -170,6 +171,12 @@ class Folder:
             for file in filter(None, gone):
                 (self.path / file).unlink(missing_ok=True)
 
+    def settle(self) -> None:
+        """Have every file on disk."""
+        for part in self.parts():
+            if part.file:
+                disk.sync(self.path / part.file)
+
     def finish(self, table: Table, server: Server, parts: Sequence[Part]) -> None:
         """Write the manifest, in order of the ranges."""
         told = {
@@ -188,7 +195,11 @@ class Folder:
         content = lines(table, rows)
         digest = hashlib.sha256(content).hexdigest()
         file = f"{_named(among)}-{digest[:12]}{SUFFIX}"
-        disk.replace_file(self.path / file, content)
+        if self.is_finished:
+            disk.replace_file(self.path / file, content)
+        else:  # to wait for the disk after each range would take a third of the time; `settle` waits once
+            with disk.opened(self.path / file, "wb") as opened:
+                opened.write(content)
         return Part(among, file, checksum_of(rows), digest, len(content))
 
     def _record(self, changed: Sequence[Part]) -> None:
@@ -200,9 +211,10 @@ class Folder:
         if not journal.exists():
             disk.replace_file(journal, b"")
         said = b"".join(json.dumps(one.told()).encode() + b"\n" for one in changed)
-        content = journal.stat().st_size
-        # A line that a death cut short is ended first, so that it spoils no other.
-        disk.append_to_file(journal, (b"\n" if content else b"") + said, content)
+        with disk.opened(journal, "r+b") as file:
+            # A line that a death cut short is ended first, so that it spoils no other.
+            file.write(b"\n" if file.seek(0, 2) else b"")
+            file.write(said)
         self._parts = {one.among: one for one in self.parts()} | {one.among: one for one in changed}
 
     def _json(self, file: str) -> Any:  # Any: JSON
@@ -436,6 +448,7 @@ class FilesWriter(FilesReader):
         with disk.in_our_words(f"writing {live.about}"):
             parts = shadow.parts()
             kept = {one.file for one in parts} | {MANIFEST}
+            shadow.settle()
             shadow.finish(replace(shadow.table(), name=table.name), self._from, parts)
             for path in shadow.path.iterdir():
                 if path.name not in kept:

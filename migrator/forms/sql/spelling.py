@@ -82,26 +82,31 @@ def shown(column: Column, *, casts_float: bool) -> str:
     return quoted
 
 
-def _as_bytes(column: Column, *, casts_float: bool) -> str:
-    """The same as the bytes a checksum is taken of."""
+def _as_bytes(column: Column, *, alone: bool, casts_float: bool) -> tuple[str, str]:
+    """The same as the bytes a checksum is taken of, and the expression of which their number is told. `alone`: no other text of the row
+    has another collation, which cannot be joined to one text.
+    """
     expression = shown(column, casts_float=casts_float)
     if column.family is Family.TEXT:
         if column.charset and column.charset not in _UTF8:
             expression = f"CONVERT({expression} USING utf8mb4)"
         elif not column.charset:  # MySQL's json has no charset of its own
             expression = f"CAST({expression} AS CHAR CHARACTER SET utf8mb4)"
-        return f"CAST({expression} AS BINARY)"
+        elif alone:
+            return expression, expression
+        return f"CAST({expression} AS BINARY)", expression
     if column.family is Family.BINARY:
-        return f"CAST({expression} AS BINARY)"
-    return expression
+        return f"CAST({expression} AS BINARY)", expression
+    return expression, expression
 
 
 def row_crc(table: Table, *, casts_float: bool) -> str:
     """The CRC of a row, as `crc_of` takes it."""
+    alone = len({column.collation for column in table.columns if column.family is Family.TEXT}) == 1
     parts = []
     for column in table.columns:
-        expression = _as_bytes(column, casts_float=casts_float)
-        part = f"LENGTH({expression}),':',{expression}"
+        expression, counted = _as_bytes(column, alone=alone, casts_float=casts_float)
+        part = f"LENGTH({counted}),':',{expression}"
         parts.append(f"IFNULL(CONCAT({part}),'-')" if column.nullable else part)
     return f"CRC32(CONCAT({','.join(parts)}))"
 
