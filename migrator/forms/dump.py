@@ -7,6 +7,7 @@ may begin. That pass also sees which columns ascend from row to row; a table tha
 
 from __future__ import annotations
 
+import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -439,7 +440,7 @@ def _values(column: Column, raw: Raw, spelling: Spelling) -> Sequence[Value]:
 
 
 def _latin1(one: bytes) -> str:
-    return "".join(map(_LATIN1.__getitem__, one)) if not one.isascii() else one.decode("ascii")
+    return codecs.charmap_decode(one, "strict", _LATIN1)[0]
 
 
 def _bits(one: bytes, width: int) -> bytes:
