@@ -152,6 +152,42 @@ def test_somebody_who_leaves_between_the_page_and_his_options_is_not_there(core,
     assert [one.address for one in members(session)] == ["ann@example.com"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"role": "emperor"}, {"email": None, "role": None}, {"moderation_action": "applaud"}, {"member_id": None, "role": 7},
+    ],
+)  # fmt: skip
+def test_a_member_that_is_told_in_other_words_is_not_guessed(core, session, wrong):
+    core.on("GET", "/roster/member", page(row("ann", **wrong)))
+    with pytest.raises(Misbehaved, match="not as its documents say"):
+        members(session)
+
+
+@pytest.mark.parametrize(
+    "answer", [said({"entries": [1, 2]}), said({"entries": 7, "total_size": 1}), said({"total_size": "x"})]
+)
+def test_a_page_that_is_none_is_not_guessed(core, session, answer):
+    core.on("GET", "/roster/member", answer)
+    with pytest.raises(Misbehaved):
+        members(session)
+
+
+@pytest.mark.parametrize("wrong", [{"max_message_size": "large"}, {"filter_types": 5}, {"digest_size_threshold": []}])
+def test_a_setting_of_another_kind_is_not_guessed(core, session, wrong):
+    core.on("GET", "/bans", page())
+    core.on("GET", "/header-matches", page())
+    core.on("GET", "/news.example.com/config", said({"preferred_language": "en", **wrong}))
+    with pytest.raises(Misbehaved, match="not as its documents say"):
+        session.settings(LIST)
+
+
+def test_lists_without_a_name_are_not_guessed(core, session):
+    core.on("GET", "/3.1/lists", page({"member_count": 1}))
+    with pytest.raises(Misbehaved, match="not as its documents say"):
+        session.lists()
+
+
 def test_lists_that_do_not_add_up_are_not_believed(core, session):
     core.on("GET", "/3.1/lists", page({"fqdn_listname": LIST, "member_count": 1}, total=2))
     with pytest.raises(Misbehaved, match="states 2"):

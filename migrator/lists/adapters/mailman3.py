@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -154,38 +155,41 @@ class Mailman3Reader:
 
     def lists(self) -> Sequence[MailingList]:
         """Every list, in the order of their names, with how many members it has now."""
-        return [
-            MailingList(same_form(row["fqdn_listname"]), int(row["member_count"]))
-            for row in self._collection("GET", "lists")
-        ]
+        rows = self._collection("GET", "lists")
+        with _understood("lists"):
+            return [MailingList(same_form(row["fqdn_listname"]), int(row["member_count"])) for row in rows]
 
     def settings(self, address: str) -> Settings:
         """What is set for a list, its bans and rules about headers among it."""
         of = self._path(address)
-        banned = tuple(sorted(str(row["email"]) for row in self._collection("GET", f"{of}/bans")))
-        rules = headers.rules(self._collection("GET", f"{of}/header-matches"))
-        return replace(settings.from_core(self._get(f"{of}/config")), banned=banned, header_rules=rules)
+        config, bans = self._get(f"{of}/config"), self._collection("GET", f"{of}/bans")
+        matches = self._collection("GET", f"{of}/header-matches")
+        with _understood(address):
+            banned = tuple(sorted(str(row["email"]) for row in bans))
+            return replace(settings.from_core(config), banned=banned, header_rules=headers.rules(matches))
 
     def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
         """Everybody of one role in the order of addresses. Raises Unavailable if somebody joined or left meanwhile: then read again."""
         of = self._path(address)
         config = self._get(f"{of}/config")
+        language = str(config.get("preferred_language", ""))
         seen: set[str] = set()
         rows_read, total, number = 0, -1, 1
         while rows_read < total or number == 1:
             page = self._get(f"{of}/roster/{role.value}", {"count": str(PAGE), "page": str(number)})
-            rows = page.get("entries", [])
-            if total not in {-1, int(page["total_size"])}:
+            with _understood(address):
+                rows, stated = list(page.get("entries", [])), int(page["total_size"])
+                fresh = self._each_once(rows, seen)
+            if total not in {-1, stated}:
                 raise Unavailable(f"{address}: the roster changed while it was read.")
-            total, rows_read, number = int(page["total_size"]), rows_read + len(rows), number + 1
+            total, rows_read, number = stated, rows_read + len(rows), number + 1
             if not rows and rows_read < total:
                 raise Misbehaved(
                     f"{address}: Mailman states {total:,} of the role {role.value} and tells {rows_read:,}."
                 )
-            fresh = self._each_once(rows, seen)
             if role is Role.NONMEMBER:  # one without a treatment has only written once
                 fresh = [row for row in fresh if row.get("moderation_action")]
-            found = self._lines.each(lambda row: self._member(row, str(config["preferred_language"])), fresh)
+            found = self._lines.each(lambda row: self._member(row, language), fresh)
             yield [one for one in found if one is not None]
         if rows_read != total:
             raise Misbehaved(f"{address}: Mailman states {total:,} of the role {role.value} and tells {rows_read:,}.")
@@ -201,7 +205,7 @@ class Mailman3Reader:
         """The addresses of all members, by core's search instead of the roster."""
         list_id = self._path(address).rpartition("/")[2]
         asked = {"list_id": list_id, "role": Role.MEMBER.value, "fields": "email"}
-        return frozenset(str(row["email"]).lower() for row in self._collection("POST", "members/find", asked))
+        return frozenset(str(row.get("email")).lower() for row in self._collection("POST", "members/find", asked))
 
     def has_domain(self, domain: str) -> bool:
         """Whether core has the domain."""
@@ -234,7 +238,7 @@ class Mailman3Reader:
 
     def _member(self, row: Row, list_language: str) -> Member | None:
         """The member of a roster's row; None if he has left since. What his membership leaves open is looked up where it is inherited."""
-        of = f"members/{row['member_id']}"
+        of = f"members/{row.get('member_id')}"
         own = self._found(f"{of}/preferences")
         inherited: Row | None = {}
         if own is not None and not own.keys() >= people.INHERITED:
@@ -245,12 +249,13 @@ class Mailman3Reader:
         if "preferred_language" not in own and language == list_language:
             language = ""
         hides = own["hide_address"] if "hide_address" in own else self._hidden_unless_told()
-        return people.member(row, {**inherited, **own, "hide_address": hides}, language)
+        with _understood(str(row.get("email"))):
+            return people.member(row, {**inherited, **own, "hide_address": hides}, language)
 
     def _hidden_unless_told(self) -> bool:
         """What core takes for a membership that says nothing about it; it does not tell what address and user say."""
         if self._hides is None:
-            self._hides = bool(self._get("system/preferences")["hide_address"])
+            self._hides = bool(self._get("system/preferences").get("hide_address"))
         return self._hides
 
     def _membership(self, list_id: str, member: Member) -> Row | None:
@@ -258,7 +263,7 @@ class Mailman3Reader:
         key = people.as_kept(member).address
         asked = {"list_id": list_id, "subscriber": key, "role": member.role.value}
         # A search takes * for anything, and it may stand in an address.
-        found = [row for row in self._collection("POST", "members/find", asked) if row["email"] == key]
+        found = [row for row in self._collection("POST", "members/find", asked) if row.get("email") == key]
         return min(found, key=lambda row: row.get("subscription_mode") == "as_user", default=None)
 
     # -- asking
@@ -270,7 +275,8 @@ class Mailman3Reader:
             found = self._found(f"lists/{_quoted(key)}")
             if found is None:
                 raise NotFound(f"{address}: Mailman has no such list.")
-            self._ids[key] = str(found["list_id"])
+            with _understood(address):
+                self._ids[key] = str(found["list_id"])
         return f"lists/{_quoted(self._ids[key])}"
 
     def _get(self, path: str, query: Fields | None = None) -> Row:
@@ -285,7 +291,9 @@ class Mailman3Reader:
         """Everything of a collection in one answer. Raises Misbehaved where it does not hold what it states."""
         told = _object(self._taken(self._read(method, path, form=asked)))
         rows = told.get("entries", [])
-        if not isinstance(rows, list) or len(rows) != told.get("total_size"):
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Misbehaved(f"Mailman's answer under {path} is not the collection its documents promise.")
+        if len(rows) != told.get("total_size"):
             raise Misbehaved(f"Mailman states {told.get('total_size')} under {path} and tells another number.")
         return rows
 
@@ -326,7 +334,8 @@ class Mailman3Writer(Mailman3Reader):
         if beside:  # addresses that stand among the patterns are people, and stay
             config = self._get(f"{of}/config")
             said |= {
-                one: [*said[one], *(old for old in config[one] if not old.startswith(("^", "@")))] for one in beside
+                one: [*said[one], *(old for old in config.get(one, ()) if not old.startswith(("^", "@")))]
+                for one in beside
             }
         if said:
             self._tell("PATCH", f"{of}/config", _form(said), address)
@@ -389,7 +398,7 @@ class Mailman3Writer(Mailman3Reader):
         )
         if reply.status != CREATED:
             return self._why_not(reply, member)
-        of = f"members/{reply.headers['location'].rpartition('/')[2]}"
+        of = f"members/{_made(reply)}"
         try:
             if member.role is not Role.MEMBER:  # core gives them the host's language as if they had chosen it
                 self._tell("DELETE", f"{of}/preferences", {}, member.address)
@@ -422,7 +431,7 @@ class Mailman3Writer(Mailman3Reader):
         row = self._membership(list_id, member)
         if row is None:
             return Put(refused="is not on the list")
-        of = f"members/{row['member_id']}"
+        of = f"members/{row.get('member_id')}"
         wanted = people.preferences(member)
         try:
             own = self._get(f"{of}/preferences")
@@ -445,7 +454,7 @@ class Mailman3Writer(Mailman3Reader):
     def _remove(self, list_id: str, member: Member) -> Put:
         row = self._membership(list_id, member)
         if row is not None:
-            reply = self._write("DELETE", f"members/{row['member_id']}", {})
+            reply = self._write("DELETE", f"members/{row.get('member_id')}", {})
             if reply.status != NOT_FOUND:
                 self._taken(reply, member.address)
         return Put()
@@ -455,7 +464,7 @@ class Mailman3Writer(Mailman3Reader):
     def _ban(self, of: str, banned: Sequence[str]) -> AbstractSet[str]:
         """Have exactly these bans. Those that the host has for all its lists are answered: a list cannot have them again."""
         wanted = settings.bans(banned)
-        there = [str(row["email"]) for row in self._collection("GET", f"{of}/bans")]
+        there = [str(row.get("email")) for row in self._collection("GET", f"{of}/bans")]
         if sorted(there) == sorted(wanted):
             return frozenset()
         # Patterns last: an address that one of them fits is not taken any more.
@@ -476,7 +485,7 @@ class Mailman3Writer(Mailman3Reader):
         """Have exactly these rules about headers, in this order."""
         wanted = headers.matches(settings_.header_rules or ())
         there = self._collection("GET", f"{of}/header-matches")
-        if tuple((row["header"], row["pattern"], row.get("action")) for row in there) == tuple(
+        if tuple((row.get("header"), row.get("pattern"), row.get("action")) for row in there) == tuple(
             (one.header, one.pattern, one.action) for one in wanted
         ):
             return
@@ -584,6 +593,24 @@ def _answered(reply: Reply) -> Reply:
             remedy="Check url in the plan: hostname and port of mailman.cfg's section [webservice], often through a tunnel.",
         )
     return reply
+
+
+@contextmanager
+def _understood(about: str) -> Iterator[None]:
+    """Raises Misbehaved where an answer lacks what core's documents promise, or has something else there."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"[:LONGEST_QUOTE]
+        raise Misbehaved(f"{about}: Mailman's answer is not as its documents say ({what}).") from error
+
+
+def _made(reply: Reply) -> str:
+    """The id of the membership that was made."""
+    made = reply.headers.get("location", "").rpartition("/")[2]
+    if not made:
+        raise Misbehaved(f"{reply.place}: Mailman does not say which membership it has made.")
+    return made
 
 
 def _words(reply: Reply) -> str:
