@@ -19,6 +19,8 @@ from migrator.lists.mailman2.spelling import name_as_shown
 from migrator.testing.mailman2.lists import MailingList, Member
 from migrator.testing.mailman2.people import populate
 from migrator.testing.mailman2.server import Mailman2
+from migrator.testing.panels.cpanel import CPanel
+from migrator.testing.panels.server import Request
 
 MEMBERS = 320  # half of all combinations of options
 NEWS = "news@example.com"
@@ -30,6 +32,7 @@ class Move:
 
     def __init__(self, folder: Path, **endpoints: dict[str, Any]) -> None:
         self.folder = folder
+        self.secrets = {"SITE": Mailman2.SITE_PASSWORD}
         plan = {
             "version": 1,
             "secrets": {"site": {"env": "SITE"}},
@@ -45,7 +48,7 @@ class Move:
 
     def does(self, *words: str) -> subprocess.CompletedProcess[str]:
         root = str(Path(migrator.__file__).parent.parent)
-        environment = {**os.environ, "PYTHONPATH": root, "SITE": Mailman2.SITE_PASSWORD}
+        environment = {**os.environ, "PYTHONPATH": root, **self.secrets}
         command = [sys.executable, "-m", "migrator", *words, "plan.yaml"]
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=800)
         assert "Traceback" not in done.stderr, done
@@ -116,3 +119,63 @@ def test_a_list_goes_into_files_and_out_of_them_into_another_mailman(tmp_path: P
         assert again.returncode in {0, 3}, again
         assert everybody(new.kept["news"]) == before
         assert (old.mails, new.mails) == ([], [])
+
+
+def follow(panel: CPanel, mailman: Mailman2) -> None:
+    """A cPanel whose lists are those of the Mailman: what is made in one is there in the other, and its passwords are good once."""
+    lists, made = panel.houses["example.com"].lists, [0]
+
+    def looks(_: Request) -> None:
+        for local in lists:
+            name, own = f"{local}_example.com", panel.list_passwords.get(f"{local}@example.com", "its own")
+            one = mailman.kept.get(name) or mailman.give_list(name, password=own)
+            if made[0] < panel.list_passwords_made:
+                one.one_time = f"once-{panel.list_passwords_made}-{local}"
+        made[0] = panel.list_passwords_made
+
+    mailman.before = looks
+
+
+def endpoint(panel: CPanel, mailman: Mailman2) -> dict[str, Any]:
+    """Both services of a cPanel host, without any password of a list."""
+    return {
+        "panel": {
+            "type": "cpanel",
+            "url": panel.url,
+            "tls_fingerprint": panel.fingerprint,
+            "user": panel.user,
+            "token": "token",
+        },
+        "lists": {"type": "mailman2", "url": mailman.base, "tls_fingerprint": mailman.fingerprint},
+    }
+
+
+def test_lists_of_a_cpanel_need_no_password_on_either_side(tmp_path: Path) -> None:
+    with Mailman2() as old, CPanel() as old_panel, Mailman2() as new, CPanel() as new_panel:
+        follow(old_panel, old)
+        follow(new_panel, new)
+        old_panel.houses["example.com"].lists.append("news")
+        new.charsets["en"] = "utf-8"
+        populate(old.give_list("news_example.com", password="its own"), 40)
+        plan = {
+            "version": 1,
+            "secrets": {"token": {"env": "TOKEN"}},
+            "endpoints": {"old": endpoint(old_panel, old), "new": endpoint(new_panel, new)},
+            "accounts": ["ann@example.com"],
+            "steps": ["lists", "verify"],
+        }
+        move = Move(tmp_path)
+        move.secrets["TOKEN"] = old_panel.token
+        (tmp_path / "plan.yaml").write_text(json.dumps(plan), encoding="utf-8")
+        ran = move.does("run")
+        assert ran.returncode in {0, 3}, ran
+        assert everybody(new.kept["news_example.com"]) == everybody(old.kept["news_example.com"])
+        assert new.kept["news_example.com"].values["emergency"] == 0
+        assert (old.mails, new.mails, old.attempts, new.attempts) == ([], [], 0, 0)
+        # The list's own passwords stay as they are; that of the new one is in the hand-out alone.
+        assert old.kept["news_example.com"].password == "its own"
+        made = new_panel.list_passwords[NEWS]
+        assert made in (tmp_path / "plan.handout.csv").read_text()
+        assert made not in ran.stdout + ran.stderr
+        verified = move.does("verify")
+        assert "0 differences" in verified.stdout, verified

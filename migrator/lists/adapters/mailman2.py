@@ -772,11 +772,16 @@ def open_writer(options: Options, login: Login) -> ListWriter:
     return Mailman2Writer(options, login)
 
 
+def _connections(options: Options) -> tuple[int, int]:
+    """A panel's password is good once, and may be the newest one's alone: nobody else asks for one before it is used."""
+    return (1, 1) if options.asks_panel else (options.connections, options.connections)
+
+
 ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     word="mailman2",
     title="Mailman 2.1",
     options=Options,
     reader=open_reader,
     writer=open_writer,
-    connections=lambda options: (options.connections, options.connections),
+    connections=_connections,
 )
