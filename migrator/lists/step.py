@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
@@ -33,7 +33,7 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import Misbehaved, Refused
+from migrator.errors import Misbehaved, PlanError, Refused
 from migrator.lists.contract import (
     LISTS,
     THE_LISTS,
@@ -72,7 +72,7 @@ from migrator.lists.visit import (
     Visit,
     standing_of,
 )
-from migrator.panel.contract import PANEL, THE_PANEL
+from migrator.panel.contract import PANEL, THE_PANEL, PanelReader
 from migrator.panel.model import make_password
 
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
@@ -458,14 +458,14 @@ def _by_the_second_road(address: str, roster: Roster, target: ListReader) -> Ite
 @contextmanager
 def _reading(read: Reading, side: Side) -> Iterator[ListReader]:
     """A session that reads, with the endpoint's panel where it asks for that."""
-    opened = read.source if side is Side.SOURCE else read.target
-    with opened(LISTS, THE_LISTS) as session:
+    at_source = side is Side.SOURCE
+    with (read.source if at_source else read.target)(LISTS, THE_LISTS) as session:
         if not session.features.asks_panel or not isinstance(session, AsksPanel):
             yield session
             return
-        panels = read.source if side is Side.SOURCE else read.target
-        with panels(PANEL, THE_PANEL) as panel:
-            session.ask(panel)
+        with ExitStack() as stack:
+            opened = (read.source if at_source else read.target)(PANEL, THE_PANEL)
+            session.ask(_panel_of(stack, opened))
             yield session
 
 
@@ -476,9 +476,19 @@ def _writing(work: Work) -> Iterator[ListWriter]:
         if not session.features.asks_panel or not isinstance(session, AsksPanel):
             yield session
             return
-        with work.target_for_writing(PANEL, THE_PANEL) as panel:
-            session.ask(panel)
+        with ExitStack() as stack:
+            opened = work.target_for_writing(PANEL, THE_PANEL)
+            session.ask(_panel_of(stack, opened))
             yield session
+
+
+def _panel_of(stack: ExitStack, opened: AbstractContextManager[PanelReader]) -> PanelReader:
+    """The endpoint's panel. Raises PlanError, which says what it is wanted for, if the plan has none."""
+    try:
+        return stack.enter_context(opened)
+    except PlanError as error:
+        what = f"{error} It opens the lists there, unless the plan has passwords for them."
+        raise PlanError(what, remedy=error.remedy) from error
 
 
 def _tell_password(address: str, target: ListReader, read: Reading) -> None:

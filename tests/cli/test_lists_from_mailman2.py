@@ -179,3 +179,14 @@ def test_lists_of_a_cpanel_need_no_password_on_either_side(tmp_path: Path) -> No
         assert made not in ran.stdout + ran.stderr
         verified = move.does("verify")
         assert "0 differences" in verified.stdout, verified
+
+
+def test_a_list_without_a_password_and_without_a_panel_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with Mailman2() as old:
+        old.give_list("news", advertised=1)
+        service = {key: value for key, value in web(old).items() if key != "site_password"}
+        move = Move(tmp_path, old=service, files={"type": "csv", "path": "files"}, new={"type": "csv", "path": "new"})
+        done = move.does("run")
+    assert done.returncode == 2
+    told = "The endpoint old has no panel service. It opens the lists there, unless the plan has passwords for them."
+    assert told in " ".join((done.stdout + done.stderr).split()), done
