@@ -18,7 +18,7 @@ from lab.packages import CHECKOUT
 FLOORS = ("unit", "contract", "crash", "cli", "servers")
 SERVERS = (
     "dovecot", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
-    "phpmyadmin",
+    "phpmyadmin", "lighttpd",
 )  # fmt: skip
 LIMIT = 3600  # seconds for a floor; pytest's own timeout ends a single test much earlier
 
