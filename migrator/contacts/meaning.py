@@ -310,6 +310,15 @@ def _name(card: Card) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def called(card: Card) -> tuple[str, ...]:
+    """What a person, organisation or group is called, in one spelling: the words of its name, whatever their order and capitals. Empty for
+    a card that names nobody.
+    """
+    named = card.text("FN").strip() or card.text("ORG").strip(";, ")
+    named = named or next((one.text for one in card.all("N") if one.text.strip(";, ")), "")
+    return _words(card.label.casefold()) if named else ()
+
+
 def _words(name: str) -> tuple[str, ...]:
     return tuple(sorted(plain(name).replace(",", " ").split()))
 

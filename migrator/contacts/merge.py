@@ -1,7 +1,7 @@
 """What a target book should hold once a source book has come to it. No reading, no writing: two lists of cards, one decision for each card
 of the source.
 
-The rules, the first that fits decides. A card whose UID is there: if both mean the same it stays; the one with the newer REV counts; else
+A UID that the source gives to cards of several names is one card's only: the others are kept apart, each under a UID of its own. Then the rules, the first that fits decides. A card whose UID is there: if both mean the same it stays; the one with the newer REV counts; else
 both become one. A card that is there under another UID and means the same stays. A card without a UID whose name and one e-mail or
 telephone are there becomes one with it, a group without one with the group of its name. Any other is added: what is only alike stays two.
 Where two cards become one nothing is lost but what a card can have only once; that is the target's, and the decision names it.
@@ -9,7 +9,7 @@ Where two cards become one nothing is lost but what a card can have only once; t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from enum import Enum
 
 from migrator.contacts import dates, meaning
 from migrator.contacts.model import Card, Property
-from migrator.contacts.vcard import with_uid
+from migrator.contacts.vcard import uid_beside, with_uid
 
 _ONCE = frozenset(
     {"FN", "N", "BDAY", "ANNIVERSARY", "GENDER", "KIND", "SORT-STRING", "CLASS", "MAILER", "DEATHDATE", "X-ABSHOWAS"}
@@ -58,7 +58,7 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     replaces and unites nothing.
     """
     book = _Book(target)
-    ones = list(_folded(source))
+    ones = list(_folded([card for card, _ in apart(source, target)]))
     decided: dict[int, tuple[Decision, _Shelf]] = {}
     # Groups come last: their members follow the UIDs that the contacts have got by then.
     for groups in (False, True):
@@ -74,6 +74,44 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     return [replace(decision, card=shelf.card) for _, (decision, shelf) in sorted(decided.items())]
 
 
+_Called = tuple[tuple[str, ...], bool]
+
+
+def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, str]]:
+    """The source's cards in their order, so that no two of different names share a UID, which is a mistake of somebody, and no book can hold
+    both. The UID stays with the card of the name that the target has under it, else with the first; each other name gets one made from
+    both. Beside a card that got one stands why, in words; "" beside all others.
+    """
+    uids = [with_uid(card).uid for card in source]
+    several = {uid for uid, count in Counter(uids).items() if count > 1}
+    names: defaultdict[str, dict[_Called, str]] = defaultdict(dict)
+    for card, uid in zip(source, uids, strict=True):
+        if uid in several:
+            names[uid].setdefault(_called(card), card.label)
+    shared = {uid for uid, known in names.items() if len(known) > 1}
+    if not shared:
+        return [(card, "") for card in source]
+    there = {uid: _called(card) for card in target if (uid := with_uid(card).uid) in shared}
+    owners = {uid: there[uid] if there.get(uid) in names[uid] else next(iter(names[uid])) for uid in shared}
+    taken = {uid: owners[uid] if uid in shared else _called(card) for card, uid in zip(source, uids, strict=True)}
+    found: list[tuple[Card, str]] = []
+    for card, uid in zip(source, uids, strict=True):
+        name = _called(card)
+        if uid not in shared or name == owners[uid]:
+            found.append((card, ""))
+            continue
+        own = uid_beside(uid, name[0])
+        while taken.setdefault(own, name) != name:
+            own = uid_beside(own, name[0])
+        owner = names[uid][owners[uid]]
+        found.append((_under(card, own), f"its UID is another card's too, {owner}; it is kept under one of its own"))
+    return found
+
+
+def _called(card: Card) -> _Called:
+    return meaning.called(card), card.is_group
+
+
 @dataclass(slots=True)
 class _One:
     """What the source has under one UID: the index of its first card, those of others, and what they say together."""
@@ -85,7 +123,7 @@ class _One:
 
 
 def _folded(source: Sequence[Card]) -> Iterable[_One]:
-    """Every UID of the source once. Cards that share one are a mistake of somebody, and no book can hold both."""
+    """Every UID of the source once. Cards of one name that share one are one card, told several times."""
     found: dict[str, _One] = {}
     for place, card in enumerate(source):
         one = found.setdefault(with_uid(card).uid, _One(place, card))

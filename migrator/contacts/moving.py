@@ -55,18 +55,25 @@ def data_of(cards: Iterable[Held]) -> dict[str, bytes]:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """One card of the source, and what is to become of it. `lost` says in words what could not be read or was left out of it;
-    `arrives_with` is the ref of the card with which this one is written, "" for one that is written, or there, by itself.
+    `arrives_with` is the ref of the card with which this one is written, "" for one that is written, or there, by itself. `told` is what
+    people should hear though nothing is lost.
     """
 
     held: Held
     decision: Decision
     lost: tuple[str, ...] = ()
     arrives_with: str = ""
+    told: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Tells whether the source still says what it said when this was recorded."""
         return meaning.digest(self.held.card)[:32]
+
+    def named(self, *words: str) -> str:
+        """Words about it behind what people call it; "" without any."""
+        said = "; ".join(filter(None, words))
+        return f"{self.held.card.label}: {said}" if said else ""
 
 
 def written_with(wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
@@ -127,13 +134,14 @@ class CardMove:
     def _load(self, item: Item, wish: Wish) -> Loaded[Wish] | Outcome:
         decision = wish.decision
         if not wish.held.card.properties:
-            note = "; ".join(wish.lost) or "nothing of it can be read"
+            note = wish.named(*wish.lost) or wish.named("nothing of it can be read")
             cure = "Look at it in the old address book, and write it anew at the target."
             return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=note, cure=cure)
         if decision.verdict is Verdict.KEEP and not wish.arrives_with:
             place = decision.place
             ref = self.there[place].entry.ref if place is not None else ""
-            notes = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost)))
+            odd = (*decision.conflicts, *wish.lost, *wish.told)
+            notes = wish.named(decision.why, *odd) if odd else decision.why
             fate = Fate.ALTERED if wish.lost else Fate.FOUND
             return Outcome(
                 item.key, fate, ref=ref, size=item.size, digest=wish.digest, note=notes, cure=CURE if wish.lost else ""
@@ -159,12 +167,11 @@ class CardMove:
         found = self._arrived.get(wish.arrives_with)
         if found is None:
             other = self.wishes[wish.arrives_with].held.card.label
-            note = f"{wish.decision.why}: it is written with {other}, which did not arrive"
+            note = wish.named(f"{wish.decision.why}: it is written with {other}, which did not arrive")
             cure = "See to that card first, then run again."
             return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
-        judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found)
-        fate = judged.fate if judged.fate is Fate.ALTERED else Fate.FOUND
-        return replace(judged, fate=fate, note="; ".join(filter(None, (wish.decision.why, judged.note))))
+        judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.decision.why)
+        return judged if judged.fate is Fate.ALTERED else replace(judged, fate=Fate.FOUND)
 
     def _following(self, loaded: Loaded[Wish]) -> Loaded[Wish]:
         """A group with its members under the UIDs that the target gave them."""
@@ -229,25 +236,27 @@ class CardMove:
         wish = loaded.content
         if put.refused:
             told = put.refused if put is CHANGED_PHOTO else f"the target says: {put.refused}"
-            note = f"{wish.held.card.label}: {told}"
+            note = wish.named(told)
             return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=put.remedy)
         if found is None:
             return Outcome(
                 loaded.key,
                 Fate.LEFT_BEHIND,
                 size=loaded.size,
-                note=f"{wish.held.card.label}: the target took it and does not have it",
+                note=wish.named("the target took it and does not have it"),
                 cure="Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address.",
             )
         self._arrived[loaded.key] = found
-        return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found)
+        changed = wish.decision.verdict in {Verdict.UNITE, Verdict.REPLACE}
+        why = wish.decision.why if changed else ""
+        return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, why)
 
-    def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held) -> Outcome:
+    def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held, why: str = "") -> Outcome:
         differing = meaning.compare(card, found.card, frozenset({"UID"}))
         lost = [str(one) for one in differing if one.source is not None]
         new = [str(one) for one in differing if one.source is None]
-        fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new else Fate.COPIED
-        notes = "; ".join(filter(None, (*lost, *new, *wish.lost, *wish.decision.conflicts)))
+        fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new or wish.told else Fate.COPIED
+        notes = wish.named(why, *lost, *new, *wish.lost, *wish.decision.conflicts, *wish.told)
         return Outcome(
             key,
             fate,

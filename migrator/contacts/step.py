@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books
 from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges
-from migrator.contacts.merge import Verdict, merge, unite
+from migrator.contacts.merge import Verdict, apart, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
 from migrator.contacts.options import ContactsOptions
@@ -146,11 +146,18 @@ class ContactsStep:
     def _wishes(self, held: Sequence[Held], there: Sequence[Held], no_place: AbstractSet[str]) -> dict[str, Wish]:
         """What is to become of each card: contacts first, for groups name their members; last what is written with another."""
         wanted = [self._as_wanted(one, no_place) for one in held if self.options.groups or not one.card.is_group]
-        decisions = merge([one.card for one, _ in wanted], [one.card for one in there])
+        cards = apart([one.card for one, _ in wanted], [one.card for one in there])
+        decisions = merge([card for card, _ in cards], [one.card for one in there])
         refs = [one.entry.ref for one, _ in wanted]
         wishes = [
-            Wish(one, decision, lost, refs[decision.joins] if decision.joins is not None else "")
-            for (one, lost), decision in zip(wanted, decisions, strict=True)
+            Wish(
+                replace(one, card=card),
+                decision,
+                lost,
+                refs[decision.joins] if decision.joins is not None else "",
+                (told,) if told else (),
+            )
+            for (one, lost), (card, told), decision in zip(wanted, cards, decisions, strict=True)
         ]
         in_order = sorted(wishes, key=lambda wish: (bool(wish.arrives_with), wish.held.card.is_group))
         return {wish.held.entry.ref: wish for wish in in_order}
@@ -242,8 +249,8 @@ class ContactsStep:
             recorded = _recorded(action.key, list(move.wishes), work)
             stale = {ref for ref, wish in move.wishes.items() if not _is_settled(wish, recorded.get(ref))}
             stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
-            changed = [one for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
-            work.record(_reconsidered(one) for one in changed)
+            changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
+            work.record(_reconsidered(recorded[ref], move.wishes[ref]) for ref in changed)
             work.carry(move, BatchLimit(items=AT_ONCE))
             recorded = _recorded(action.key, list(move.wishes), work)
             settled = all(_is_settled(wish, recorded.get(ref)) for ref, wish in move.wishes.items())
@@ -300,10 +307,10 @@ class ContactsStep:
         recorded = _recorded(action.key, [one.entry.ref for one in held], read)
         by_ref = {one.entry.ref: one.card for one in there}
         by_uid = {one.card.uid: one.card for one in there}
-        for one in held:
-            if self.options.groups or not one.card.is_group:
-                wanted, _ = self._as_wanted(one, no_place)
-                yield from _compared(wanted, recorded.get(one.entry.ref), by_ref, by_uid)
+        wanted = [self._as_wanted(one, no_place)[0] for one in held if self.options.groups or not one.card.is_group]
+        cards = apart([one.card for one in wanted], [one.card for one in there])
+        for one, (card, _) in zip(wanted, cards, strict=True):
+            yield from _compared(replace(one, card=card), recorded.get(one.entry.ref), by_ref, by_uid)
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------------
@@ -366,8 +373,8 @@ def _is_settled(wish: Wish, outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.fate in ARRIVED and outcome.digest == wish.digest
 
 
-def _reconsidered(outcome: Outcome) -> Outcome:
-    note = "changed at the source since it was moved"
+def _reconsidered(outcome: Outcome, wish: Wish) -> Outcome:
+    note = wish.named("changed at the source since it was moved")
     return Outcome(outcome.key, Fate.LEFT_BEHIND, size=outcome.size, note=note, cure="It is moved anew by this run.")
 
 
@@ -393,8 +400,8 @@ def _details(wishes: Iterator[Wish]) -> Iterator[str]:
     """What a preview tells one by one: cards that change something at the target, and those of which something is lost."""
     for wish in wishes:
         decision = wish.decision
-        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or wish.lost:
-            told = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost)))
+        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or wish.lost or wish.told:
+            told = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost, *wish.told)))
             yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.label}  ({told})"
 
 

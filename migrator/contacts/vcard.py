@@ -651,6 +651,12 @@ def uid_for(card: Card) -> str:
     return str(uuid.UUID(bytes=octets[:16], version=5))
 
 
+def uid_beside(uid: str, name: Iterable[str]) -> str:
+    """A UID for whoever of this name has another's: the same at every reading, whatever else the card says."""
+    octets = sha256("\n".join((uid, *name)).encode("utf-8", "surrogatepass")).digest()
+    return str(uuid.UUID(bytes=octets[:16], version=5))
+
+
 def with_uid(card: Card) -> Card:
     """The card under its UID, or under the one made for it."""
     if card.uid:

@@ -32,7 +32,13 @@ class World:
     def __init__(self, habit: str) -> None:
         self.old, self.new = MemoryBooks("old"), MemoryBooks("new")
         self.old.told = {}  # a run that ended well makes the next one pass over the book
-        self.old.fill(ANN, "Contacts", *(person(n, f"u{n}" if n % 2 else "") for n in range(5)), person(3, "twin-of-3"))
+        self.old.fill(
+            ANN,
+            "Contacts",
+            *(person(n, f"u{n}" if n % 2 else "") for n in range(5)),
+            person(3, "twin-of-3"),
+            person(9, "u3"),
+        )
         members = (text_property("MEMBER", "urn:uuid:u1"), text_property("MEMBER", "urn:uuid:u3"))
         self.old.fill(
             ANN,
@@ -82,7 +88,7 @@ def die_and_resume(habit: str, at: int, store_class: type[MortalStore] = MortalS
 def test_dying_at_any_moment_loses_no_card_and_doubles_none(habit: str) -> None:
     expected, undisturbed = World(habit), Mortality()
     expected.run(undisturbed)
-    assert expected.fates().total() == 7
+    assert expected.fates().total() == 8
     for at in range(1, len(undisturbed.moments) + 1):
         world = die_and_resume(habit, at)
         assert world.contents() == expected.contents(), f"after dying at moment {at}"

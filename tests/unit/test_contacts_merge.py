@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.contacts import meaning
-from migrator.contacts.merge import Decision, Verdict, merge, unite
+from migrator.contacts.merge import Decision, Verdict, apart, merge, unite
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.vcard import uid_for, with_uid
 
@@ -156,6 +156,46 @@ def test_two_cards_of_the_source_with_one_uid_are_written_once() -> None:
     assert [one.text for one in decisions[0].card.all("TEL")] == ["1", "2"]
 
 
+def test_two_people_of_the_source_with_one_uid_stay_two_and_the_later_gets_a_uid_of_its_own() -> None:
+    source = [
+        card("Jürgen Müßig", uid="u-1"),
+        card("Jürgen Doppelt", email("doppelt@example.com"), uid="u-1"),
+        card("JÜRGEN MÜSSIG", tel("1"), uid="u-1"),
+        group("Choir", "u-1", uid="g"),
+    ]
+    decisions = merge(source, [])
+    assert verdicts(decisions) == [Verdict.ADD, Verdict.ADD, Verdict.KEEP, Verdict.ADD]
+    assert decisions[0].card.uid == "u-1"
+    assert decisions[0].card.text("TEL") == "1"
+    assert decisions[0].card.first("EMAIL") is None
+    assert decisions[1].card.uid not in {"", "u-1"}
+    assert decisions[1].card.without("UID") == source[1].without("UID")
+    assert decisions[2].joins == 0
+    assert decisions[3].card.members == ("u-1",)
+    book = applied(decisions, [])
+    assert verdicts(merge(source, book)) == [Verdict.KEEP] * 4
+    changed = [source[0], source[1].with_property(tel("2")), *source[2:]]
+    assert verdicts(merge(changed, book)) == [Verdict.KEEP, Verdict.UNITE, Verdict.KEEP, Verdict.KEEP]
+
+
+def test_whoever_has_a_shared_uid_at_the_target_keeps_it_in_whatever_order_the_source_tells_them() -> None:
+    source = [card("Ann", tel("1"), uid="a"), card("Bob", tel("2"), uid="a")]
+    for first in (source, source[::-1]):
+        book = applied(merge(first, []), [])
+        for second in (source, source[::-1]):
+            assert verdicts(merge(second, book)) == [Verdict.KEEP, Verdict.KEEP]
+
+
+def test_a_uid_that_is_given_is_nobody_elses_and_why_it_was_given_is_told() -> None:
+    source = [card("Ann", uid="a"), card("Bob", uid="a")]
+    ((ann, nothing), (bob, told)) = apart(source, [])
+    assert (ann, nothing) == (source[0], "")
+    assert told == "its UID is another card's too, Ann; it is kept under one of its own"
+    assert [one for one, _ in apart([*source, bob], [])] == [ann, bob, bob]
+    ((_, _), (moved, _), _) = apart([*source, card("Carl", uid=bob.uid)], [])
+    assert moved.uid not in {"a", bob.uid}
+
+
 def test_labels_stay_with_what_they_label() -> None:
     ours = card(
         "Ann",
@@ -284,11 +324,12 @@ def test_no_address_number_or_word_is_lost_where_no_newer_card_counts(source: li
 
 
 @given(BOOKS)
-def test_into_an_empty_book_there_is_a_card_for_each_uid(source: list[Card]) -> None:
+def test_into_an_empty_book_there_is_a_card_for_each_uid_and_name(source: list[Card]) -> None:
     decisions = merge(source, [])
-    uids = {with_uid(one).uid for one in source}
+    people = {(with_uid(one).uid, meaning.called(one), one.is_group) for one in source}
     added = [one.card.uid for one in decisions if one.verdict is Verdict.ADD]
-    assert sorted(added) == sorted(uids)
+    assert len(added) == len(set(added)) == len(people)
+    assert set(added) >= {with_uid(one).uid for one in source}
 
 
 @given(BOOKS, BOOKS)

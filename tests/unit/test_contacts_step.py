@@ -116,6 +116,7 @@ def test_cards_that_say_more_are_united_and_nothing_of_the_target_is_lost() -> N
     world.trial.run()
     (card,) = world.there()
     assert (card.text("TEL"), card.text("NOTE")) == ("+34 9", "de Madrid")
+    assert world.notes(Fate.COPIED) == ["Ana Peña: the target has its UID"]
     assert world.trial.verify().differences == 0
     before = list(world.new.writes)
     world.trial.run()
@@ -160,7 +161,7 @@ def test_what_an_importer_loses_is_told_card_by_card() -> None:
     world = World(person("Ana Peña", "u1", text_property("BDAY", "1980-04-12")))
     world.new.keeps = losing("BDAY")
     world.trial.run()
-    assert world.notes(Fate.ALTERED) == ["BDAY is missing: 1980-04-12"]
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: BDAY is missing: 1980-04-12"]
     assert world.trial.verify().differences == 0, "it is on record"
     before = list(world.new.writes)
     world.trial.run()
@@ -228,6 +229,42 @@ def test_what_a_target_loses_of_a_card_written_with_another_is_told() -> None:
     assert world.trial.fates() == {Fate.ALTERED: 2}
 
 
+TWO_OF_ONE_UID = (
+    person("Jürgen Müßig", "u-1", email="muessig@example.com"),
+    person("Jürgen Doppelt", "u-1", email="doppelt@example.com"),
+)
+
+
+def test_two_people_with_one_uid_both_arrive_and_the_preview_and_the_run_say_so() -> None:
+    world = World(*TWO_OF_ONE_UID, group("Amigos", "g1", "u-1"))
+    told = "its UID is another card's too, Jürgen Müßig; it is kept under one of its own"
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert action.details == (f"+ Jürgen Doppelt  ({told})",)
+    world.trial.run()
+    assert [card.label for card in world.there()] == ["Jürgen Müßig", "Jürgen Doppelt", "Amigos"]
+    assert world.there()[2].members == ("u-1",)
+    assert world.notes(Fate.NORMALISED) == [f"Jürgen Doppelt: {told}"]
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    world.trial.run()
+    again = World(*TWO_OF_ONE_UID, group("Amigos", "g1", "u-1"))
+    again.new = again.route.new = world.new
+    again.trial.run()
+    assert world.new.writes == before
+    assert again.trial.fates() == {Fate.FOUND: 3}
+
+
+def test_of_two_people_with_one_uid_the_one_that_vanishes_at_the_target_is_missed_by_verify() -> None:
+    world = World(*TWO_OF_ONE_UID)
+    world.trial.run()
+    shelf = world.new.shelves[ANN]["Contacts"]
+    shelf.cards.pop(list(shelf.cards)[1])
+    assert [one.code for one in world.trial.findings("verify")] == []
+    assert world.trial.verify().differences == 1
+    assert [one.code for one in world.trial.findings("verify")] == ["missing"]
+
+
 def test_a_card_changed_at_the_source_since_follows() -> None:
     world = World(PEOPLE[0])
     world.trial.run()
@@ -242,7 +279,7 @@ def test_what_could_not_be_read_of_a_card_is_told() -> None:
     world = World(PEOPLE[0])
     world.old.fill(ANN, "Contacts", person("Rota", "u7"), dropped=("line 3: nobody can read it",))
     world.trial.run()
-    assert world.notes(Fate.ALTERED) == ["line 3: nobody can read it"]
+    assert world.notes(Fate.ALTERED) == ["Rota: line 3: nobody can read it"]
 
 
 def test_large_photos_are_left_out_when_the_plan_says_so() -> None:
@@ -250,7 +287,7 @@ def test_large_photos_are_left_out_when_the_plan_says_so() -> None:
     world = World(person("Ana Peña", "u1", photo), largest_photo=1000)
     world.trial.run()
     assert world.there()[0].first("PHOTO") is None
-    assert world.notes(Fate.ALTERED) == ["a photo of 5,000 bytes is left out (largest_photo)"]
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of 5,000 bytes is left out (largest_photo)"]
 
 
 def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
@@ -304,7 +341,7 @@ def test_what_the_target_has_no_place_for_is_told_once_and_asked_for_no_more() -
     world.new.features = replace(world.new.features, lost=frozenset({"PHOTO"}))
     world.new.keeps = losing("PHOTO")
     world.trial.run()
-    assert world.notes(Fate.ALTERED) == ["the target has no place for PHOTO"]
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: the target has no place for PHOTO"]
     assert world.trial.verify().differences == 0
     again = World(*world.old.cards(ANN, "Contacts"))
     again.new = again.route.new = world.new
@@ -489,8 +526,8 @@ def test_a_photo_that_a_target_loses_or_mangles_is_told() -> None:
     )
     world.trial.run()
     assert sorted(world.notes(Fate.ALTERED)) == [
-        "PHOTO is missing: 5,000 bytes",
-        "PHOTO was 5,000 bytes and is 4,000 bytes",
+        "Ana Peña: PHOTO is missing: 5,000 bytes",
+        "Zoë Müller: PHOTO was 5,000 bytes and is 4,000 bytes",
     ]
 
 
