@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from migrator.contacts.model import Book
+from migrator.contacts.model import Book, Features
 from migrator.contacts.options import BookOptions
+
+ANY = Features(title="")  # of a target that makes books
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,12 @@ class BookPlan:
     why: str = ""
 
 
-def plan_books(source: Sequence[Book], target: Sequence[Book], options: BookOptions) -> list[BookPlan]:
-    """A plan for each book. One of the same name is taken for the same; a single book goes to a single book, whatever the two are called."""
+def plan_books(
+    source: Sequence[Book], target: Sequence[Book], options: BookOptions, features: Features = ANY
+) -> list[BookPlan]:
+    """A plan for each book. One of the same name is taken for the same; a single book goes to a single book, whatever the two are called.
+    Where the target makes no books, by its `features`, its first one takes what has none of its name.
+    """
     writable = [book for book in target if book.writable]
     ordinary = [book for book in source if book.writable]
     plans = []
@@ -38,6 +44,9 @@ def plan_books(source: Sequence[Book], target: Sequence[Book], options: BookOpti
         why = ""
         if there is None and not mapped and len(writable) == 1 and ordinary == [book]:
             there, why = writable[0], "it is the target's only address book"
+        if there is None and not features.makes_books and (writable or features.only_book):
+            there = writable[0] if writable else None
+            name, why = features.only_book or name, "no other address book can be made at the target"
         plans.append(BookPlan(book, there, there.name if there else name, why))
     return plans
 

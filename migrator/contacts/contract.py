@@ -40,7 +40,7 @@ class BookWriter(BookReader, Protocol):
     """The address books of one account, being filled."""
 
     def create_book(self, name: str) -> Book:
-        """Make a book. Raises Refused where the product has a fixed set of them."""
+        """Make a book. Raises Refused where the product has a fixed set of them, which `features.makes_books` tells before."""
 
     def add(self, book: str, cards: Sequence[Card]) -> Sequence[Put]:
         """Put cards into a book, each under its UID (every card has one); an answer for each, in order. A card of that UID is never
@@ -60,6 +60,17 @@ class TellsChanges(Protocol):
         """What has changed since `since` (a token it gave; "" for everything there is). None where it cannot tell, or no longer:
         then the book is listed. Raises NotFound.
         """
+
+
+@runtime_checkable
+class TellsOddities(Protocol):
+    """A product that people have put together themselves: something may lie in the wrong place, or be no card."""
+
+    def look_for_account(self) -> None:
+        """Raises NotFound, with what to do, where there is no place for the account's books at all; to be asked where none was found."""
+
+    def strays(self, book: str) -> int:
+        """How many lines of a book belong to no card. Raises NotFound."""
 
 
 @runtime_checkable

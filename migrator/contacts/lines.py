@@ -85,6 +85,13 @@ class Nested:
     raw: bytes
 
 
+def strays_in_words(count: int, where: str) -> str:
+    """2 lines before this card that belong to no card."""
+    return (
+        f"1 line {where} that belongs to no card" if count == 1 else f"{count:,} lines {where} that belong to no card"
+    )
+
+
 # -- a file into cards --------------------------------------------------------------------------------------------------
 
 

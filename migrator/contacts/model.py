@@ -220,7 +220,8 @@ class Changes:
 class Features:
     """What a product does with cards. `versions` are those it takes, best first; `needs_name` that it refuses or drops a card without FN;
     `rewrites` that it stores cards in its own words, so that they are compared by meaning alone; `largest_photo` in bytes, None without a
-    limit; `keeps_groups` that group cards come back; `connections` is how many a session may use at once while it adds cards.
+    limit; `keeps_groups` that group cards come back; `connections` is how many a session may use at once while it adds cards. `makes_books`
+    is False for a fixed set of books, and `only_book` the name of the one there is, or will be, where there can be no other.
     """
 
     title: str
@@ -231,6 +232,8 @@ class Features:
     largest_photo: int | None = None
     lost: frozenset[str] = frozenset()  # properties it has no place for where they are embedded
     connections: int = 1
+    makes_books: bool = True
+    only_book: str = ""
 
     def connections_for(self, cards: int) -> int:
         """How many connections an `add` of so many cards uses: no more than are worth their opening."""

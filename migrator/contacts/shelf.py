@@ -16,11 +16,12 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from migrator.contacts import files
+from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
@@ -38,12 +39,15 @@ _REF = re.compile(r"([0-9a-f]{16})(?:-([1-9]\d{0,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a card stands in a file, and its UID ("" without one). `tag` changes with its content."""
+    """Where a card stands in a file, and its UID ("" without one). `tag` changes with its content. `strays` are the lines before it that
+    belong to no card; a place of no size only tells of those at the end.
+    """
 
     offset: int
     size: int
     uid: str
     tag: int
+    strays: int = 0
 
     @property
     def key(self) -> int:
@@ -108,6 +112,7 @@ class _Index:
     sizes: array[int] = field(default_factory=lambda: array("I"))
     tags: array[int] = field(default_factory=lambda: array("Q"))
     order: array[int] = field(default_factory=lambda: array("I"))
+    strays: dict[int, int] = field(default_factory=dict)  # by the place of the card behind them
 
     @classmethod
     def of(cls, opened: Opened, stamp: tuple[int, ...], end: int | None) -> _Index:
@@ -121,7 +126,8 @@ class _Index:
 
     def add(self, place: Place) -> None:
         """One card more, at the end."""
-        self.order.insert(self._first(place.key + 1), len(self.keys))
+        if place.size:
+            self.order.insert(self._first(place.key + 1), len(self.keys))
         self._append(place)
 
     def holds(self, uid: str) -> bool:
@@ -151,6 +157,10 @@ class _Index:
         return Entry(ref, self.sizes[place], f"{self.tags[place]:016x}")
 
     def _append(self, place: Place) -> None:
+        if place.strays:
+            self.strays[len(self.keys)] = place.strays
+        if not place.size:
+            return
         self.keys.append(place.key)
         self.offsets.append(place.offset)
         self.sizes.append(place.size)
@@ -185,17 +195,48 @@ class ShelfReader:
         self._layout = layout
         self._base = path
         self._account = login.account
-        self._single = path.is_file() or (not path.exists() and path.suffix.lower() == layout.suffix)
         self._indexes: dict[Path, _Index] = {}
-        if not path.exists() and not path.parent.is_dir():
+        with disk.in_our_words(f"looking at {path}"):
+            there, has_place = path.exists(), path.parent.is_dir()
+            self._single = path.is_file() or (not there and path.suffix.lower() == layout.suffix)
+        if not there and not has_place:
             raise EndpointRefused(
                 f"{path}: neither this nor the folder around it is there.", remedy="Check the path in the plan."
             )
 
     @property
     def features(self) -> Features:
-        """What the layout keeps."""
-        return self._layout.features
+        """What the layout keeps; one file is one book."""
+        features = self._layout.features
+        if not self._single:
+            return features
+        return replace(features, makes_books=False, only_book=self._name(self._base.name))
+
+    def look_for_account(self) -> None:
+        """Raises NotFound where neither the one file nor anything of the account's name is there."""
+        with disk.in_our_words(f"looking for {self._account}"):
+            if not self._base.exists():
+                what = "file" if self._single else "folder"
+                raise NotFound(f"{self._base}: there is no such {what}.", remedy="Correct the path in the plan.")
+            if self._single or any(folder.is_dir() for folder in self._folders()) or self._paths():
+                return
+            suffix = self._layout.suffix
+            loose = sorted(path.name for path in self._base.iterdir() if path.suffix.lower() == suffix)
+        about = f"{self._base}: it holds neither a folder {self._account} nor a file {self._account}{suffix}"
+        if not loose:
+            remedy = "Check the account's name and the endpoint's path in the plan."
+            raise NotFound(f"{about}.", remedy=remedy)
+        more = f" and {len(loose) - 1:,} more" if len(loose) > 1 else ""
+        raise NotFound(
+            f"{about}, and {loose[0]}{more} beside it, which is no account's.",
+            remedy=f"Put the files of {self._account} into {self._folders()[0]}.",
+        )
+
+    def strays(self, book: str) -> int:
+        """How many lines of a file belong to no card."""
+        path = self._path(book)
+        with disk.in_our_words(self._about(path)), path.open("rb") as file:
+            return sum(self._index(path, file).strays.values())
 
     def books(self) -> Sequence[Book]:
         """The files of the account."""
@@ -221,6 +262,8 @@ class ShelfReader:
                 if place is not None:
                     raw = os.pread(file.fileno(), index.sizes[place], index.offsets[place])
                     card, dropped = opened.card(raw)
+                    if strays := index.strays.get(place):
+                        dropped = (strays_in_words(strays, "before this card"), *dropped)
                     yield Held(Entry(ref, len(raw), index.entry(place).tag), card, dropped, raw)
                 elif ref.startswith(GROUP):
                     if groups is None:

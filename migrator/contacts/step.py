@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books
-from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges
+from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges, TellsOddities
+from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, apart, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
@@ -61,7 +62,12 @@ class ContactsStep:
         with read.source(CONTACTS, account.source.account) as source:
             there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
-            for plan in plan_books(source.books(), there, self.options.books):
+            books = source.books()
+            if not books:
+                if isinstance(source, TellsOddities):
+                    source.look_for_account()
+                yield Action(f"{subject.key}/", Verb.KEEP, "no address book", "the source has none of this account")
+            for plan in plan_books(books, there, self.options.books, features):
                 action = self._action(subject, account, plan, source, features, read)
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
@@ -106,15 +112,22 @@ class ContactsStep:
         if unchanged is not None:
             return keep
         held = list(everything(source, plan.source.id))
+        strays = _strays(source, plan.source.id)
+        if strays and not held:
+            told = strays_in_words(strays, "in it")
+            return Action(
+                key, Verb.BY_HAND, label, f"nothing in it is a card: {told}; look at the file, or leave it out"
+            )
         wishes = self._wishes(held, self._cards_at_target(account, plan, read), features.lost)
         recorded = _recorded(key, list(wishes), read)
         to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
         why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
+        why = why if held else "; ".join(filter(None, (plan.why, "it holds no card")))
         moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
         return replace(
             keep,
             verb=Verb.COPY if to_do else Verb.KEEP,
-            why=why or "empty",
+            why=why,
             size=_size(moving),
             total=_size(wishes.values()),
             lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
@@ -182,8 +195,12 @@ class ContactsStep:
     # -- foresee ---------------------------------------------------------------------------------------------------------
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """The cards of which the target says already that it will refuse them."""
+        """Lines of the source that are of no card, and the cards of which the target says already that it will refuse them."""
         account = self.accounts[subject.key]
+        with read.source(CONTACTS, account.source.account) as source:
+            for action in actions:
+                if "source" in action.data:
+                    yield from _stray_lines(f"{subject.label}: {action.label}", action, source)
         try:
             with (
                 read.source(CONTACTS, account.source.account) as source,
@@ -241,6 +258,8 @@ class ContactsStep:
             work.target_for_writing(CONTACTS, account.target.account) as target,
         ):
             book = self._book(action, target, work)
+            for finding in _stray_lines(action.label, action, source):
+                work.note(finding)
             token = _token(source, action.data["source"])  # what changes from here on is seen by the next pass
             held = list(everything(source, action.data["source"]))
             move = self._move(action, held, source, target, book)
@@ -359,6 +378,20 @@ def _token(source: BookReader, book: str) -> str:
     """With which to ask later what has changed; "" where the product cannot tell."""
     told = source.changes(book, "") if isinstance(source, TellsChanges) else None
     return told.token if told else ""
+
+
+def _strays(source: BookReader, book: str) -> int:
+    """How many lines of a book are of no card, where the product can hold such."""
+    return source.strays(book) if isinstance(source, TellsOddities) else 0
+
+
+def _stray_lines(about: str, action: Action, source: BookReader) -> Iterator[Finding]:
+    strays = _strays(source, action.data["source"])
+    if strays:
+        text = f"the source has {strays_in_words(strays, 'between its cards')}"
+        yield Finding(
+            "stray-lines", Weight.WARNING, about, text, "Look at the file: if they are part of a card, mend it."
+        )
 
 
 def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, Outcome]:

@@ -19,7 +19,19 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from migrator.contacts import charsets, dates, meaning
-from migrator.contacts.lines import LARGEST_CARD, MB, WIDTH, Line, Nested, Stray, content_lines, cut, narrow, version_of
+from migrator.contacts.lines import (
+    LARGEST_CARD,
+    MB,
+    WIDTH,
+    Line,
+    Nested,
+    Stray,
+    content_lines,
+    cut,
+    narrow,
+    strays_in_words,
+    version_of,
+)
 from migrator.contacts.model import BINARY, COMPONENTS, LISTS, Card, Parts, Property
 
 VERSIONS = ("3.0", "4.0")
@@ -112,7 +124,7 @@ def read(stream: BinaryIO, charset: str | None = None) -> Iterator[Read]:
         told = [*one.dropped]
         if found.outside:
             where = "before this card" if found.raw else "here"
-            told.insert(0, f"{_lines_in_words(found.outside)} {where} that belong to no card")
+            told.insert(0, strays_in_words(found.outside, where))
         if found.too_large:
             told.append(f"the card is larger than {LARGEST_CARD // MB} MB; its rest was left out")
         yield Read(one.card, found.raw, found.offset, tuple(told))
@@ -121,10 +133,6 @@ def read(stream: BinaryIO, charset: str | None = None) -> Iterator[Read]:
 def parse(raw: bytes, charset: str | None = None) -> Read:
     """One card from its bytes, whatever they are. What follows its END is told as dropped."""
     return _parse(raw, charset, depth=0)
-
-
-def _lines_in_words(count: int) -> str:
-    return "1 line" if count == 1 else f"{count:,} lines"
 
 
 def _parse(raw: bytes, charset: str | None, depth: int) -> Read:

@@ -23,6 +23,7 @@ from migrator.plan.model import (
     StepEntry,
     VerifyEntry,
     refuse_copies_onto_themselves,
+    refuse_files_of_several,
     sides_with_passwords,
 )
 from migrator.plan.people import Person, gather, is_file
@@ -106,6 +107,8 @@ class Examination:
         needed = sides_with_passwords(self._endpoints, self._steps)
         people = gather(self._written.accounts, self.document.path.parent, self.problems, needed)
         refuse_copies_onto_themselves(self._endpoints, self._steps, people, self.problems)
+        folder = self.document.path.absolute().parent
+        refuse_files_of_several(self._endpoints, self._steps, people, folder, self.problems)
         return people
 
     # -- the shape -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from migrator.engine.contract import Service, Side
 from migrator.plan.file import Document
 from migrator.plan.people import Person, Residents, csv_files, gather, is_file
 from migrator.plan.problems import Problem, Problems
-from migrator.plan.written import AccountsFrom, PlanFile
+from migrator.plan.written import AccountsFrom, PlanFile, single_files
 
 # What says where a service is. Two services that agree in all of these are one and the same place.
 _WHERE = ("host", "port", "path", "url", "database", "user")
@@ -105,6 +105,7 @@ class Plan:
         needed = sides_with_passwords(self.endpoints, self.steps)
         people = gather(self.written.accounts, self.path.parent, problems, needed, residents)
         refuse_copies_onto_themselves(self.endpoints, self.steps, people, problems)
+        refuse_files_of_several(self.endpoints, self.steps, people, self.folder, problems)
         problems.raise_any()
         return people
 
@@ -149,3 +150,28 @@ def refuse_copies_onto_themselves(
             more = f" and {len(themselves) - 1:,} more" if len(themselves) > 1 else ""
             text = f"would copy {themselves[0]}{more} onto itself: {step.route} are the same place. Correct the route or the endpoints."
             problems.at(("steps", step.position, step.kind), text)
+
+
+def refuse_files_of_several(
+    endpoints: Mapping[str, Mapping[str, ServiceEntry]],
+    steps: Sequence[Any],  # Any: as above
+    people: Sequence[Person],
+    folder: Path,
+    problems: Problems,
+) -> None:
+    """A mistake for every single file that a step would read or fill for more than one account: nobody's would be told from another's."""
+    if len(people) < 2:  # noqa: PLR2004 - several
+        return
+    used = {
+        (name, step.service): None
+        for step in steps
+        if isinstance(step, StepEntry)
+        for name in (step.route.source, step.route.target)
+    }
+    for name, service in used:
+        for word in single_files(endpoints[name][service].options, folder):
+            text = (
+                f"is one file, which can be one account's, and the plan has {len(people):,}. Name a folder: "
+                "it holds one folder for each account, named by its address."
+            )
+            problems.at(("endpoints", name, service, word), text)

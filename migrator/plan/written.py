@@ -28,6 +28,9 @@ from migrator.secrets import SecretSource
 SECRET: dict[str, JsonValue] = {"secret": True}  # the field holds the name of a secret
 PATH: dict[str, JsonValue] = {"path": True}  # the field holds a path; a relative one starts at the plan's folder
 MUST_EXIST: dict[str, JsonValue] = {**PATH, "must_exist": True}  # the same, and a file has to be there
+ONE_FILE = (
+    "one_file"  # beside PATH: the endings of single files that hold what is one account's; a folder holds everybody's
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ROUTE = re.compile(r"\s*([^\s>]+)\s*->\s*([^\s>]+)\s*")
@@ -264,6 +267,20 @@ def marked(options: type[BaseModel], mark: Mapping[str, JsonValue]) -> dict[str,
         for name, field in options.model_fields.items()
         if isinstance(field.json_schema_extra, dict) and mark.items() <= field.json_schema_extra.items()
     }
+
+
+def single_files(options: BaseModel, folder: Path) -> dict[str, Path]:
+    """Those of the options' paths that name one file where a folder would hold everybody's, each by its word in the plan."""
+    words = marked(type(options), PATH)
+    found: dict[str, Path] = {}
+    for name, path in absolute(options, folder).items():
+        extra = type(options).model_fields[name].json_schema_extra
+        endings = extra.get(ONE_FILE) if isinstance(extra, dict) else None
+        if isinstance(endings, list):
+            likely = os.path.splitext(path)[1].lower() in endings and not os.path.isdir(path)  # noqa: PTH112, PTH122 - as in load.py
+            if likely or os.path.isfile(path):  # noqa: PTH113 - as above
+                found[words[name]] = Path(path)
+    return found
 
 
 def absolute(options: BaseModel, folder: Path, mark: Mapping[str, JsonValue] = PATH) -> dict[str, str | Path]:

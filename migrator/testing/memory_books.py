@@ -200,7 +200,7 @@ class _Reader:
         self._product = product
         self._account = login.account
         self._open = True
-        self.features = product.features
+        self.features = replace(product.features, makes_books=not product.fixed_books)
         with product.lock:
             product.open_sessions += 1
 

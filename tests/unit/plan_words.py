@@ -42,7 +42,7 @@ class Post(Service):
 
 
 class Shelf(Service):  # knows no `type`, as an adapter may
-    path: str = Field(description="Where it stands", json_schema_extra={"path": True})
+    path: str = Field(description="Where it stands", json_schema_extra={"path": True, "one_file": [".book"]})
 
 
 class Choice(BaseModel):

@@ -295,9 +295,26 @@ def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
     world.old.fill(ANN, "Trabajo", person("Jefa", "u8"))
     world.new.fill(ANN, "Contacts")
     world.new.fixed_books = True
+    (stage,) = world.trial.preview().stages
+    first, second = (action for _, action in stage.actions)
+    assert (second.label, second.after) == ("Trabajo -> Contacts", (first.key,))
+    assert second.why == "no other address book can be made at the target; add 1"
     world.trial.run()
     assert len(world.there()) == 6
-    assert any(finding.code == "joined" for finding in world.trial.findings("run"))
+
+
+def test_a_source_without_a_book_says_so() -> None:
+    world = World()
+    world.old.shelves.clear()
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.label, action.why) == (
+        Verb.KEEP,
+        "no address book",
+        "the source has none of this account",
+    )
+    assert not world.trial.run().codes
+    assert world.trial.verify().differences == 0
 
 
 def test_books_the_product_fills_itself_stay_unless_they_are_named() -> None:

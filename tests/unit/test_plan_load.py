@@ -395,3 +395,23 @@ def test_a_broken_account_does_not_hide_the_unknown_secret_of_another(plan):
     told = "\n".join(mistakes(plan(text)))
     assert "accounts.sorce is not known here" in told
     assert "accounts.source_password names a secret that is not defined" in told
+
+
+@pytest.mark.parametrize("route", ["new -> old", "old -> new"])
+def test_one_file_is_one_account_s_whichever_side_it_is_on(plan, tmp_path, route):
+    text = f"""\
+endpoints:
+  old: {{mail: {{type: shelf, path: all.book}}}}
+  new: {{mail: {{type: shelf, path: b}}}}
+accounts: [alice@example.com, bob@example.com]
+defaults: {{route: {route}}}
+steps: [letters]
+"""
+    wrong = (
+        "plan.yaml:2:35: endpoints.old.mail.path is one file, which can be one account's, and the plan has 2. "
+        "Name a folder: it holds one folder for each account, named by its address."
+    )
+    assert wrong in mistakes(plan(text))
+    assert check(plan(text.replace(", bob@example.com", "")), words())
+    (tmp_path / "all.book").mkdir()
+    assert check(plan(text), words())

@@ -51,7 +51,7 @@ class Options(DatabaseOptions, Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="Horde", needs_name=False)
+FEATURES = Features(title="Horde", needs_name=False, makes_books=False)
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Options(Service):
 
     path: Path = Field(
         description="the folder that holds one folder of .csv files for each account, named by its address; or one .csv file",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "one_file": [".csv"]},
     )
     language: Literal["en", "de", "es", "fr", "it", "pt"] = Field(
         default="en",

@@ -77,7 +77,7 @@ class Options(WebOptions, Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="Roundcube")
+FEATURES = Features(title="Roundcube", makes_books=False)
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Options(DatabaseOptions, Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="Roundcube's database")
+FEATURES = Features(title="Roundcube's database", makes_books=False)
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

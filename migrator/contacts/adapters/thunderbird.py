@@ -34,7 +34,7 @@ class Options(Service):
 
     path: Path = Field(
         description="the folder that holds one folder of files for each account, named by its address; or one .csv or .ldif file",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "one_file": [".csv", ".ldif"]},
     )
     format: Literal["csv", "ldif"] = Field(
         default="ldif", description="which of Thunderbird's two formats the files are in; LDIF has lists, CSV has none"

@@ -32,7 +32,7 @@ class Options(Service):
 
     path: Path = Field(
         description="the folder that holds one folder of .vcf files for each account, named by its address; or one .vcf file",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "one_file": [".vcf"]},
     )
     version: Literal["3.0", "4.0", "apple"] = Field(
         default="3.0",
@@ -68,8 +68,8 @@ class VcardFile:
         """Every card; what lies between cards belongs to none."""
         self.file.seek(start)
         for cut in lines.cut(self.file):
-            if cut.raw:
-                yield Place(start + cut.offset, len(cut.raw), self._uid(cut.raw), tag_of(cut.raw))
+            uid = self._uid(cut.raw) if cut.raw else ""
+            yield Place(start + cut.offset, len(cut.raw), uid, tag_of(cut.raw), cut.outside)
 
     def card(self, raw: bytes) -> tuple[Card, tuple[str, ...]]:
         """The card, and what could not be read of it."""

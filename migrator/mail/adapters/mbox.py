@@ -56,7 +56,7 @@ class MboxOptions(Service):
     type: Literal["mbox"] = Field(default="mbox", description="mbox files on a disk of this machine")
     path: Path = Field(
         description="the folder that holds one folder of .mbox files for each account, named by its address; or one .mbox file",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "one_file": [".mbox"]},
     )
 
 
