@@ -10,12 +10,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
-from migrator.contacts.books import BookPlan, plan_books
+from migrator.contacts.books import BookPlan, plan_books, unmatched
 from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges
 from migrator.contacts.merge import Verdict, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
-from migrator.contacts.options import ContactsOptions
+from migrator.contacts.options import BookOptions, ContactsOptions
 from migrator.engine.contract import (
     ARRIVED,
     Account,
@@ -175,8 +175,18 @@ class ContactsStep:
     # -- foresee ---------------------------------------------------------------------------------------------------------
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """The cards of which the target says already that it will refuse them."""
+        """Names of the plan that no book has, and the cards of which the target says already that it will refuse them."""
         account = self.accounts[subject.key]
+        if self.options.books != BookOptions():
+            with read.source(CONTACTS, account.source.account) as source:
+                for words in unmatched(source.books(), self.options.books):
+                    yield Finding(
+                        "no-such-book",
+                        Weight.WARNING,
+                        subject.label,
+                        f"books: {words} fits no address book of the source",
+                        "If it should, correct the name in the plan.",
+                    )
         try:
             with (
                 read.source(CONTACTS, account.source.account) as source,
