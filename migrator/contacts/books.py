@@ -27,20 +27,21 @@ class BookPlan:
 def plan_books(
     source: Sequence[Book], target: Sequence[Book], options: BookOptions, features: Features = ANY
 ) -> list[BookPlan]:
-    """A plan for each book. One of the same name is taken for the same; a single book goes to a single book, whatever the two are called.
-    Where the target makes no books, by its `features`, its first one takes what has none of its name.
+    """A plan for each book. One of the same name is taken for the same, whatever its capitals where none has the very name; a single book
+    goes to a single book, whatever the two are called. Where the target makes no books, by its `features`, its first one takes what has
+    none of its name. Names in the options fit likewise: as they are written, else without capitals.
     """
     writable = [book for book in target if book.writable]
     ordinary = [book for book in source if book.writable]
     plans = []
     for book in source:
-        left_out = _left_out(book, options)
+        left_out = _left_out(book, source, options)
         if left_out:
             plans.append(BookPlan(book, why=left_out))
             continue
-        mapped = next((there for here, there in options.map.items() if _fits(book, (here,))), "")
+        mapped = next((there for here, there in options.map.items() if _fits(book, (here,), source)), "")
         name = mapped or book.name
-        there = next((one for one in writable if name.casefold() in {one.name.casefold(), one.id.casefold()}), None)
+        there = _named(name, writable)
         why = ""
         if there is None and not mapped and len(writable) == 1 and ordinary == [book]:
             there, why = writable[0], "it is the target's only address book"
@@ -51,16 +52,39 @@ def plan_books(
     return plans
 
 
-def _left_out(book: Book, options: BookOptions) -> str:
-    if options.only and not _fits(book, options.only):
+def unmatched(source: Sequence[Book], options: BookOptions) -> list[str]:
+    """What the plan names and no book of the source is called: `only: Freinds`."""
+    named = {"only": options.only, "except": options.except_, "map": tuple(options.map)}
+    return [
+        f"{option}: {pattern}"
+        for option, patterns in named.items()
+        for pattern in patterns
+        if not any(_fits(book, (pattern,), source) for book in source)
+    ]
+
+
+def _named(name: str, books: Sequence[Book]) -> Book | None:
+    exact = next((one for one in books if name in {one.name, one.id}), None)
+    return exact or next((one for one in books if name.casefold() in {one.name.casefold(), one.id.casefold()}), None)
+
+
+def _left_out(book: Book, source: Sequence[Book], options: BookOptions) -> str:
+    if options.only and not _fits(book, options.only, source):
         return "not among the books the plan wants (only)"
-    if _fits(book, options.except_):
+    if _fits(book, options.except_, source):
         return "the plan leaves it out (except)"
-    if not book.writable and not _fits(book, (*options.only, *options.map)):
+    if not book.writable and not _fits(book, (*options.only, *options.map), source):
         return "the product fills it by itself; to move it as well, name it in books: only or map"
     return ""
 
 
-def _fits(book: Book, patterns: Sequence[str]) -> bool:
-    names = (book.name.casefold(), book.id.casefold())
-    return any(fnmatchcase(name, pattern.casefold()) for pattern in patterns for name in names)
+def _fits(book: Book, patterns: Sequence[str], source: Sequence[Book]) -> bool:
+    """Whether one of the patterns means this book. Capitals count where a book of the source fits a pattern with them."""
+    for pattern in patterns:
+        exact = [one for one in source if fnmatchcase(one.name, pattern) or fnmatchcase(one.id, pattern)]
+        if book in exact:
+            return True
+        small = pattern.casefold()
+        if not exact and (fnmatchcase(book.name.casefold(), small) or fnmatchcase(book.id.casefold(), small)):
+            return True
+    return False

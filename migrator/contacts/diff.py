@@ -8,6 +8,7 @@ from pathlib import Path
 from migrator.contacts import meaning, vcard
 from migrator.contacts.model import Card, Entry, Held
 from migrator.contacts.moving import paired
+from migrator.errors import NotFound, Refused
 from migrator.wire.disk import in_our_words
 
 
@@ -37,7 +38,7 @@ class BookDiff:
 
 def diff(source: Path, target: Path) -> BookDiff:
     """Compare two vCard files. Cards are paired by UID, else by what they mean, else by their name; twins are two. Raises NotFound and
-    others for files that cannot be read.
+    others for files that cannot be read, or that hold no card.
     """
     ours, dropped = _read(source)
     theirs, dropped_there = _read(target)
@@ -66,9 +67,15 @@ def diff(source: Path, target: Path) -> BookDiff:
 def _read(path: Path) -> tuple[list[Card], list[str]]:
     cards: list[Card] = []
     dropped: list[str] = []
+    if not path.exists():
+        raise NotFound(f"{path}: there is no such file.", remedy="Correct its name; nothing was compared.")
     with in_our_words(f"reading {path}"), path.open("rb") as file:
         for read in vcard.read(file):
             dropped += [f"{path.name}, {read.card.label}: {words}" for words in read.dropped]
             if read.card.properties:
                 cards.append(read.card)
+    if not cards:
+        raise Refused(
+            f"{path}: there is no card in it.", remedy="Name a file of vCards, such as an export; nothing was compared."
+        )
     return cards, dropped

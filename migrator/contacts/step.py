@@ -10,13 +10,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
-from migrator.contacts.books import BookPlan, plan_books
+from migrator.contacts.books import BookPlan, plan_books, unmatched
 from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges, TellsOddities
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, apart, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
-from migrator.contacts.options import ContactsOptions
+from migrator.contacts.options import BookOptions, ContactsOptions
 from migrator.engine.contract import (
     ARRIVED,
     Account,
@@ -195,9 +195,13 @@ class ContactsStep:
     # -- foresee ---------------------------------------------------------------------------------------------------------
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """Lines of the source that are of no card, and the cards of which the target says already that it will refuse them."""
+        """Names of the plan that no book has, lines of the source that are of no card, and the cards of which the target says already that
+        it will refuse them.
+        """
         account = self.accounts[subject.key]
         with read.source(CONTACTS, account.source.account) as source:
+            if self.options.books != BookOptions():
+                yield from _no_such_books(subject, unmatched(source.books(), self.options.books))
             for action in actions:
                 if "source" in action.data:
                     yield from _stray_lines(f"{subject.label}: {action.label}", action, source)
@@ -383,6 +387,14 @@ def _token(source: BookReader, book: str) -> str:
 def _strays(source: BookReader, book: str) -> int:
     """How many lines of a book are of no card, where the product can hold such."""
     return source.strays(book) if isinstance(source, TellsOddities) else 0
+
+
+def _no_such_books(subject: Subject, names: Sequence[str]) -> Iterator[Finding]:
+    for words in names:
+        text = f"books: {words} fits no address book of the source"
+        yield Finding(
+            "no-such-book", Weight.WARNING, subject.label, text, "If it should, correct the name in the plan."
+        )
 
 
 def _stray_lines(about: str, action: Action, source: BookReader) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def chooser(extract: Extract, rows_of: Callable[[Extract], Sequence[tuple[Table,
 
 
 def is_among(table: Table, row: Row, among: KeyRange) -> bool:
-    """Whether a row lies in a range that was made by what rows say (not by Paging.POSITION)."""
+    """Whether a row lies in a range."""
     if table.paging is Paging.CONTENT:
         return crc_of(row) % among.parts == among.part
     columns = [table.column(name) for name in table.page_by]

@@ -117,7 +117,6 @@ class Paging(Enum):
     KEY = "key"  # by a unique key without NULL: every row has a place of its own
     INDEX = "index"  # by an index that is not unique: rows of one value stay together
     CONTENT = "content"  # there is no index to go by: by what the rows say (their CRC), one reading of the table for each range
-    POSITION = "position"  # by where they stand in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +248,7 @@ class Extract:
 @dataclass(frozen=True, slots=True)
 class KeyRange:
     """Some rows of an extract: those behind `after` up to and with `upto`, in the order of what the table is paged by. None is an open
-    end. With Paging.CONTENT it is the `part`th of `parts`: the rows
-    whose CRC, divided by `parts`, leaves `part`. With Paging.POSITION the one value of a key is a number: how many rows stand before.
+    end. With Paging.CONTENT it is the `part`th of `parts`: the rows whose CRC, divided by `parts`, leaves `part`.
     """
 
     after: Key | None = None

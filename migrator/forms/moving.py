@@ -135,7 +135,7 @@ class RangeMove:
 
     def _halves(self, among: KeyRange, rows: int) -> Iterator[KeyRange]:
         """The same range as smaller ones, down to single rows; nothing where it cannot be divided."""
-        if self.extract.table.paging in {Paging.CONTENT, Paging.POSITION} or rows < 2:  # noqa: PLR2004 - two halves
+        if self.extract.table.paging is Paging.CONTENT or rows < 2:  # noqa: PLR2004 - two halves
             return
         for one in self.source.ranges(self.extract, among.after, -(-rows // 2)):
             if one.upto == among.upto:

@@ -213,7 +213,7 @@ class FormsStep:
                     "missing",
                     f"{among.label}: {lacking:,} rows that were put beside the target's are not there as they were put",
                 )
-            if not beside and taking.table.paging is not Paging.POSITION:
+            if not beside:
                 has = target.checksum(place, among)
                 if has != put:
                     text = f"{among.label}: the target has {has.rows:,} rows, and {put.rows:,} were put there, or they have changed"
@@ -221,15 +221,6 @@ class FormsStep:
         rows_each, _ = rows_at_once(taking.table, target.features)
         for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
             yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
-        if taking.table.paging is Paging.POSITION and not beside:
-            total = _total(recorded)
-            has = target.checksum(place, EVERYTHING)
-            if has != total:
-                yield _differs(
-                    action,
-                    "differs",
-                    f"the target has {has.rows:,} rows, and {total.rows:,} were put there, or they have changed",
-                )
 
 
 @dataclass(slots=True)
@@ -274,8 +265,6 @@ class _Filling:
         if there is None or not recorded or any(one.fate not in ARRIVED for one in recorded.values()):
             return False
         place = at_target(self.taking.extract, there, self.step.options.prefixes)
-        if self.taking.table.paging is Paging.POSITION:
-            return self.target.checksum(place, EVERYTHING) == _total(recorded)
         return all(self.target.checksum(place, among) == sums_of(one)[1] for among, one in recorded.items())
 
     def _has_more(self) -> bool:

@@ -42,7 +42,7 @@ def read_nameserver(text: str) -> tuple[str, int]:
 class Resolver:
     """Asks the system's nameservers, or one of the plan's."""
 
-    def __init__(self, nameserver: str = "", timeout: float = 10) -> None:
+    def __init__(self, nameserver: str = "", timeout: float = 5) -> None:
         """`nameserver` as `read_nameserver` has it; `timeout` in seconds for a question and all its repetitions."""
         self._nameserver = nameserver
         self._timeout = timeout
@@ -82,10 +82,19 @@ class Resolver:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return None
         except (dns.exception.DNSException, OSError) as error:
-            raise Unreachable(
-                f"{name}: DNS gives no answer ({_reason(error)}).",
-                remedy="Check the nameservers of this machine, or write the server's url into the plan.",
-            ) from error
+            raise Unreachable(self._no_answer(name, error), remedy=self._remedy()) from error
+
+    def _no_answer(self, name: str, error: Exception) -> str:
+        import dns.exception
+
+        reason = f"within {self._timeout:g} s" if isinstance(error, dns.exception.Timeout) else "of use"
+        if self._nameserver:
+            return f"{name}: DNS gives no answer {reason}: the plan's nameserver {self._nameserver} was asked."
+        return f"{name}: DNS gives no answer {reason}: this machine's nameservers were asked."
+
+    def _remedy(self) -> str:
+        whose = "nameserver in the plan" if self._nameserver else "nameservers of this machine"
+        return f"Check the {whose}, or write the server's url into the plan."
 
     def _resolver(self) -> dns.resolver.Resolver:
         import dns.resolver
@@ -96,7 +105,3 @@ class Resolver:
         address, port = read_nameserver(self._nameserver)
         resolver.nameservers, resolver.port = [address], port
         return resolver
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__

@@ -173,7 +173,7 @@ def _no_handshake(error: ssl.SSLError, where: str) -> TlsFailed:
     if "wrong version number" in reason or "record layer failure" in reason or "packet length" in reason:
         return TlsFailed(
             f"{where}: the server does not speak TLS on this port.",
-            remedy="Use the port for TLS (993 for IMAP), or security: starttls on the other one.",
+            remedy="Use the port for TLS (443 for https, 993 for IMAP); for IMAP, security: starttls on the other one.",
         )
     if "version" in reason or "unsupported protocol" in reason:
         return TlsFailed(

@@ -49,3 +49,12 @@ def test_a_file_that_is_not_there_is_one_sentence(files):
     assert done.returncode == 2
     assert "missing.vcf" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "there is no such file" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["Name,Phone\r\nAna,1\r\n", ""])
+def test_a_file_without_a_card_is_not_the_same_as_another_one(files, words):
+    (files / "sheet.csv").write_text(words, newline="")
+    done = diff(files, "sheet.csv", "sheet.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "sheet.csv: there is no card in it" in done.stderr

@@ -510,6 +510,16 @@ def test_what_is_at_the_target_already_is_not_foreseen_as_refused() -> None:
     assert stage.findings == [], "without a state it is found"
 
 
+def test_a_book_that_the_plan_names_and_the_source_lacks_is_told_in_the_preview() -> None:
+    world = World(books={"except": ["Contacts", "Freinds"]})
+    (stage,) = world.trial.preview().stages
+    (found,) = stage.findings
+    assert (found.weight, found.text) == (
+        Weight.WARNING,
+        "books: except: Freinds fits no address book of the source",
+    )
+
+
 def test_a_run_asks_for_no_objections() -> None:
     world = World()
     world.trial.run()

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from migrator.contacts import apple, lines, vcard
 from migrator.contacts.contract import BookReader, BookWriter
@@ -38,6 +38,7 @@ class Options(Service):
         default="3.0",
         description="how cards are written: 3.0 is read by nearly everything, 4.0 says more, apple is 3.0 with the labels and groups of "
         "Apple's Contacts",
+        json_schema_extra={"type": ["string", "number"], "enum": ["3.0", "4.0", "apple", 3.0, 4.0]},
     )
     charset: str | None = Field(
         default=None,
@@ -48,6 +49,12 @@ class Options(Service):
         gt=0,
         description="photos with more bytes than this are left out when cards are written; none are if not given",
     )
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _without_quotes(cls, value: object) -> object:
+        """YAML reads 4.0 as a number."""
+        return f"{value:.1f}" if isinstance(value, float) else value
 
 
 FEATURES = Features(title="vCard files", versions=("4.0", "3.0"), needs_name=False, rewrites=False)
