@@ -114,6 +114,14 @@ class TakesPasswords(Protocol):
 
 
 @runtime_checkable
+class KeptInFolder(Protocol):
+    """A product that is a folder of this machine, which a plan may name wrongly and a target's may not be there yet."""
+
+    def look_for_folder(self) -> None:
+        """Raises NotFound, with what to do, where the folder is not there; to be asked of a source that shows no list."""
+
+
+@runtime_checkable
 class KnowsAddresses(Protocol):
     """A product that tells who is on a list by a second road (`features.knows_addresses`), for verifying."""
 

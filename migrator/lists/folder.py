@@ -112,6 +112,11 @@ class FolderReader:
         """What the files can hold."""
         return self._layout.features
 
+    def look_for_folder(self) -> None:
+        """Raises NotFound where it is not there."""
+        if not self._path.is_dir():
+            raise NotFound(f"{self._path}: there is no such folder.", remedy="Correct the path in the plan.")
+
     def lists(self) -> Sequence[MailingList]:
         """One for each file of members."""
         with disk.in_our_words(f"listing {self._path}"):

@@ -44,12 +44,10 @@ def plan_lists(
                 yield ListPlan(address, target, why, by_hand=True)
                 continue
         yield ListPlan(address, target, why)
-    there = {same_form(one.address).lower() for one in lists}
     for address in dict.fromkeys(same_form(named) for named in (*options.only, *options.map)):
-        if not set("*?[") & set(address) and address.lower() not in there:
-            yield ListPlan(
-                address, address, "the source has no such list. Correct the plan's only or map", by_hand=True
-            )
+        if not any(_fits(same_form(one.address), (address,)) for one in lists):
+            why = "the source has no such list. Correct the plan's only or map"
+            yield ListPlan(address, address, why, by_hand=True)
 
 
 def _left_out(address: str, options: ListsOptions) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from migrator.addresses import split
 
 
 class ListsOptions(BaseModel):
@@ -41,3 +43,13 @@ class ListsOptions(BaseModel):
         description="Members that an earlier run brought and that have left the list at the source since: take them off at the target, or "
         "leave them there and tell of them. Nobody else is ever taken off a list.",
     )
+
+    @field_validator("map")
+    @classmethod
+    def _whole_addresses(cls, given: dict[str, str]) -> dict[str, str]:
+        for address in (word for pair in given.items() for word in pair):
+            if not all(split(address)) or set("*?[") & set(address):
+                raise ValueError(
+                    f"{address} is not the whole address of a list. A domain of lists is renamed by `rename` under accounts"
+                )
+        return given

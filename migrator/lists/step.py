@@ -33,11 +33,12 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import Misbehaved, PlanError, Refused
+from migrator.errors import Misbehaved, NotFound, PlanError, Refused
 from migrator.lists.contract import (
     LISTS,
     THE_LISTS,
     AsksPanel,
+    KeptInFolder,
     KnowsAddresses,
     ListReader,
     ListWriter,
@@ -45,7 +46,7 @@ from migrator.lists.contract import (
     TakesPasswords,
 )
 from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
-from migrator.lists.model import Member, Role, settings_of
+from migrator.lists.model import MailingList, Member, Role, settings_of
 from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
 from migrator.lists.naming import ListPlan, plan_lists
 from migrator.lists.options import ListsOptions
@@ -91,13 +92,28 @@ class ListsStep:
 
     def subjects(self, read: Reading) -> Iterator[Subject]:
         with _reading(read, Side.SOURCE) as source:
-            plans = list(plan_lists(source.lists(), self._domains(), self.names, self.options))
+            lists = source.lists()
+            plans = list(plan_lists(lists, self._domains(), self.names, self.options))
+            if not plans:
+                plans = [self._nothing(source, lists)]
         for plan in plans:
             same = plan.target.lower() == plan.address.lower()
             key = plan.address.lower() if same else f"{plan.address.lower()}>{plan.target.lower()}"
             label = _shown(plan.address)
             self.plans[key] = plan
             yield Subject(key, label if same else f"{label} -> {_shown(plan.target)}", _LANES)
+
+    def _nothing(self, source: ListReader, lists: Sequence[MailingList]) -> ListPlan:
+        """What is told where no list moves: nobody is to take a wrong path or domain for a host without lists."""
+        about = "no mailing list"
+        if not lists and isinstance(source, KeptInFolder):
+            try:
+                source.look_for_folder()
+            except NotFound as error:
+                return ListPlan(about, about, f"{error} {error.remedy}", by_hand=True)
+        domains = ", ".join(sorted(map(shown_domain, self._domains()))) or "the plan's domains"
+        others = f"; lists of other domains: {len(lists):,}" if lists else ""
+        return ListPlan(about, about, f"the source shows none of {domains}{others}")
 
     def _domains(self) -> AbstractSet[str]:
         of_accounts = {split(address)[1] for address in self.accounts}

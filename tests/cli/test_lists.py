@@ -149,6 +149,35 @@ def test_a_list_that_the_plan_names_and_nobody_has_is_told(office: Office) -> No
     assert "Traceback" not in ran.stderr
 
 
+def test_a_pattern_that_no_list_fits_is_told(office: Office) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("[lists, verify]", '[{lists: {only: ["nwes@*"]}}]'))
+    ran = office.does("run", "plan.yaml")
+    assert ran.returncode == 3
+    assert "the source has no such list" in ran.stdout
+
+
+def test_a_folder_that_is_not_there_is_no_host_without_lists(office: Office) -> None:
+    for path in (office.folder / "old").iterdir():
+        path.unlink()
+    shown = office.does("preview", "plan.yaml")
+    assert shown.returncode == 0
+    assert "the source shows none of example.com" in shown.stdout
+    assert office.does("run", "plan.yaml").returncode == 0
+    (office.folder / "old").rmdir()
+    for verb in ("preview", "run"):
+        told = office.does(verb, "plan.yaml")
+        assert "old: there is no such folder. Correct the path in the plan." in told.stdout, told
+    assert told.returncode == 3
+
+
+@pytest.mark.parametrize("given", ['"*@example.com": "*@example.net"', "news: letters@example.com"])
+def test_a_map_is_of_whole_addresses(office: Office, given: str) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("[lists, verify]", f"[{{lists: {{map: {{{given}}}}}}}]"))
+    ran = office.does("check", "plan.yaml")
+    assert ran.returncode == 2
+    assert "is not the whole address of a list" in ran.stdout + ran.stderr
+
+
 def test_options_that_are_wrong_are_told_with_their_line(office: Office) -> None:
     (office.folder / "plan.yaml").write_text(PLAN.replace("[lists, verify]", "[{lists: {hold: always, onyl: [x]}}]"))
     told = office.does("check", "plan.yaml")
