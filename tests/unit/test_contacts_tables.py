@@ -101,7 +101,10 @@ def cards(draw):
     more = draw(st.lists(properties(), max_size=8))
     # A card has one UID, one day of birth, one gender.
     once = {one.name: one for one in more if one.name in {"UID", "BDAY", "ANNIVERSARY", "GENDER", "SORT-STRING"}}
-    return Card((*own, *once.values(), *(one for one in more if one.name not in once)), "3.0")
+    # A group has one label: of two the table keeps the last, and the step tells of the other.
+    labels = {one.group.lower(): one for one in more if one.name == columns.LABEL and one.group}
+    rest = [one for one in more if one.name not in once and not (one.name == columns.LABEL and one.group)]
+    return Card((*own, *once.values(), *rest, *labels.values()), "3.0")
 
 
 TABLES = {

@@ -15,7 +15,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import ClassVar, Self
@@ -43,6 +42,7 @@ from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointRefused, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 from migrator.wire.dns import Resolver, read_nameserver
 from migrator.wire.http import Reply, WebOptions, must_be_safe
+from migrator.wire.parallel import each
 
 PORTION = 100  # cards in one REPORT
 MOST_PARTS = 10_000  # of a list of changes
@@ -445,8 +445,7 @@ class CardDavWriter(CardDavReader):
         versions = self._limits(book).versions
         # What one thread finds out while another puts is met by the server: If-None-Match lets one of two with one name in.
         at_once = 1 if self._line.takes_turns else self.features.connections_for(len(cards))
-        with ThreadPoolExecutor(at_once, "put-cards") as threads:
-            return list(threads.map(lambda card: self._add(book, vcard.with_uid(card), there, versions), cards))
+        return each(lambda card: self._add(book, vcard.with_uid(card), there, versions), cards, at_once)
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:
         """Put a card in place of another. A tag that cannot be compared by the server (weak, or none) is compared here, before."""

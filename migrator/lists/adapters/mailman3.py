@@ -14,7 +14,6 @@ import queue
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
@@ -40,6 +39,7 @@ from migrator.lists.model import (
 )
 from migrator.panel.model import changed, lost
 from migrator.wire.http import Fields, Reply, Site, WebOptions
+from migrator.wire.parallel import each
 
 API = "3.1"
 OLDEST_TARGET = (3, 3, 4)  # takes delivery_status and send_welcome_message with a new member
@@ -553,10 +553,7 @@ class _Lines:
 
     def each(self, do: Callable[[T], R], many: Sequence[T]) -> list[R]:
         """What `do` answers for each, in order, several at a time. After an error no further one is begun."""
-        if len(many) <= 1 or len(self._sites) == 1:
-            return [do(one) for one in many]
-        with ThreadPoolExecutor(len(self._sites), "mailman3") as hands:
-            return list(hands.map(do, many))
+        return each(do, many, len(self._sites))
 
     def close(self) -> None:
         """End all of them; never raises."""
