@@ -260,7 +260,10 @@ def _list_action(visit: Visit, *, quietens: bool) -> Action:
     features = visit.target.features
     one = replace(_action(visit, "list", Verb.KEEP, "is there"), total=Size(1))
     if visit.standing.is_there:
-        return replace(one, verb=Verb.CHANGE, why="is there, and is silenced for a while") if quietens else one
+        if quietens:
+            return replace(one, verb=Verb.CHANGE, why="is there, and is silenced for a while")
+        # A list that no run has looked at is nothing to move: only what is on record counts, so that the sums add up.
+        return one if visit.read.settled(one.key, [MADE]) else replace(one, total=Size())
     if not features.creates:
         why = f"{features.title} cannot be given a new list from here. Make {visit.plan.target} there, then run again"
         return replace(one, verb=Verb.BY_HAND, why=why, lanes=())

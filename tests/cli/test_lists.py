@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +148,16 @@ def test_a_list_that_the_plan_names_and_nobody_has_is_told(office: Office) -> No
     assert ran.returncode == 3
     assert "the source has no such list" in ran.stdout
     assert "Traceback" not in ran.stderr
+
+
+def test_lists_that_the_target_has_already_add_up(office: Office) -> None:
+    shutil.copytree(office.folder / "old", office.folder / "new")
+    ran = office.does("run", "plan.yaml")
+    assert ran.returncode == 0, ran
+    assert "it adds up" in ran.stdout
+    assert "still open" not in ran.stdout
+    again = office.does("run", "plan.yaml")
+    assert "it adds up" in again.stdout
 
 
 def test_a_pattern_that_no_list_fits_is_told(office: Office) -> None:

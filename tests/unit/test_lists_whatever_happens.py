@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from migrator.engine.stage import Stage
@@ -41,10 +41,10 @@ class Account:
                 there = self.target.get(key)
                 self.known[key] = Known(wanted, there is None, there is None or there == wanted)
                 self.target.setdefault(key, wanted)
-            elif key in self.target and wanted != known.seen:
-                if known.in_step:
+            elif wanted != known.seen:
+                if known.in_step and key in self.target:
                     self.target[key] = wanted
-                known.seen = wanted
+                known.seen = wanted  # also of one who has left the target: how he comes back there is his own affair
         for key in [one for one in self.known if one not in source]:
             if key not in self.target:
                 del self.known[key]
@@ -57,6 +57,14 @@ EDITS = st.tuples(st.sampled_from(["source", "target"]), st.sampled_from(KEYS), 
 
 
 @settings(max_examples=150, deadline=None)
+@example(
+    [
+        [("source", KEYS[0], (False, ""))],
+        [("target", KEYS[0], None), ("source", KEYS[0], (True, ""))],
+        [("target", KEYS[0], (False, ""))],
+    ],
+    False,
+)
 @given(
     st.lists(st.lists(EDITS, max_size=6), min_size=1, max_size=5),
     st.booleans(),
