@@ -467,6 +467,7 @@ def test_a_wrong_answer_is_asked_again(office):
         ("It is one of ", "acme"),
     )
     terminal.asked("url (")
+    time.sleep(0.3)  # no person interrupts between a question's last letter and the wait for the answer
     terminal.program.send_signal(signal.SIGINT)
     code, _ = terminal.ends()
 

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine.reflection import Inspector
 
 from migrator.engine.contract import Login
 from migrator.forms.adapters.sqlite import ADAPTER, Options
@@ -70,3 +71,11 @@ def test_the_file_is_its_owners_alone_and_holds_what_a_lone_surrogate_can_be(tmp
     assert everything(session, Extract(PLAIN), EVERYTHING) == [("1", "2", "lone \ufffd \0", "0000-00-00 00:00:00")]
     assert stat.S_IMODE((tmp_path / "made" / "dump.sqlite").stat().st_mode) == 0o600
     assert PLAIN.paging is Paging.KEY
+
+
+def test_a_shadow_that_is_swapped_while_tables_are_listed_is_no_error(stocked: Path, monkeypatch) -> None:
+    listed = Inspector.get_table_names
+    monkeypatch.setattr(Inspector, "get_table_names", lambda self: [*listed(self), "swapped_since"])
+    reader = ADAPTER.reader(Options(path=stocked), LOGIN)
+    assert {one.name for one in reader.tables()} == {one.name for one, _ in TABLES}
+    reader.close()

@@ -380,9 +380,12 @@ def test_every_card_goes_from_radicale_to_xandikos_and_back_meaning_the_same(rad
 # -- what is foreseen
 
 REFUSED = {  # a trait that vobject does not take -> the line that has it
-    "a grouped PRODID": Property("PRODID", (("-//Nobody//EN",),), group="item1"),
-    "a second, grouped UID": Property("UID", (("other",),), group="item1"),
     "text that says it is base64": Property("X-NOTE", (("plain",),), params=(("ENCODING", ("b",)),)),
+    "text in an encoding that nobody knows": Property("X-NOTE", (("plain",),), params=(("ENCODING", ("8bit",)),)),
+}
+TAKEN = {  # what vobject refuses as it came, and takes as we write it
+    "a grouped PRODID": Property("PRODID", (("-//Nobody//EN",),), group="item1"),
+    "a grouped nickname": Property("NICKNAME", (("Annie",),), group="item1"),
 }
 
 
@@ -395,6 +398,15 @@ def test_what_a_preview_foresees_is_refused_and_what_it_does_not_is_taken(accoun
         assert "vobject" in reader.objection("", odd)
         assert reader.objection(account.book, plain) == ""
     assert [bool(put.refused) for put in account.writer.add(account.book, [odd, plain])] == [True, False]
+
+
+@BOTH
+@pytest.mark.parametrize("trait", TAKEN)
+def test_what_servers_refuse_for_its_group_alone_is_written_without_one(account, trait):
+    card = person("grouped").with_property(TAKEN[trait])
+    with account.reading() as reader:
+        assert reader.objection(account.book, card) == ""
+    assert [put.refused for put in account.writer.add(account.book, [card])] == [""]
 
 
 # -- behind a web server that takes Digest logins alone

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import NoSuchTableError
 
 from migrator.errors import NotFound, Refused
 from migrator.forms.choosing import parts_of
@@ -180,7 +181,11 @@ class OtherReader:
         shapes: dict[str, str] = {}
         if MEMORY in names:
             shapes = dict(self._run(connection, f"SELECT name, shape FROM {quoted(MEMORY)}").all())
-        return {name: self._table(connection, name, shapes.get(name)) for name in names - {MEMORY}}
+        found: dict[str, Table] = {}
+        for name in names - {MEMORY}:
+            with suppress(NoSuchTableError):  # another session has swapped it into its place since it was listed
+                found[name] = self._table(connection, name, shapes.get(name))
+        return found
 
     @staticmethod
     def _table(connection: Connection, name: str, told: str | None) -> Table:
