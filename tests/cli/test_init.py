@@ -370,6 +370,8 @@ class Terminal:
             stderr=theirs,
             stdout=subprocess.PIPE,
             text=True,
+            # What starts the tests in the background may have Ctrl-C ignored, which a child inherits.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
         )
         os.close(theirs)
         self.seen = ""

@@ -49,6 +49,7 @@ def test_the_first_way_is_right_where_the_pages_are_utf_8(name: str) -> None:
 @example(name="&#235;")
 @example(name="Ann &amp; Bob; Söhne")
 @example(name="\u0153 \u00e9")
+@example(name="¥膓")
 def test_whatever_the_name_the_last_way_breaks_nothing(charset: str, name: str) -> None:
     spelt = list(ways(name, charset))
     assert len(spelt) == len(set(spelt))
@@ -65,6 +66,7 @@ def test_a_text_is_sent_in_the_pages_charset_and_the_rest_as_references() -> Non
     assert sent("Größe, 王", "iso-8859-1") == "Größe, &#29579;".encode("iso-8859-1")
     assert sent("Größe", "us-ascii") == b"Gr&#246;&#223;e"
     assert sent("Größe", "utf-8") == "Größe".encode()
+    assert sent("5 ¥ 王", "euc-jp") == b"5 &#165; " + "王".encode("euc-jp")
     assert as_shown("a\r\nb &eacute; &zzz; &#8364;") == "a\nb é &zzz; €"
     assert unicodedata.is_normalized("NFC", as_shown("Anne\u0301"))
 

@@ -81,8 +81,10 @@ def sent(text: str, charset: str) -> bytes:
     """A text for a settings page: bytes of its charset, references for what that lacks. An English list stays ASCII, since headers are
     made of its texts.
     """
-    text = as_shown(text)
-    return text.encode(charset if charset not in {ASCII, "ascii"} else ASCII, "xmlcharrefreplace")
+    text, charset = as_shown(text), charset if charset not in {ASCII, "ascii"} else ASCII
+    if _in(text, charset) is None:
+        return b"".join(_in(one, charset) or _references(one) for one in text)
+    return text.encode(charset)
 
 
 def _legible(letter: str) -> str:
@@ -96,10 +98,12 @@ def _references(text: str) -> bytes:
 
 
 def _in(text: str, charset: str) -> bytes | None:
+    """A text in a charset that has all of it; None where it has not, or only something alike (EUC-JP makes a backslash of a yen sign)."""
     try:
-        return text.encode(charset)
+        encoded = text.encode(charset)
     except UnicodeEncodeError:
         return None
+    return encoded if encoded.decode(charset) == text else None
 
 
 def _character(one: re.Match[str]) -> str:
