@@ -27,12 +27,14 @@ class ListPlan:
 def plan_lists(
     lists: Sequence[MailingList], domains: AbstractSet[str], names: Names, options: ListsOptions
 ) -> Iterator[ListPlan]:
-    """A plan for every list of these domains, for those that `only` names wherever they are, and for those it names that are not there."""
+    """A plan for every list of these domains (of all where none is named), for those that `only` names wherever they are, and for those it
+    names that are not there.
+    """
     mapped = {same_form(here).lower(): same_form(there) for here, there in options.map.items()}
     taken: dict[str, str] = {}
     for one in lists:
         address = same_form(one.address)
-        wanted = _fits(address, options.only) if options.only else split(address)[1] in domains
+        wanted = _fits(address, options.only) if options.only else not domains or split(address)[1] in domains
         if not wanted and address.lower() not in mapped:
             continue
         target = mapped.get(address.lower()) or names.address(address)

@@ -23,7 +23,8 @@ class ListsOptions(BaseModel):
     )
     domains: tuple[str, ...] = Field(
         default=(),
-        description="Domains whose lists move beside those of the plan's accounts, such as lists.example.com.",
+        description="Domains whose lists move beside those of the plan's accounts, such as lists.example.com. Where the plan has neither "
+        "accounts nor these, every list moves.",
     )
     map: dict[str, str] = Field(
         default_factory=dict, description="List at the source: list at the target, both whole addresses."

@@ -111,11 +111,16 @@ class ListsStep:
                 source.look_for_folder()
             except NotFound as error:
                 return ListPlan(about, about, f"{error} {error.remedy}", by_hand=True)
-        domains = ", ".join(sorted(map(shown_domain, self._domains()))) or "the plan's domains"
+        domains = self._domains()
+        if not domains:
+            return ListPlan(about, about, "the source shows none")
         others = f"; lists of other domains: {len(lists):,}" if lists else ""
-        return ListPlan(about, about, f"the source shows none of {domains}{others}")
+        return ListPlan(
+            about, about, f"the source shows none of {', '.join(sorted(map(shown_domain, domains)))}{others}"
+        )
 
     def _domains(self) -> AbstractSet[str]:
+        """The domains whose lists move; none where the plan says nothing about that, and every list does."""
         of_accounts = {split(address)[1] for address in self.accounts}
         return (of_accounts | {ascii_domain(domain) for domain in self.options.domains}) - {""}
 
@@ -528,4 +533,4 @@ def _build(options: ListsOptions, accounts: Sequence[Account]) -> ListsStep:
     return ListsStep(options, {same_form(account.source.account).lower(): account for account in accounts})
 
 
-KIND = Kind(word="lists", service=LISTS.service, options=ListsOptions, build=_build)
+KIND = Kind(word="lists", service=LISTS.service, options=ListsOptions, build=_build, needs_accounts=False)

@@ -34,7 +34,7 @@ class World:
         self.old, self.new = MemoryLists("old"), MemoryLists("new")
         self.old.fill(NEWS, SETTINGS, *OWNERS, *(members or people(25)))
         self.route = ListsRoute(self.old, self.new)
-        self.accounts = accounts or accounts_of("ann@example.com")
+        self.accounts = accounts_of("ann@example.com") if accounts is None else accounts
         self.plan_with(**options)
 
     def plan_with(self, **options: object) -> None:
@@ -534,6 +534,21 @@ def test_only_lists_of_the_plans_domains_move_and_each_has_a_reason_when_it_does
     told = {row.subject: row.why for row in world.trial.actions().values() if row.subject != NEWS}
     assert told["private-one@example.com"] == "the plan leaves it out (except)"
     assert "Mailman's own" in told["mailman@example.com"]
+
+
+def test_without_accounts_and_domains_every_list_moves_but_the_hosts_own() -> None:
+    world = World(accounts=[])
+    world.old.fill("elsewhere@example.org", Settings(), ANN)
+    world.old.fill("mailman@example.com", Settings(), ANN)
+    world.trial.run()
+    assert {*world.new.kept} == {NEWS, "elsewhere@example.org"}
+
+
+def test_without_accounts_a_domain_that_the_step_names_says_which_lists_move() -> None:
+    world = World(accounts=[], domains=["example.org"])
+    world.old.fill("elsewhere@example.org", Settings(), ANN)
+    world.trial.run()
+    assert [*world.new.kept] == ["elsewhere@example.org"]
 
 
 def test_a_list_that_only_names_and_nobody_has_is_told() -> None:

@@ -10,14 +10,15 @@ from migrator.plan.problems import PlanMistakes
 PLAN = """\
 version: 1
 endpoints:
-  old: {forms: {type: files, path: dump}, mail: {type: maildir, path: mail}}
-  new: {forms: {type: files, path: copy}, mail: {type: maildir, path: copy}}
+  old: {forms: {type: files, path: dump}, lists: {type: csv, path: lists}, mail: {type: maildir, path: mail}}
+  new: {forms: {type: files, path: copy}, lists: {type: csv, path: others}, mail: {type: maildir, path: copy}}
 """
 
 
-def test_a_plan_of_form_entries_alone_needs_no_accounts(tmp_path) -> None:
+@pytest.mark.parametrize("step", ["forms", "lists"])
+def test_a_plan_of_what_is_nobodys_own_needs_no_accounts(tmp_path, step) -> None:
     path = tmp_path / "plan.yaml"
-    path.write_text(f"{PLAN}steps: [forms, verify]\n")
+    path.write_text(f"{PLAN}steps: [{step}, verify]\n")
     plan, people = check(path)
     assert people == ()
     assert len(plan.steps) == 2
