@@ -41,14 +41,16 @@ class Verdict(Enum):
 class Decision:
     """What becomes of one card of the source. `card` is what the target is to hold in the end, under its UID; `place` says which card of the
     target it takes the place of (its index in what was given), None for one that is not there yet. `joins` is the index of another card of
-    the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `why` is
-    told to people, `conflicts` names in words what the target says otherwise and keeps saying.
+    the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `repeats`
+    is the index of the source's card that was decided before and is the same card of the target in the end: two cards come, one is there.
+    `why` is told to people, `conflicts` names in words what the target says otherwise and keeps saying.
     """
 
     verdict: Verdict
     card: Card
     place: int | None = None
     joins: int | None = None
+    repeats: int | None = None
     why: str = ""
     conflicts: tuple[str, ...] = ()
 
@@ -70,8 +72,13 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
                     decided[one.place] = book.decide(one)
     for one in ones:
         for twin in one.twins:
-            decided[twin] = _decision_of_twin(one, *decided[one.place])
-    return [replace(decision, card=shelf.card) for _, (decision, shelf) in sorted(decided.items())]
+            decided[twin] = _decision_of_twin(one, source[one.place], source[twin], *decided[one.place])
+    first: dict[int, int] = {}  # by shelf: the card of the source that came to it first
+    for place, (decision, shelf) in decided.items():
+        before = first.setdefault(id(shelf), place)
+        repeats = before if before != place and decision.verdict is Verdict.KEEP else None
+        decided[place] = replace(decision, card=shelf.card, repeats=repeats), shelf
+    return [decision for _, (decision, _) in sorted(decided.items())]
 
 
 _Called = tuple[tuple[str, ...], bool]
@@ -104,7 +111,8 @@ def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, st
         while taken.setdefault(own, name) != name:
             own = uid_beside(own, name[0])
         owner = names[uid][owners[uid]]
-        found.append((_under(card, own), f"its UID is another card's too, {owner}; it is kept under one of its own"))
+        its = "its UID" if card.uid else "the UID that is made from what it says"
+        found.append((_under(card, own), f"{its} is another card's too, {owner}; it is kept under one of its own"))
     return found
 
 
@@ -141,10 +149,15 @@ def _folded(source: Sequence[Card]) -> Iterable[_One]:
     return found.values()
 
 
-def _decision_of_twin(one: _One, first: Decision, shelf: _Shelf) -> tuple[Decision, _Shelf]:
+def _decision_of_twin(one: _One, ours: Card, twin: Card, first: Decision, shelf: _Shelf) -> tuple[Decision, _Shelf]:
     joins = first.joins if first.verdict is Verdict.KEEP else one.place
-    why = "another card of the source has its UID"
-    return Decision(Verdict.KEEP, shelf.card, shelf.place, joins, why, one.conflicts), shelf
+    if meaning.same(ours, twin, _WITHOUT_UID):
+        why = "the source has the same card twice"
+    elif twin.uid:
+        why = "another card of the source has its UID"
+    else:
+        why = "another card of the source has the UID that is made from what it says"
+    return Decision(Verdict.KEEP, shelf.card, shelf.place, joins, why=why, conflicts=one.conflicts), shelf
 
 
 # -- a book being merged into -----------------------------------------------------------------------------------------------
@@ -166,7 +179,7 @@ class _Shelf:
 
     def decision(self, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
         """A decision about this card that changes nothing, or nothing more than another does already."""
-        return Decision(verdict, self.card, self.place, self.written_by, why, conflicts)
+        return Decision(verdict, self.card, self.place, self.written_by, why=why, conflicts=conflicts)
 
     def change(self, by: int, card: Card, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
         """The decision that puts another card here."""
@@ -174,7 +187,7 @@ class _Shelf:
         if self.written_by is not None:
             return self.decision(Verdict.KEEP, why, conflicts)
         self.written_by = by
-        return Decision(verdict, card, self.place, None, why, conflicts)
+        return Decision(verdict, card, self.place, why=why, conflicts=conflicts)
 
 
 class _Book:
@@ -201,7 +214,8 @@ class _Book:
         ours = _under(replace(card, properties=tuple(map(self._following, card.properties))), uid)
         shelf = self._by_uid.get(uid)
         if shelf is not None:
-            return self._meet(one.place, ours, shelf, "the target has its UID"), shelf
+            known = "its UID" if card.uid else "the UID that is made from what it says"
+            return self._meet(one.place, ours, shelf, f"the target has {known}"), shelf
         shelf = self._free(self._by_meaning[meaning.digest(ours, _WITHOUT_UID)], ours)
         if shelf is not None:
             self._move(uid, shelf)

@@ -141,8 +141,8 @@ class CardMove:
             place = decision.place
             ref = self.there[place].entry.ref if place is not None else ""
             odd = (*decision.conflicts, *wish.lost, *wish.told)
-            notes = wish.named(decision.why, *odd) if odd else decision.why
-            fate = Fate.ALTERED if wish.lost else Fate.FOUND
+            notes = wish.named(decision.why, *odd) if odd or decision.repeats is not None else decision.why
+            fate = Fate.ALTERED if wish.lost else Fate.FOUND if decision.repeats is None else Fate.NORMALISED
             return Outcome(
                 item.key, fate, ref=ref, size=item.size, digest=wish.digest, note=notes, cure=CURE if wish.lost else ""
             )
@@ -171,7 +171,7 @@ class CardMove:
             cure = "See to that card first, then run again."
             return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
         judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.decision.why)
-        return judged if judged.fate is Fate.ALTERED else replace(judged, fate=Fate.FOUND)
+        return judged if judged.fate is Fate.ALTERED else replace(judged, fate=Fate.NORMALISED)
 
     def _following(self, loaded: Loaded[Wish]) -> Loaded[Wish]:
         """A group with its members under the UIDs that the target gave them."""

@@ -5,6 +5,7 @@ An account is a subject, an address book an action. What a target drops or mangl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -42,6 +43,19 @@ BOOK = "book"  # a fact of an action: the id of the book at the target that was 
 TOKEN, RULES, CARDS, BYTES = "token", "rules", "cards", "bytes"
 MANY_KEYS = 500
 _WITHOUT_UID = frozenset({"UID"})
+_VERDICTS = {
+    Verdict.ADD: "add {:,}",
+    Verdict.REPLACE: "replace {:,} older",
+    Verdict.UNITE: "unite {:,}",
+    Verdict.KEEP: "{:,} there already",
+}
+_IN_ORDER = (
+    *_VERDICTS.values(),
+    "{:,} twice in the source",
+    "{:,} cannot be read",
+    "{:,} moved before",
+    "{:,} left out as groups (groups: false)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +135,11 @@ class ContactsStep:
         wishes = self._wishes(held, self._cards_at_target(account, plan, read), features.lost)
         recorded = _recorded(key, list(wishes), read)
         to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
-        why = "; ".join(filter(None, (plan.why, _summary([wishes[ref].decision.verdict for ref in to_do]))))
-        why = why if held else "; ".join(filter(None, (plan.why, "it holds no card")))
+        unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
+        told = (
+            _summary([wishes[ref] for ref in to_do], len(wishes) - len(to_do), unwanted) if held else "it holds no card"
+        )
+        why = "; ".join(filter(None, (plan.why, told)))
         moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
         return replace(
             keep,
@@ -429,16 +446,22 @@ def _joined(action: Action, book: Book, refusal: Refused) -> Finding:
     )
 
 
-def _summary(verdicts: Sequence[Verdict]) -> str:
-    words = {
-        Verdict.ADD: "add {:,}",
-        Verdict.REPLACE: "replace {:,} older",
-        Verdict.UNITE: "unite {:,}",
-        Verdict.KEEP: "{:,} there already",
-    }
-    counts = {verdict: verdicts.count(verdict) for verdict in words}
-    told = ", ".join(words[verdict].format(count) for verdict, count in counts.items() if count)
-    return told or ("nothing new" if not verdicts else "")
+def _summary(to_do: Sequence[Wish], moved: int, unwanted: int) -> str:
+    """What is to become of every card of a book, in numbers that add up to how many it holds."""
+    counts = Counter(map(_told_as, to_do))
+    counts["{:,} moved before"] = moved if to_do else 0
+    counts["{:,} left out as groups (groups: false)"] = unwanted
+    told = ", ".join(words.format(counts[words]) for words in _IN_ORDER if counts[words])
+    return told if to_do else ", ".join(filter(None, ("nothing new", told)))
+
+
+def _told_as(wish: Wish) -> str:
+    """What a preview counts a card as."""
+    if not wish.held.card.properties:
+        return "{:,} cannot be read"
+    if wish.decision.repeats is not None:
+        return "{:,} twice in the source"
+    return _VERDICTS[wish.decision.verdict]
 
 
 def _details(wishes: Iterator[Wish]) -> Iterator[str]:

@@ -156,6 +156,31 @@ def test_two_cards_of_the_source_with_one_uid_are_written_once() -> None:
     assert [one.text for one in decisions[0].card.all("TEL")] == ["1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        (card("Ann", uid="a"), card("Ann", uid="a"), "the source has the same card twice"),
+        (card("Ann"), card("Ann"), "the source has the same card twice"),
+        (card("Ann", uid="a"), card("Ann", tel("1"), uid="a"), "another card of the source has its UID"),
+        (
+            card("Ann", tel("1"), uid=uid_for(card("Ann"))),
+            card("Ann"),
+            "another card of the source has the UID that is made from what it says",
+        ),
+    ],
+)
+def test_why_two_cards_of_the_source_are_one_is_told_as_it_is(first: Card, second: Card, why: str) -> None:
+    for target in ([], [with_uid(first)]):
+        decisions = merge([first, second], target)
+        assert [one.repeats for one in decisions] == [None, 0]
+        assert decisions[1].why == why
+
+
+def test_a_card_without_a_uid_is_not_said_to_have_one() -> None:
+    (decision,) = merge([card("Ann")], [with_uid(card("Ann"))])
+    assert decision.why == "the target has the UID that is made from what it says"
+
+
 def test_two_people_of_the_source_with_one_uid_stay_two_and_the_later_gets_a_uid_of_its_own() -> None:
     source = [
         card("Jürgen Müßig", uid="u-1"),

@@ -216,7 +216,7 @@ def test_a_card_that_comes_later_is_written_with_one_that_was_moved_before() -> 
     world.trial.run()
     (card,) = world.there()
     assert [one.text for one in card.all("TEL")] == ["+34 1", "+34 2"]
-    assert world.trial.fates() == {Fate.COPIED: 1, Fate.FOUND: 1}
+    assert world.trial.fates() == {Fate.COPIED: 1, Fate.NORMALISED: 1}
     before = list(world.new.writes)
     world.trial.run()
     assert world.new.writes == before
@@ -227,6 +227,40 @@ def test_what_a_target_loses_of_a_card_written_with_another_is_told() -> None:
     world.new.keeps = losing("TEL")
     world.trial.run()
     assert world.trial.fates() == {Fate.ALTERED: 2}
+
+
+EQUAL = person("Ana Peña", "u1", email="ana@example.com")
+EQUAL_WITHOUT_UID = person("Sin Uid", "", email="sin@example.com")
+
+
+@pytest.mark.parametrize(("twin", "theirs"), [(EQUAL, 0), (EQUAL, 1), (EQUAL_WITHOUT_UID, 0), (EQUAL_WITHOUT_UID, 1)])
+def test_a_card_that_the_source_has_twice_is_not_told_as_there_already(twin: Card, theirs: int) -> None:
+    world = World(twin, twin, PEOPLE[1])
+    world.new.fill(ANN, "Contacts", *[twin] * theirs)
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert action.why == ("add 1, 1 there already, 1 twice in the source" if theirs else "add 2, 1 twice in the source")
+    world.trial.run()
+    expected = {Fate.COPIED: 2 - theirs, Fate.NORMALISED: 1}
+    assert world.trial.fates() == (expected | {Fate.FOUND: 1} if theirs else expected)
+    assert world.notes(Fate.NORMALISED) == [f"{twin.label}: the source has the same card twice"]
+    assert world.trial.verify().differences == 0
+
+
+def test_numbers_of_a_preview_add_up_to_what_the_source_holds() -> None:
+    world = World(*PEOPLE, EQUAL, groups=False)
+    world.old.fill(ANN, "Contacts", Card(), dropped=("nothing of it can be read",))
+    world.new.fill(ANN, "Contacts", PEOPLE[1])
+
+    def told() -> str:
+        (stage,) = world.trial.preview(world.trial.store).stages
+        ((_, action),) = stage.actions
+        return action.why
+
+    left_out = "1 left out as groups (groups: false)"
+    assert told() == f"add 3, 1 there already, 1 twice in the source, 1 cannot be read, {left_out}"
+    world.trial.run()
+    assert told() == f"1 cannot be read, 5 moved before, {left_out}"
 
 
 TWO_OF_ONE_UID = (
