@@ -35,6 +35,9 @@ from migrator.testing.list_suite import MEMBERS, SETTINGS
         ("^x-spam-flag:", "x-spam-flag", ".*", "^x-spam-flag:.*"),
         ("^subject: one|two", "subject", "^(?:one|two)", "^subject: one|two"),
         ("^subject: .*(one|two)", "subject", "(one|two)", "^subject: .*(one|two)"),
+        ("^subject:.*^", "subject", ".*", "^subject:.*"),
+        ("^subject: .*^offer", "subject", "^offer", "^subject: offer"),
+        ("subject: a\\-b", "subject", "^a\\-b", "^subject: a\\-b"),
     ],
 )
 def test_a_rule_about_headers_names_the_header_and_looks_in_its_value(rule, header, pattern, back):
@@ -58,7 +61,7 @@ LINES = st.builds(
     "{}{}:{}".format,
     st.sampled_from(["", "^"]),
     st.from_regex(r"[A-Za-z-]{1,6}", fullmatch=True),
-    st.text(" .*|()^$\\a\n", max_size=9),
+    st.text(" .*|()^$?:\\a-\n", max_size=9),
 )
 
 

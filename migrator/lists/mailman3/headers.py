@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from migrator.lists.model import HeaderRule, Treatment
 
-_NAMED = re.compile(r"\^?(?P<header>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<rest>.*)", re.DOTALL)
+_NAMED = re.compile(r"\^?(?P<header>[A-Za-z0-9](?:[A-Za-z0-9_-]|\\-)*):(?P<rest>.*)", re.DOTALL)
+_BEGINNING = re.compile(r"\A(?: ?\.\*\^+)+")
 _WHOLE = re.compile(r"\^\(\?:(?P<inner>.*)\)", re.DOTALL)
 
 
@@ -51,16 +52,19 @@ def _of(rule: HeaderRule) -> Iterator[Match]:
     if rule.treatment is Treatment.DEFER:
         return
     for line in rule.pattern.splitlines():
-        named = _NAMED.fullmatch(line.replace("\\-", "-").strip() if line.startswith("^") else line.strip())
+        named = _NAMED.fullmatch(line.strip())
         if named is None:
             continue
         pattern = _in_value(named["rest"])
         if is_pattern(pattern):
-            yield Match(named["header"].lower(), pattern, rule.treatment.value)
+            yield Match(named["header"].replace("\\", "").lower(), pattern, rule.treatment.value)
 
 
 def _in_value(rest: str) -> str:
-    """What stands behind the colon, as a pattern for the value: there it begins, unless it says that anything may come before."""
+    """What stands behind the colon, as a pattern for the value: there it begins, unless it says that anything may come before. Where
+    the beginning must follow that anything (".*^"), it is the beginning all the same.
+    """
+    rest = _BEGINNING.sub("", rest)
     if rest.strip() in {"", ".*"}:
         return ".*"
     for anything in (" .*", ".*"):
