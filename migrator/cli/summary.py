@@ -127,7 +127,7 @@ def sums_document(sums: Sums) -> dict[str, Any]:
 
 
 def reasons_of(report: Report) -> Sequence[Reason]:
-    """Why items are not on the target, or not the same there; the commonest reason first."""
+    """Why items are not on the target, or not the same there; what is left behind first."""
     return top_reasons(report.lines, NOT_THERE)
 
 

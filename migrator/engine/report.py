@@ -257,15 +257,17 @@ def added(sizes: Iterable[Size]) -> Size:
 
 
 def top_reasons(lines: Iterable[Line], fates: frozenset[Fate]) -> Sequence[Reason]:
-    """Why items met one of the fates, the same reason of several actions counted together, the commonest first."""
+    """Why items met one of the fates, the same reason of several actions counted together: what is left behind before what is altered, and
+    then the commonest first.
+    """
     together: dict[tuple[Fate, str, str], int] = {}
     for line in lines:
         for reason in line.reasons:
             if reason.fate in fates:
                 which = (reason.fate, reason.note, reason.cure)
                 together[which] = together.get(which, 0) + reason.items
-    commonest = sorted(together.items(), key=lambda pair: (-pair[1], pair[0][1], pair[0][2]))
-    return [Reason(fate, note, cure, items) for (fate, note, cure), items in commonest]
+    reasons = [Reason(fate, note, cure, items) for (fate, note, cure), items in together.items()]
+    return sorted(reasons, key=_gravity)
 
 
 def _by_ledger_key(rows: Sequence[ActionRow]) -> Iterator[list[ActionRow]]:
@@ -294,7 +296,7 @@ def _line(
         why=newest.why,
         cure=newest.cure,
         sums=Sums(newest.total, fates, int(facts.get(DEPARTED, "0"))),
-        reasons=tuple(sorted(reasons, key=lambda reason: (_order(reason.fate), -reason.items, reason.note))),
+        reasons=tuple(sorted(reasons, key=_gravity)),
         findings=findings,
         items=items,
         verified=int(facts.get(VERIFIED, "0")),
@@ -345,3 +347,9 @@ def _differences(findings: Iterable[Finding]) -> int:
 
 def _order(fate: Fate) -> int:
     return list(Fate).index(fate)
+
+
+def _gravity(reason: Reason) -> tuple[int, int, int, str, str]:
+    """Where a reason stands among others: what is not at the target at all comes first."""
+    behind = reason.fate is not Fate.LEFT_BEHIND
+    return (behind, _order(reason.fate), -reason.items, reason.note, reason.cure)

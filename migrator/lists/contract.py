@@ -80,8 +80,8 @@ class ListWriter(ListReader, Protocol):
     def add(self, address: str, members: Sequence[Member]) -> Sequence[Put]:
         """Put people on a list, of one role and at most `features.at_once`, with all their options; an answer for each, in order. One who
         is there already is never changed. One who is refused (not an address, banned) never hinders another: the product's words are in
-        his answer. Raises what says nothing about single ones (Dropped, Unavailable); then some may be there, perhaps without all of
-        their options.
+        his answer. What it does not take of the options of one who is there now is `lacking`. Raises what says nothing about single
+        ones (Dropped, Unavailable); then some may be there, perhaps without all of their options.
         """
 
     def update(self, address: str, members: Sequence[Member]) -> Sequence[Put]:

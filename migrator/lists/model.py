@@ -90,11 +90,12 @@ MEMBER_OPTIONS = tuple(one.name for one in fields(Member) if one.name not in {"a
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What became of somebody who was put on a list, changed or removed: done, or `refused` in the product's words. `already` says that he
-    was there before and was left as he is.
+    """What became of somebody who was put on a list, changed or removed: done, or `refused` in the product's words. `lacking` are its words
+    about options it did not take of somebody who is on the list now. `already` says that he was there before and was left as he is.
     """
 
     refused: str = ""
+    lacking: str = ""
     remedy: str = ""
     already: bool = False
 

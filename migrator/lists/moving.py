@@ -145,7 +145,7 @@ class SettingMove:
 @dataclass(slots=True)
 class MemberMove:
     """Carries everybody of one role. `decisions` are by key at the source; `written` are those whom this carrier has put on the list or
-    changed, who are still to be read again.
+    changed, who are still to be read again, `lacking` the target's words about options that it did not take of them.
     """
 
     target: ListWriter
@@ -153,6 +153,7 @@ class MemberMove:
     role: Role
     decisions: Mapping[str, Decision]
     written: dict[str, Decision] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         for key in self.decisions:
@@ -206,12 +207,16 @@ class MemberMove:
             return Outcome(
                 decision.key,
                 Fate.LEFT_BEHIND,
-                note=f"the target says: {put.refused}",
+                note=f"{decision.wanted.address}: the target says: {put.refused}",
                 cure=put.remedy or "Add them by hand, under an address that the target takes, if they are still meant.",
             )
         if put.already:
             return self._arrived(decision, Fate.FOUND, "joined the target's list by himself meanwhile")
         self.written[decision.key] = decision
+        if put.lacking:
+            self.lacking[decision.key] = put.lacking
+            note = f"{decision.wanted.address}: the target says: {put.lacking}"
+            return replace(self._arrived(decision, Fate.ALTERED, note), cure=put.remedy or CURE)
         return self._arrived(decision, self._fate(decision))
 
     @staticmethod
@@ -242,8 +247,9 @@ class MemberMove:
     def _proven(self, decision: Decision, there: Mapping[str, Member]) -> Outcome:
         differing = self._differing(decision, there)
         if differing:
-            note = f"{decision.wanted.address}: {'; '.join(differing)}"
-            return self._arrived(decision, Fate.ALTERED, note)
+            words = self.lacking.get(decision.key)
+            told = [*differing, *([f"the target says: {words}"] if words else [])]
+            return self._arrived(decision, Fate.ALTERED, f"{decision.wanted.address}: {'; '.join(told)}")
         fate = self._fate(decision)
         mark = decision.mark if fate is Fate.FOUND else decision.mark.removesuffix(IN_STEP)
         return replace(self._arrived(decision, fate), mark=mark, note="")
@@ -252,7 +258,7 @@ class MemberMove:
         """Those whom the target took and does not show in its roster, or shows otherwise, to be recorded anew."""
         for decision in self.written.values():
             if decision.wanted.key not in there:
-                note = "the target took the address and does not have it on the list"
+                note = f"{decision.wanted.address}: the target took the address and does not have it on the list"
                 yield Outcome(decision.key, Fate.LEFT_BEHIND, note=note, cure=CURE_FOR_MISSING)
-            elif self._differing(decision, there):
+            elif decision.key in self.lacking or self._differing(decision, there):
                 yield self._proven(decision, there)

@@ -67,10 +67,10 @@ class Kept:
 class MemoryLists:
     """The product; sessions share it. What is public is for tests.
 
-    `refuses` answers the words of a refusal, "" for none; `refuses_settings` are names it does not take. `forgets` are keys of members
-    that it takes and does not keep. `drops` breaks the connection at the nth write, "before" or "after" it was made, `read_drops` at the
-    nth page. `miscounts` are lists whose total is not what their pages hold. `languages` are those a member may have (None for any), and
-    `longest_description` is where one is cut.
+    `refuses` answers the words of a refusal, "" for none; `lacks` those about a member whose options it does not keep; `refuses_settings`
+    are names it does not take. `forgets` are keys of members that it takes and does not keep. `drops` breaks the connection at the nth
+    write, "before" or "after" it was made, `read_drops` at the nth page. `miscounts` are lists whose total is not what their pages hold.
+    `languages` are those a member may have (None for any), and `longest_description` is where one is cut.
     """
 
     name: str
@@ -78,6 +78,7 @@ class MemoryLists:
     importer: bool = False
     in_halves: bool = False
     refuses: Callable[[Member], str] = lambda _: ""
+    lacks: Callable[[Member], str] = lambda _: ""
     refuses_settings: set[str] = field(default_factory=set)
     forgets: set[str] = field(default_factory=set)
     refused_lists: set[str] = field(default_factory=set)  # a wrong password
@@ -266,7 +267,11 @@ class _Writer(_Reader):
 
     def _add(self, kept: Kept, members: Sequence[Member]) -> list[Put]:
         answers = [self._why_refused(kept, member) for member in members]
-        taken = [member for member, put in zip(members, answers, strict=True) if not put.refused and not put.already]
+        taken = [
+            Member(member.address, role=member.role) if put.lacking else member
+            for member, put in zip(members, answers, strict=True)
+            if not put.refused and not put.already
+        ]
         names = ",".join(member.key for member in taken)
         bare = [Member(one.address, role=one.role, moderation=one.moderation) for one in taken]
         if taken and self._product.in_halves:
@@ -294,7 +299,7 @@ class _Writer(_Reader):
         assert isinstance(banned, tuple)
         if member.role is Role.MEMBER and any(fnmatchcase(member.key, str(one).lower()) for one in banned):
             return Put(refused="the address is banned", remedy="Take it off the list's bans if it should be there.")
-        return Put(refused=self._product.refuses(member))
+        return Put(refused=self._product.refuses(member), lacking=self._product.lacks(member))
 
     def update(self, address: str, members: Sequence[Member]) -> Sequence[Put]:
         kept = self._list(address)

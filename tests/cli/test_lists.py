@@ -134,9 +134,11 @@ def test_somebody_who_cannot_be_added_is_named_in_the_report(office: Office) -> 
     office.edit("old", lambda lines: [*lines, "not an address,Odd,,"])
     ran = office.does("run", "plan.yaml")
     assert ran.returncode == 3
-    assert "1  left behind  the target says: this is no address." in ran.stdout
+    assert "1  left behind  not an address: the target says: this is no address." in ran.stdout
     office.does("report", "plan.yaml")
     assert "not an address" in (office.folder / "plan.report.json").read_text()
+    assert "1 left-behind: not an address: the target says" in (office.folder / "plan.report.csv").read_text()
+    assert "not an address: the target says" in office.does("status", "plan.yaml").stdout
     page = (office.folder / "plan.report.html").read_text()
     assert "<h2>Lists</h2>" in page
     assert "not an address" in page

@@ -194,7 +194,9 @@ def test_the_step_makes_forwarders_of_small_lists_and_leaves_large_ones_behind(h
     assert len(by_key[NEWS].destinations) == 5
     assert [str(one) for one in by_key["big@example.com"].destinations] == ["postmaster@example.com"]
     left = [one.note for _, one in trial.store.left_behind()]
-    assert left.count("the target says: 25 members are too many for a forwarder, which is for fewer than 20") == 25
+    assert (
+        sum(one.endswith("25 members are too many for a forwarder, which is for fewer than 20") for one in left) == 25
+    )
     assert trial.verify().differences == 0
     del old.people(NEWS)["p03@example.com"]
     trial.run()

@@ -361,8 +361,14 @@ def test_who_is_refused_is_left_behind_with_the_servers_words() -> None:
     world.old.fill(NEWS, Settings(banned=("spam@example.com",)))
     result = world.trial.run()
     assert result.left_behind == 2
-    assert world.outcomes()["not an address"] == (Fate.LEFT_BEHIND, "the target says: not an address")
-    assert world.outcomes()["spam@example.com"] == (Fate.LEFT_BEHIND, "the target says: the address is banned")
+    assert world.outcomes()["not an address"] == (
+        Fate.LEFT_BEHIND,
+        "not an address: the target says: not an address",
+    )
+    assert world.outcomes()["spam@example.com"] == (
+        Fate.LEFT_BEHIND,
+        "spam@example.com: the target says: the address is banned",
+    )
     assert len(world.new.people(NEWS)) == 12
     before = dict(world.new.set_now(NEWS))
     assert before["emergency"] is False
@@ -389,11 +395,32 @@ def test_who_is_taken_and_not_kept_is_left_behind() -> None:
     world.trial.run()
     assert world.outcomes()["p11@example.com"] == (
         Fate.LEFT_BEHIND,
-        "the target took the address and does not have it on the list",
+        "p11@example.com: the target took the address and does not have it on the list",
     )
     world.new.forgets.clear()
     world.trial.run()
     assert world.same()
+
+
+def test_what_a_target_does_not_take_of_somebodys_options_is_altered_in_its_own_words() -> None:
+    world = World()
+    world.new.lacks = lambda member: "no digests here" if member.key == "p3@example.com" else ""
+    world.old.people(NEWS)["p3@example.com"] = Member("p3@example.com", delivery=Delivery.MIME_DIGEST)
+    assert world.trial.run().left_behind == 1
+    assert world.outcomes()["p3@example.com"] == (
+        Fate.ALTERED,
+        "p3@example.com: delivery: regular instead of MIME digest; the target says: no digests here",
+    )
+    assert world.trial.verify().differences == 0
+    assert world.done_again() == []
+
+
+def test_what_a_target_complains_of_and_keeps_all_the_same_has_arrived() -> None:
+    world = World()
+    world.new.lacks = lambda member: "no digests here" if member.key == "p3@example.com" else ""
+    world.old.people(NEWS)["p3@example.com"] = Member("p3@example.com")
+    assert world.trial.run().left_behind == 0
+    assert world.outcomes()["p3@example.com"] == (Fate.COPIED, "")
 
 
 def test_a_setting_that_is_refused_is_left_behind_alone() -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -18,7 +19,7 @@ from migrator.cli.status import run_sentence
 from migrator.cli.summary import compared, differed, findings, left_behind, sums_by_route, sums_sentence
 from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
-from migrator.engine.report import Line, Part, Reason, Report, Sums, report
+from migrator.engine.report import Line, Part, Reason, Report, Sums, report, top_reasons
 from migrator.errors import PlanError
 from migrator.state.store import open_store, this_process
 
@@ -567,3 +568,13 @@ def test_a_report_file_is_its_owners_alone_whatever_was_there(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(PlanError, match=r"absent/plan\.report\.html could not be written"):
         write(tmp_path / "absent" / "plan.report.html", "x")
+
+
+def test_what_is_left_behind_is_told_before_what_is_altered():
+    line = replace(
+        large_line("ann@example.com", 1, open_everywhere=False, behind=False),
+        reasons=(Reason(Fate.ALTERED, "name: Ann", "", 9), Reason(Fate.LEFT_BEHIND, "banned", "", 1)),
+    )
+    told = top_reasons([line], frozenset({Fate.ALTERED, Fate.LEFT_BEHIND}))
+
+    assert [reason.fate for reason in told] == [Fate.LEFT_BEHIND, Fate.ALTERED]

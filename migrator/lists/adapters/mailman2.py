@@ -522,10 +522,10 @@ class Mailman2Writer(Mailman2Reader):
             return _GONE
         if _differs(row, wanted, language) and (not wanted.language or wanted.language in row.languages):
             what = ", ".join(_differences(row, wanted, language))
-            return Put(refused=f"He is on the list now, but Mailman did not keep all of his options ({what}).")
+            return Put(lacking=f"Mailman did not keep all options ({what}).")
         if wanted.language and wanted.language not in row.languages and wanted.language != language:
             return Put(
-                refused=f"He is on the list now, which does not offer his language ({wanted.language}).",
+                lacking=f"The list does not offer this language ({wanted.language}).",
                 remedy="Let the list offer it (available_languages), then run again.",
             )
         return Put()

@@ -408,7 +408,7 @@ class Mailman3Writer(Mailman3Reader):
             if named is not None and not named.get("display_name"):
                 self._name(member)
         except (Refused, NotFound) as error:
-            return Put(refused=f"is on the list without all of his options: {error}", remedy=error.remedy)
+            return Put(lacking=str(error).removeprefix(f"{member.address}: "), remedy=error.remedy)
         return Put()
 
     def _why_not(self, reply: Reply, member: Member) -> Put:
@@ -444,7 +444,7 @@ class Mailman3Writer(Mailman3Reader):
             if member.name and member.name != row.get("display_name", ""):
                 self._name(member)
         except (Refused, NotFound) as error:
-            return Put(refused=str(error), remedy=error.remedy)
+            return Put(refused=str(error).removeprefix(f"{member.address}: "), remedy=error.remedy)
         return Put()
 
     def _name(self, member: Member) -> None:
