@@ -17,7 +17,7 @@ from migrator.cli.console import Console
 from migrator.cli.documents import event_document
 from migrator.cli.nouns import Nouns, heading, nouns_of
 from migrator.cli.screen import Bar, Screen
-from migrator.engine.contract import Action, Fate, Size, Verb, Weight
+from migrator.engine.contract import Action, Fate, Measure, Size, Verb, Weight
 from migrator.engine.events import (
     ActionBegan,
     ActionEnded,
@@ -44,7 +44,7 @@ QUIETER = 5.0  # seconds; a shorter pause is nobody's business
 
 
 class Progress:
-    """What is planned, what is done, how fast. Sizes are of the steps met so far."""
+    """What is planned, what is done, how fast, in the step that is at work; what was left behind, in all."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -54,21 +54,15 @@ class Progress:
         self._labels: dict[str, str] = {}
         self._working: dict[str, int] = {}
         self._done: dict[tuple[str, str], Size] = {}  # of the actions in hand only
-        self._whole_items = self._whole_bytes = 0
-        self._items = self._bytes = 0
-        self._bytes_known = True
         self._left_behind = 0
-        self._verifying = False
-        self._compared = self._to_compare = 0
-        self._nouns = Nouns()
+        self._begin(Nouns(), Measure.BYTES, verifying=False)
 
     def heard(self, event: Event) -> None:
         """Count an event in."""
         with self._lock:
             match event:
                 case StageBegan():
-                    self._nouns = nouns_of([event.kind])
-                    self._verifying = event.verifies
+                    self._begin(nouns_of([event.kind]), event.measure, verifying=event.verifies)
                 case SubjectPlanned():
                     self._labels[event.subject.key] = event.subject.label
                     for action in event.actions:
@@ -88,7 +82,7 @@ class Progress:
             done, whole = self._measured()
             share = f"{100 * done // whole}%" if whole else ""
             moved = f"{figures.size(self._bytes)} of {figures.size(self._whole_bytes)}"
-            sizes = moved if self._bytes_known and not self._verifying else ""
+            sizes = moved if self._by_bytes and not self._verifying else ""
             left = f"{figures.count(self._left_behind)} left behind" if self._left_behind else ""
             return ", ".join(
                 part for part in (share, self._amounts(), sizes, *self._pace(), self._active(), left) if part
@@ -101,6 +95,16 @@ class Progress:
             words = ", ".join(part for part in (self._amounts(), *self._pace(), self._active()) if part)
         bar.show(done, whole, words)
 
+    def _begin(self, nouns: Nouns, measure: Measure, *, verifying: bool) -> None:
+        self._nouns = nouns
+        self._verifying = verifying
+        self._began = self._clock()
+        self._window.clear()
+        self._whole_items = self._whole_bytes = 0
+        self._items = self._bytes = 0
+        self._by_bytes = measure is Measure.BYTES
+        self._compared = self._to_compare = 0
+
     def _plan(self, action: Action) -> None:
         if self._verifying:
             self._to_compare += action.total.items
@@ -109,7 +113,7 @@ class Progress:
             return
         self._whole_items += action.size.items
         self._whole_bytes += action.size.bytes or 0
-        self._bytes_known = self._bytes_known and not (action.size.bytes is None and action.size.items)
+        self._by_bytes = self._by_bytes and not (action.size.bytes is None and action.size.items)
 
     def _record(self, event: BatchRecorded) -> None:
         items = sum(size.items for size in event.by_fate.values())
@@ -148,7 +152,7 @@ class Progress:
     def _measured(self) -> tuple[int, int]:
         if self._verifying:
             return self._compared, self._to_compare
-        if self._bytes_known and self._whole_bytes:
+        if self._by_bytes and self._whole_bytes:
             return self._bytes, self._whole_bytes
         return self._items, self._whole_items
 
@@ -157,13 +161,13 @@ class Progress:
             return ()
         since, items, volume = self._window[0] if len(self._window) > 1 else (self._began, 0, 0)
         span = self._clock() - since
-        by_bytes = self._bytes_known and self._whole_bytes > 0
+        by_bytes = self._by_bytes and self._whole_bytes > 0
         made = self._bytes - volume if by_bytes else self._items - items
         if span <= 0 or made <= 0:
             return ()
         rate = made / span
         done, whole = self._measured()
-        speed = f"{figures.size(rate)}/s" if by_bytes else f"{figures.count(round(rate))}/s"
+        speed = f"{figures.size(rate)}/s" if by_bytes else f"{rate:,.1f}".removesuffix(".0") + "/s"
         return (speed, f"{figures.duration((whole - done) / rate)} left") if whole > done else (speed,)
 
     def _active(self) -> str:

@@ -27,6 +27,7 @@ from migrator.engine.contract import (
     Finding,
     Kind,
     Lane,
+    Measure,
     Outcome,
     Reading,
     Side,
@@ -483,4 +484,4 @@ def _key(account: Account) -> str:
     return source if source == target else f"{source}>{target}"
 
 
-KIND = Kind(word="contacts", service=CONTACTS.service, options=ContactsOptions, build=_build)
+KIND = Kind(word="contacts", service=CONTACTS.service, options=ContactsOptions, build=_build, measure=Measure.ITEMS)

@@ -44,6 +44,13 @@ class Verb(Enum):
     BY_HAND = "!"
 
 
+class Measure(Enum):
+    """By what is told how far a step is, and how long it will still take: what takes the time there."""
+
+    ITEMS = "items"  # each costs the same, whatever its size: a card, a member
+    BYTES = "bytes"  # as far as they are known
+
+
 class Weight(IntEnum):
     """How much a finding matters. NOTE explains, WARNING wants a look, DIFFERENCE makes verify exit 7."""
 
@@ -431,6 +438,7 @@ class Kind:
     give, how a step is built from options and accounts. `supplies_logins(options)` says at which sides accounts have a password once the
     step is done, though the plan names none. `residents(session, domains)` asks a source, by a reading session, who lives in these domains
     (in all of them if none is named): that is what `accounts: {from: endpoint}` means. `needs_accounts` is False where what moves is nobody's own.
+    `measure` is what its progress goes by.
     """
 
     word: str
@@ -440,3 +448,4 @@ class Kind:
     supplies_logins: Callable[[Any], frozenset[Side]] = lambda _: frozenset()  # Any: as above
     residents: Callable[[Any, Sequence[str]], Iterator[str]] | None = None  # Any: a session of the room's own contract
     needs_accounts: bool = True
+    measure: Measure = Measure.BYTES

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from migrator.engine.contract import Action, Fate, Finding, Size, Subject
+from migrator.engine.contract import Action, Fate, Finding, Measure, Size, Subject
 from migrator.engine.ledger import Claim, Ending, Status, Tally
 
 
@@ -22,12 +22,13 @@ class RunBegan:
 
 @dataclass(frozen=True, slots=True)
 class StageBegan:
-    """A step of the plan starts (or its verification, with `verifies`)."""
+    """A step of the plan starts (or its verification, with `verifies`); `measure` is what its progress goes by."""
 
     step: str
     kind: str
     route: str
     verifies: bool = False
+    measure: Measure = Measure.BYTES
 
 
 @dataclass(frozen=True, slots=True)

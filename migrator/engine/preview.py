@@ -67,7 +67,7 @@ def preview(programme: Programme, around: Surroundings, store: Store | None = No
 
 def _preview_stage(walk: Walk, read: StageReading, speed: _Speed) -> StagePreview:
     stage = walk.stage
-    walk.around.tell(StageBegan(stage.name, stage.kind, stage.route))
+    walk.around.tell(StageBegan(stage.name, stage.kind, stage.route, measure=stage.measure))
     by_subject: dict[int, tuple[Subject, Sequence[Action], Sequence[Finding]]] = {}
 
     def planned(_: Job, number: int, subject: Subject, actions: Sequence[Action]) -> None:

@@ -135,7 +135,7 @@ class _StageRun:
     walk: Walk
 
     def go(self) -> None:
-        self.desk.tell(StageBegan(self.stage.name, self.stage.kind, self.stage.route))
+        self.desk.tell(StageBegan(self.stage.name, self.stage.kind, self.stage.route, measure=self.stage.measure))
         read = StageReading(self.stage, self.desk.sessions, self.desk.store)
         self.walk.through(read, self._planned, self._subject_given_up)
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from migrator.engine.contract import Login, Side, Step, Strongbox
+from migrator.engine.contract import Login, Measure, Side, Step, Strongbox
 
 
 class Opener(Protocol):
@@ -42,13 +42,14 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the plan, bound to its route. `name` is unique in the plan; `kind` is the step's word."""
+    """One step of the plan, bound to its route. `name` is unique in the plan; `kind` is the step's word, `measure` its kind's."""
 
     name: str
     kind: str
     step: Step
     opener: Opener
     stop_on_error: bool = False  # on_error: stop: no later stage begins when something failed in this one
+    measure: Measure = Measure.BYTES
 
     @property
     def route(self) -> str:

@@ -24,6 +24,7 @@ from migrator.engine.contract import (
     Finding,
     Kind,
     Lane,
+    Measure,
     Outcome,
     Reading,
     Side,
@@ -533,4 +534,11 @@ def _build(options: ListsOptions, accounts: Sequence[Account]) -> ListsStep:
     return ListsStep(options, {same_form(account.source.account).lower(): account for account in accounts})
 
 
-KIND = Kind(word="lists", service=LISTS.service, options=ListsOptions, build=_build, needs_accounts=False)
+KIND = Kind(
+    word="lists",
+    service=LISTS.service,
+    options=ListsOptions,
+    build=_build,
+    needs_accounts=False,
+    measure=Measure.ITEMS,
+)

@@ -21,6 +21,7 @@ from migrator.engine.contract import (
     Kind,
     Lane,
     Login,
+    Measure,
     Outcome,
     Reading,
     Side,
@@ -493,4 +494,5 @@ KIND = Kind(
     build=_build,
     supplies_logins=_supplies_logins,
     residents=residents,
+    measure=Measure.ITEMS,
 )

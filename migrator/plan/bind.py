@@ -77,8 +77,9 @@ def bind(
                 Side.TARGET: reaches[Side.TARGET][entry.route.target],
             }
             options = entry.options.model_copy(update=absolute(entry.options, plan.folder))
-            step = registry.kind(entry.kind).build(options, accounts)
-            stages.append(Stage(entry.name, entry.kind, step, RouteOpener(entry.service, ends), entry.stop_on_error))
+            kind = registry.kind(entry.kind)
+            step, opener = kind.build(options, accounts), RouteOpener(entry.service, ends)
+            stages.append(Stage(entry.name, entry.kind, step, opener, entry.stop_on_error, kind.measure))
         else:
             stages.append(Verification(entry.name, entry.samples))
     limits = plan.written.limits

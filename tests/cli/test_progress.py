@@ -9,7 +9,7 @@ import pytest
 
 from migrator.cli.nouns import nouns_of
 from migrator.cli.progress import Progress, aside, resumed
-from migrator.engine.contract import Action, Fate, Finding, Size, Subject, Verb, Weight
+from migrator.engine.contract import Action, Fate, Finding, Measure, Size, Subject, Verb, Weight
 from migrator.engine.events import (
     ActionBegan,
     ActionEnded,
@@ -106,6 +106,26 @@ def test_without_sizes_messages_are_counted(clock):
     progress.heard(BatchRecorded("mail", ALICE.key, unsized, {Fate.COPIED: Size(50, 5)}))
 
     assert progress.line() == "50%, 50 of 100 messages, 5/s, 10 s left"
+
+
+def test_where_each_item_takes_the_same_time_items_are_counted_whatever_their_size(clock):
+    progress = Progress(clock)
+    progress.heard(StageBegan("contacts", "contacts", "old>new", measure=Measure.ITEMS))
+    progress.heard(SubjectPlanned("contacts", ALICE, (INBOX,)))
+    clock.now += 10
+    progress.heard(BatchRecorded("contacts", ALICE.key, INBOX, {Fate.COPIED: Size(25, 90 * MB)}))
+
+    assert progress.line() == "25%, 25 of 100 cards, 2.5/s, 30 s left"
+
+
+def test_each_step_is_told_of_by_itself(progress, clock):
+    progress.heard(recorded(100, 100 * MB, Fate.LEFT_BEHIND))
+    progress.heard(ActionEnded("mail", ALICE.key, INBOX, Status.DONE))
+    progress.heard(StageBegan("contacts", "contacts", "old>new", measure=Measure.ITEMS))
+    progress.heard(SubjectPlanned("contacts", ALICE, (replace(INBOX, size=Size(4, MB)),)))
+    clock.now += 10
+
+    assert progress.line() == "0%, 0 of 4 cards, 100 left behind"
 
 
 def test_only_some_of_many_mailboxes_are_named(progress):

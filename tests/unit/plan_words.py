@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, model_validator
 
-from migrator.engine.contract import Account, Adapter, Kind, Login, Service
+from migrator.engine.contract import Account, Adapter, Kind, Login, Measure, Service
 from migrator.plan.problems import PlanMistakes, Problem
 from migrator.registry import Registry
 
@@ -76,7 +76,7 @@ POST = Adapter(
 )
 SHELF = Adapter("shelf", "A shelf", Shelf, Session, lambda o, n: Session(o, n, writes=True))
 ARCHIVE = Adapter("archive", "An archive", Shelf, Session, None)
-LETTERS = Kind("letters", "mail", LetterOptions, LetterStep)
+LETTERS = Kind("letters", "mail", LetterOptions, LetterStep, measure=Measure.ITEMS)
 CARDS = Kind("cards", "cards", LetterOptions, LetterStep)
 
 

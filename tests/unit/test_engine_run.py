@@ -12,8 +12,8 @@ from typing import cast
 import pytest
 from pydantic import SecretStr
 
-from migrator.engine.contract import Account, Action, Adapter, Fate, Intended, Login, Side, Step, Work
-from migrator.engine.events import BatchRecorded, RunBegan, RunEnded, SubjectFailed, Waiting
+from migrator.engine.contract import Account, Action, Adapter, Fate, Intended, Login, Measure, Side, Step, Work
+from migrator.engine.events import BatchRecorded, RunBegan, RunEnded, StageBegan, SubjectFailed, Waiting
 from migrator.engine.lease import utc_now
 from migrator.engine.ledger import Ending, Records, Status, Store
 from migrator.engine.stage import Stage
@@ -381,6 +381,14 @@ def test_a_trouble_is_forgotten_when_the_person_can_be_planned_again() -> None:
     target.refused_people.clear()
     assert trial.run().ending is Ending.DONE
     assert trial.store.troubles() == []
+
+
+def test_a_step_begins_with_what_its_progress_goes_by() -> None:
+    shelves = Shelf("old"), Shelf("new")
+    trial = Trial([replace(stage_between(*shelves, ALICE), measure=Measure.ITEMS)])
+    for verb in (trial.run, trial.preview):
+        verb()
+        assert [event.measure for event in trial.told(StageBegan)] == [Measure.ITEMS]
 
 
 def test_an_endpoint_that_never_answers_is_given_up_and_every_person_is_told() -> None:

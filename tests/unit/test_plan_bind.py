@@ -2,7 +2,7 @@ import pytest
 from plan_words import GOOD, words
 from pydantic import SecretStr
 
-from migrator.engine.contract import Side
+from migrator.engine.contract import Measure, Side
 from migrator.engine.stage import Stage, Verification
 from migrator.errors import PlanError
 from migrator.handout import Handout
@@ -94,6 +94,10 @@ def test_steps_never_see_passwords(bound):
 def test_on_error_stop_reaches_the_stage(bound):
     first, second, _ = bound(GOOD.replace("name: first,", "name: first, on_error: stop,")).stages
     assert (first.stop_on_error, second.stop_on_error) == (True, False)
+
+
+def test_what_a_kinds_progress_goes_by_reaches_the_stage(bound):
+    assert [stage.measure for stage in bound().stages[:2]] == [Measure.ITEMS, Measure.ITEMS]
 
 
 def test_the_digest_changes_with_the_plan_and_with_its_accounts(tmp_path):
