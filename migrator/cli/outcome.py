@@ -36,10 +36,10 @@ def exit_of_run(result: RunResult, stopped: int | None) -> int:
 
 
 def exit_of_verify(result: VerifyResult, stopped: int | None) -> int:
-    """The exit code of a verification. What could not be compared is a difference too."""
+    """The exit code of a verification. What could not be compared is a difference too, and so is what was never moved."""
     if stopped is not None:
         return stopped
-    met = _met(result.codes, result.differences)
+    met = _met(result.codes, result.differences + result.not_moved)
     return Exit.DIFFERENCES if met is Exit.LEFT_BEHIND else met
 
 

@@ -74,10 +74,11 @@ def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list
     return [compared_sentence(len(lines), items, differences, nouns)]
 
 
-def compared_sentence(actions: int, items: int, differences: int, nouns: Nouns) -> str:
-    """30 folders with 9,904 messages compared: 0 differences."""
+def compared_sentence(actions: int, items: int, differences: int, nouns: Nouns, not_moved: int = 0) -> str:
+    """30 folders with 9,904 messages compared: 0 differences. Not moved, so not compared: 2 folders."""
     differ = figures.counted(differences, "difference", "differences")
-    return f"{nouns.actions(actions)} with {nouns.items(items)} compared: {differ}."
+    rest = f" Not moved, so not compared: {nouns.actions(not_moved)}." if not_moved else ""
+    return f"{nouns.actions(actions)} with {nouns.items(items)} compared: {differ}.{rest}"
 
 
 def by_route(report: Report) -> Iterator[tuple[str, list[Part]]]:

@@ -43,8 +43,8 @@ def verify(
     The sums per mailbox must equal the source's own counts. With --json every event is a line of JSON on stdout, the result is
     the last one.
 
-    Exit codes: 0 nothing differs, 2 the plan is wrong, 4 a login was refused, 5 a server did not answer, 7 something differs, 9 a
-    run is at work on this plan, 130 or 143 interrupted.
+    Exit codes: 0 nothing differs, 2 the plan is wrong, 4 a login was refused, 5 a server did not answer, 6 no space, 7 something
+    differs or was given up, 9 a run is at work on this plan, 130 or 143 interrupted.
     """
     console = Console.of(context, verbose)
     share = None if sample is None else share_of(sample)
@@ -142,7 +142,7 @@ def _tell_end(
         *summary.subject_sums(seen),
         *summary.findings(seen, Weight.NOTE),
         *summary.given_up(seen),
-        summary.compared_sentence(result.actions, result.items, result.differences, nouns),
+        summary.compared_sentence(result.actions, result.items, result.differences, nouns, result.not_moved),
         f"For the whole story: migrator report {path}",
     ):
         screen.answer(line)

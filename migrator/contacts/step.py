@@ -43,6 +43,7 @@ BOOK = "book"  # a fact of an action: the id of the book at the target that was 
 # Facts of an action whose cards all are on record: the source's token then, what else decided, and how much there was.
 TOKEN, RULES, CARDS, BYTES = "token", "rules", "cards", "bytes"
 MANY_KEYS = 500
+NAMED = 5  # cards named in a finding about many; the others are counted
 _WITHOUT_UID = frozenset({"UID"})
 _VERDICTS = {
     Verdict.ADD: "add {:,}",
@@ -350,15 +351,26 @@ class ContactsStep:
         by_uid = {one.card.uid: one.card for one in there}
         wanted = [self._as_wanted(one, no_place)[0] for one in held if self.options.groups or not one.card.is_group]
         cards = apart([one.card for one in wanted], [one.card for one in there])
+        yield from _not_moved(action, [one.card for one in wanted if one.entry.ref not in recorded])
         for one, (card, _) in zip(wanted, cards, strict=True):
-            yield from _compared(replace(one, card=card), recorded.get(one.entry.ref), by_ref, by_uid)
+            if one.entry.ref in recorded:
+                yield from _compared(replace(one, card=card), recorded[one.entry.ref], by_ref, by_uid)
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------------
 
 
+def _not_moved(action: Action, cards: Sequence[Card]) -> Iterator[Finding]:
+    """What nothing is recorded of, in one finding however much it is."""
+    if cards:
+        named = ", ".join(card.label for card in cards[:NAMED])
+        more = f" and {len(cards) - NAMED:,} more" if len(cards) > NAMED else ""
+        text = f"{len(cards):,} of its cards {'is' if len(cards) == 1 else 'are'} not moved yet: {named}{more}"
+        yield Finding("not-moved", Weight.DIFFERENCE, action.label, text, "Run again.")
+
+
 def _compared(
-    held: Held, outcome: Outcome | None, by_ref: Mapping[str, Card], by_uid: Mapping[str, Card]
+    held: Held, outcome: Outcome, by_ref: Mapping[str, Card], by_uid: Mapping[str, Card]
 ) -> Iterator[Finding]:
     """What the target does not say that the source says, but for what is on record."""
     label = held.card.label
@@ -366,9 +378,6 @@ def _compared(
     def differs(code: str, text: str, remedy: str = "Run again.") -> Finding:
         return Finding(code, Weight.DIFFERENCE, label, f"{label}: {text}", remedy)
 
-    if outcome is None:
-        yield differs("not-moved", "is at the source, and nothing is recorded of it")
-        return
     if outcome.fate not in ARRIVED:
         return
     there = by_ref.get(outcome.ref) or by_uid.get(held.card.uid)

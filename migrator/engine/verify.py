@@ -1,17 +1,19 @@
-"""Verification: plan again by reading, then let each step compare what its actions left on both sides."""
+"""Verification: plan again by reading, then let each step compare what its actions left on both sides. What a run gave up before
+anything of it was moved is not compared item by item: that it was not moved is known, and counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from migrator.engine.contract import Action, Finding, Subject, Weight, prepares
+from migrator.engine.contract import Action, Finding, Subject, Verb, Weight, prepares
 from migrator.engine.crew import Job
 from migrator.engine.events import Noted, StageBegan, SubjectPlanned, Verified
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
-from migrator.engine.ledger import VERIFIED, Claim, Ending, Store
+from migrator.engine.ledger import VERIFIED, ActionRow, Claim, Ending, Status, Store
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.walk import Surroundings, Walk
@@ -21,11 +23,14 @@ from migrator.errors import MigratorError
 
 @dataclass(slots=True)
 class VerifyResult:
-    """What was compared: actions, the items in them, and how many findings are differences."""
+    """What was compared: actions, the items in them, and how many findings are differences. `not_moved` are the actions that a run gave
+    up before anything was moved.
+    """
 
     actions: int = 0
     items: int = 0
     differences: int = 0
+    not_moved: int = 0
     codes: frozenset[str] = frozenset()
 
 
@@ -73,8 +78,15 @@ class _StageVerification:
     desk: Desk
     walk: Walk
     result: VerifyResult
+    rows: dict[str, ActionRow] = field(default_factory=dict)  # what became of each action in the newest pass over it
+    in_trouble: set[str] = field(default_factory=set)  # subjects that could not even be planned
 
     def go(self) -> None:
+        ours = self.stage.ledger_key("")
+        for row in sorted(self.desk.store.actions(), key=lambda row: row.run):
+            if row.ledger_key.startswith(ours):
+                self.rows[row.ledger_key] = row
+        self.in_trouble |= {one.subject for one in self.desk.store.troubles() if one.step == self.stage.name}
         self.desk.tell(StageBegan(self.stage.name, self.stage.kind, self.stage.route, verifies=True))
         self.walk.through(self._read(), self._planned, self._subject_given_up)
 
@@ -83,8 +95,26 @@ class _StageVerification:
 
     def _planned(self, _: Job, _number: int, subject: Subject, actions: Sequence[Action]) -> None:
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
-        compared = (action for action in actions if action.lanes and not prepares(subject.key, action.key))
-        self.walk.crew.add([self._job(subject, action) for action in compared])
+        things = [action for action in actions if action.lanes and not prepares(subject.key, action.key)]
+        not_moved = [action for action in things if self._is_given_up(subject, action)]
+        for action in not_moved:
+            self._tell_not_moved(subject, action)
+        self.walk.crew.add([self._job(subject, action) for action in things if action not in not_moved])
+
+    def _is_given_up(self, subject: Subject, action: Action) -> bool:
+        """Whether all that is known of it is that it was given up."""
+        ledger_key = self.stage.ledger_key(action.key)
+        row = self.rows.get(ledger_key)
+        failed = subject.key in self.in_trouble if row is None else row.status is Status.FAILED
+        return failed and action.verb is not Verb.KEEP and not self.desk.store.fates(ledger_key)
+
+    def _tell_not_moved(self, subject: Subject, action: Action) -> None:
+        """Why, is on record already: no finding has to say it once more."""
+        self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(action.key), "verify", [])
+        self.result.not_moved += 1
+        told = Finding("not-moved", Weight.DIFFERENCE, action.label, "was given up before anything of it was moved")
+        self.desk.tell(Noted(self.stage.name, told))
+        self.desk.tell(Verified(self.stage.name, subject.key, action, action.total.items, 0))
 
     def _job(self, subject: Subject, action: Action) -> Job:
         job = self.walk.job(

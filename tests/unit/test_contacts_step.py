@@ -644,3 +644,11 @@ def test_a_card_that_is_too_large_for_its_photos_is_foreseen_as_refused() -> Non
     )
     (stage,) = world.trial.preview().stages
     assert [found.text for found in stage.findings] == ["Ana Peña: the target says: too large"]
+
+
+def test_cards_that_are_not_moved_yet_are_one_difference_that_names_some() -> None:
+    world = World(*(person(f"Person {number}", f"u{number}") for number in range(8)))
+    assert world.trial.verify().differences == 1
+    (told,) = world.trial.findings("verify")
+    assert (told.code, told.about) == ("not-moved", "Contacts")
+    assert told.text == "8 of its cards are not moved yet: Person 0, Person 1, Person 2, Person 3, Person 4 and 3 more"

@@ -8,6 +8,7 @@ from migrator.engine.contract import Side, Weight
 from migrator.engine.events import Noted, StageBegan, Verified
 from migrator.engine.ledger import Ending
 from migrator.engine.stage import Verification
+from migrator.errors import NoSpace
 from migrator.testing.toy_room import Drop, Shelf, stage_between
 from migrator.testing.trial import Trial
 
@@ -174,3 +175,52 @@ def test_a_verification_that_was_stopped_says_so() -> None:
     trial.stop.ask("Ctrl-C")
     trial.verify()
     assert (trial.store.runs()[-1].ending, trial.store.runs()[-1].words) == (Ending.INTERRUPTED, "Ctrl-C")
+
+
+# -- what was given up -------------------------------------------------------------------------------------------------
+
+
+def test_a_person_who_was_given_up_is_not_moved_and_that_is_counted_not_told_word_by_word() -> None:
+    source, target = Shelf("old"), Shelf("new")
+    for person in (ALICE, BOB):
+        source.fill(person, "nouns", "house", "garden")
+    target.refused_people.add(ALICE)
+    trial = Trial([stage_between(source, target, ALICE, BOB)])
+    trial.run()
+    target.refused_people.clear()
+    result = trial.verify()
+    assert (result.actions, result.items, result.differences, result.not_moved) == (1, 2, 0, 1)
+    assert trial.findings("verify") == []
+    assert [event.finding.code for event in trial.told(Noted)] == ["not-moved"]
+
+
+def test_a_box_that_was_given_up_untouched_is_not_moved_and_one_that_was_begun_is_compared() -> None:
+    source, target = Shelf("old"), Shelf("new")
+    source.fill(ALICE, "nouns", *(f"noun{number}" for number in range(6)))
+    source.fill(ALICE, "verbs", "go")
+    puts = []
+
+    def refuse_the_second(_: str) -> None:
+        puts.append(1)
+        if len(puts) == 2:
+            raise NoSpace("the shelf is full")
+
+    target.before_write = lambda what: refuse_the_second(what) if what.startswith("put") else None
+    trial = Trial([stage_between(source, target, ALICE)], workers=1)
+    trial.run()
+    target.before_write = None
+    result = trial.verify()
+    assert (result.actions, result.not_moved) == (1, 1)
+    assert [(one.code, one.about) for one in trial.findings("verify")] == [("not-copied", f"{ALICE}/nouns")]
+
+
+def test_what_was_given_up_and_moved_by_a_later_run_is_compared() -> None:
+    source, target = Shelf("old"), Shelf("new")
+    source.fill(ALICE, "nouns", "house")
+    target.refused_people.add(ALICE)
+    trial = Trial([stage_between(source, target, ALICE)])
+    trial.run()
+    target.refused_people.clear()
+    trial.run()
+    result = trial.verify()
+    assert (result.actions, result.differences, result.not_moved) == (1, 0, 0)
