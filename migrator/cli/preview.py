@@ -222,7 +222,7 @@ def _action_lines(actions: Sequence[Action], nouns: Nouns) -> list[str]:
             action.label,
             nouns.items(action.size.items) if action.size.items else "",
             figures.size(action.size.bytes) if action.size.items and nouns.sized else "",
-            action.why,
+            "; ".join(filter(None, (action.why, action.amounts))),
         )
         for action in actions
     ]

@@ -43,7 +43,8 @@ class Decision:
     target it takes the place of (its index in what was given), None for one that is not there yet. `joins` is the index of another card of
     the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `repeats`
     is the index of the source's card that was decided before and is the same card of the target in the end: two cards come, one is there.
-    `why` is told to people, `conflicts` names in words what the target says otherwise and keeps saying.
+    `why` is told to people, `conflicts` names in words what the target says otherwise and keeps saying. `wanted` is what the source's cards
+    under its UID say together, whatever the target says.
     """
 
     verdict: Verdict
@@ -53,6 +54,7 @@ class Decision:
     repeats: int | None = None
     why: str = ""
     conflicts: tuple[str, ...] = ()
+    wanted: Card = field(default_factory=Card)
 
 
 def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
@@ -73,11 +75,12 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     for one in ones:
         for twin in one.twins:
             decided[twin] = _decision_of_twin(one, source[one.place], source[twin], *decided[one.place])
+    together = {place: one.card for one in ones for place in (one.place, *one.twins)}
     first: dict[int, int] = {}  # by shelf: the card of the source that came to it first
     for place, (decision, shelf) in decided.items():
         before = first.setdefault(id(shelf), place)
         repeats = before if before != place and decision.verdict is Verdict.KEEP else None
-        decided[place] = replace(decision, card=shelf.card, repeats=repeats), shelf
+        decided[place] = replace(decision, card=shelf.card, repeats=repeats, wanted=together[place]), shelf
     return [decision for _, (decision, _) in sorted(decided.items())]
 
 

@@ -19,7 +19,7 @@ from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
 PORTION = 100  # cards fetched at once
-VERDICT = ":"  # in an intent's digest, before what was going to be done
+VERDICT = ":"  # in an intent's digest, before what was going to be done, and again before what is to be told of it
 CHANGED_PHOTO = Put(
     refused="a photo of it has changed since its book was read", remedy="Run again; it is decided on anew."
 )
@@ -69,6 +69,12 @@ class Wish:
     def digest(self) -> str:
         """Tells whether the source still says what it said when this was recorded."""
         return meaning.digest(self.held.card)[:32]
+
+    @property
+    def remarks(self) -> str:
+        """What is told of it once it is written: why the target's card was changed, and what that one says otherwise."""
+        changes = self.decision.verdict in {Verdict.UNITE, Verdict.REPLACE} or self.arrives_with
+        return "; ".join(filter(None, (self.decision.why if changes else "", *self.decision.conflicts)))
 
     def named(self, *words: str) -> str:
         """Words about it behind what people call it; "" without any."""
@@ -146,7 +152,7 @@ class CardMove:
             return Outcome(
                 item.key, fate, ref=ref, size=item.size, digest=wish.digest, note=notes, cure=CURE if wish.lost else ""
             )
-        return Loaded(item.key, item.size, f"{wish.digest}{VERDICT}{decision.verdict.value}", wish)
+        return Loaded(item.key, item.size, VERDICT.join((wish.digest, decision.verdict.value, wish.remarks)), wish)
 
     def fence(self) -> str:
         """Nothing is needed: a card is known by its UID, and an addition was decided because that was not there."""
@@ -170,7 +176,7 @@ class CardMove:
             note = wish.named(f"{wish.decision.why}: it is written with {other}, which did not arrive")
             cure = "See to that card first, then run again."
             return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
-        judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.decision.why)
+        judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.remarks)
         return judged if judged.fate is Fate.ALTERED else replace(judged, fate=Fate.NORMALISED)
 
     def _following(self, loaded: Loaded[Wish]) -> Loaded[Wish]:
@@ -247,16 +253,14 @@ class CardMove:
                 cure="Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address.",
             )
         self._arrived[loaded.key] = found
-        changed = wish.decision.verdict in {Verdict.UNITE, Verdict.REPLACE}
-        why = wish.decision.why if changed else ""
-        return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, why)
+        return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.remarks)
 
-    def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held, why: str = "") -> Outcome:
+    def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held, remarks: str) -> Outcome:
         differing = meaning.compare(card, found.card, frozenset({"UID"}))
         lost = [str(one) for one in differing if one.source is not None]
         new = [str(one) for one in differing if one.source is None]
         fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new or wish.told else Fate.COPIED
-        notes = wish.named(why, *lost, *new, *wish.lost, *wish.decision.conflicts, *wish.told)
+        notes = wish.named(remarks, *lost, *new, *wish.lost, *wish.told)
         return Outcome(
             key,
             fate,
@@ -280,13 +284,12 @@ class CardMove:
             if held is None:
                 continue
             wish = wanted[one.key]
-            _, _, verdict = one.digest.partition(VERDICT)
-            if (
-                verdict == Verdict.ADD.value and not wish.held.card.is_group
-            ):  # decided anew, it is there already: what was put is compared
-                outcomes.append(self._judged(one.key, one.size, wish, with_uid(wish.held.card), held))
+            verdict, remarks = _intent(one)
+            if verdict == Verdict.ADD.value and not wish.held.card.is_group:
+                # Decided anew, it is there already: what was put is compared.
+                outcomes.append(self._judged(one.key, one.size, wish, with_uid(wish.decision.wanted), held, remarks))
             elif verdict == Verdict.ADD.value or meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
-                outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held))
+                outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held, remarks))
         return outcomes
 
 
@@ -301,7 +304,14 @@ def _restored(loaded: Loaded[Wish], data: Mapping[str, bytes]) -> Loaded[Wish]:
 
 def _was_put(intended: Intended) -> bool:
     """Whether the card itself was to be written; one that arrives with another is looked at anew."""
-    return not intended.digest.endswith(f"{VERDICT}{Verdict.KEEP.value}")
+    return _intent(intended)[0] != Verdict.KEEP.value
+
+
+def _intent(intended: Intended) -> tuple[str, str]:
+    """What was going to be done, and what was to be told of it. Decided anew, a card that has arrived is merely there."""
+    _, _, said = intended.digest.partition(VERDICT)
+    verdict, _, remarks = said.partition(VERDICT)
+    return verdict, remarks
 
 
 def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]:

@@ -57,6 +57,7 @@ _IN_ORDER = (
     "{:,} cannot be read",
     "{:,} moved before",
     "{:,} left out as groups (groups: false)",
+    "{:,} left behind and gone from the source since",
 )
 
 
@@ -138,15 +139,14 @@ class ContactsStep:
         recorded = _recorded(key, list(wishes), read)
         to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
-        told = (
-            _summary([wishes[ref] for ref in to_do], len(wishes) - len(to_do), unwanted) if held else "it holds no card"
-        )
-        why = "; ".join(filter(None, (plan.why, told)))
+        gone = _left_behind_and_gone(key, wishes, read)
+        idle = "it holds no card" if not held else "nothing new" if not to_do and not gone else ""
         moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
         return replace(
             keep,
-            verb=Verb.COPY if to_do else Verb.KEEP,
-            why=why,
+            verb=Verb.COPY if to_do or gone else Verb.KEEP,
+            why="; ".join(filter(None, (plan.why, idle))),
+            amounts=_amounts([wishes[ref] for ref in to_do], len(wishes) - len(to_do), unwanted, len(gone)),
             size=_size(moving),
             total=_size(wishes.values()),
             lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
@@ -292,6 +292,8 @@ class ContactsStep:
             stale = {ref for ref, wish in move.wishes.items() if not _is_settled(wish, recorded.get(ref))}
             stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
             changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
+            gone = _left_behind_and_gone(action.key, move.wishes, work)
+            work.record(Outcome(one.key, Fate.GONE, size=one.size) for one in gone)
             work.record(_reconsidered(recorded[ref], move.wishes[ref]) for ref in changed)
             work.carry(move, BatchLimit(items=AT_ONCE))
             recorded = _recorded(action.key, list(move.wishes), work)
@@ -440,6 +442,14 @@ def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, 
     return found
 
 
+def _left_behind_and_gone(action_key: str, wishes: Mapping[str, Wish], read: Reading) -> list[Outcome]:
+    """What was left behind and is not at the source any more: there is nothing to be seen to."""
+    if Fate.LEFT_BEHIND not in read.counts(action_key):
+        return []
+    outcomes = read.outcomes(action_key)
+    return [one for one in outcomes if one.fate is Fate.LEFT_BEHIND and one.key not in wishes]
+
+
 def _is_settled(wish: Wish, outcome: Outcome | None) -> bool:
     """Whether a card needs no look: what the source says was brought to the target, in this run or an earlier one."""
     return outcome is not None and outcome.fate in ARRIVED and outcome.digest == wish.digest
@@ -456,13 +466,13 @@ def _joined(action: Action, book: Book, refusal: Refused) -> Finding:
     )
 
 
-def _summary(to_do: Sequence[Wish], moved: int, unwanted: int) -> str:
-    """What is to become of every card of a book, in numbers that add up to how many it holds."""
+def _amounts(to_do: Sequence[Wish], moved: int, unwanted: int, gone: int) -> str:
+    """What is to become of every card of a book, in numbers that add up to how many it holds; and of those that it holds no more."""
     counts = Counter(map(_told_as, to_do))
     counts["{:,} moved before"] = moved if to_do else 0
     counts["{:,} left out as groups (groups: false)"] = unwanted
-    told = ", ".join(words.format(counts[words]) for words in _IN_ORDER if counts[words])
-    return told if to_do else ", ".join(filter(None, ("nothing new", told)))
+    counts["{:,} left behind and gone from the source since"] = gone
+    return ", ".join(words.format(counts[words]) for words in _IN_ORDER if counts[words])
 
 
 def _told_as(wish: Wish) -> str:

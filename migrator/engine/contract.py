@@ -91,8 +91,9 @@ class Action:
     `key` comes from names only and is unique within the room and the route; what the ledger knows is filed under it, so a
     later step of the same room and route (a delta pass) continues it. `size` is what is still to move as far as planning can
     tell, `total` what the source holds. `after` are keys of actions that must have ended before, well or not. `data` is the room's own,
-    flat and without secrets. `details` are lines a preview shows below it, for those who want to know before they say yes. An action
-    without lanes only tells something (a folder that is left out).
+    flat and without secrets. `amounts` says in numbers what this planning would do; a preview tells it, a report does not, for it has counts
+    of what became of it. `details` are lines a preview shows below it, for those who want to know before they say yes. An action without
+    lanes only tells something (a folder that is left out).
     """
 
     key: str
@@ -104,6 +105,7 @@ class Action:
     lanes: tuple[Lane, ...] = ()
     after: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
+    amounts: str = ""
     details: tuple[str, ...] = ()
 
 

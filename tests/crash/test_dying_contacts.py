@@ -1,6 +1,7 @@
 """The contacts step dies before and after every write to state and address book, and is started again: no card lost, none twice."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +16,7 @@ from migrator.engine.walk import Surroundings
 from migrator.state.lease import this_process
 from migrator.state.store import open_store
 from migrator.testing.crash import Died, FencelessStore, Mortality, MortalStore
-from migrator.testing.memory_books import BooksRoute, MemoryBooks, accounts_of, giving_uids
+from migrator.testing.memory_books import BooksRoute, MemoryBooks, Shelved, accounts_of, giving_uids
 
 pytestmark = pytest.mark.crash
 ANN = "ann@example.com"
@@ -38,6 +39,7 @@ class World:
             *(person(n, f"u{n}" if n % 2 else "") for n in range(5)),
             person(3, "twin-of-3"),
             person(9, "u3"),
+            person(1, "u1").with_property(text_property("TEL", "+49 30 1")),
         )
         members = (text_property("MEMBER", "urn:uuid:u1"), text_property("MEMBER", "urn:uuid:u3"))
         self.old.fill(
@@ -69,6 +71,24 @@ class World:
             for card in self.new.cards(ANN, "Contacts")
         )
 
+    def change_source(self) -> None:
+        """What people do between two passes: a number is another, a card comes, one goes."""
+        shelf = self.old.shelves[ANN]["Contacts"]
+        first, second, *_ = shelf.cards
+        changed = shelf.cards[second].card.with_property(text_property("TEL", "+49 30 2"))
+        shelf.cards[second] = Shelved(changed, self.old.tagged())
+        del shelf.cards[first]
+        self.old.fill(ANN, "Contacts", person(7, "u7"))
+
+    def told(self) -> dict[str, tuple[str, ...]]:
+        """What a report says of each card, and of the book."""
+        lines = {
+            f"{row.key}: {one.key}": (one.fate.value, one.note, one.cure)
+            for row in self.store.actions()
+            for one in self.store.outcomes(row.ledger_key)
+        }
+        return lines | {row.key: (row.why.removeprefix("nothing new"), row.cure) for row in self.store.actions()}
+
     def fates(self) -> Counter[Fate]:
         counts: Counter[Fate] = Counter()
         for row in self.store.actions():
@@ -76,23 +96,36 @@ class World:
         return counts
 
 
-def die_and_resume(habit: str, at: int, store_class: type[MortalStore] = MortalStore) -> World:
+def second_pass(habit: str) -> World:
     world = World(habit)
+    world.run(Mortality())
+    world.change_source()
+    return world
+
+
+def die_and_resume(
+    habit: str, at: int, store_class: type[MortalStore] = MortalStore, before: Callable[[str], World] = World
+) -> World:
+    world = before(habit)
     with pytest.raises(Died):
         world.run(Mortality(at), store_class)
     world.run(Mortality(), store_class)
     return world
 
 
+@pytest.mark.parametrize("before", [World, second_pass])
 @pytest.mark.parametrize("habit", ["cards", "importer", "own uids"])
-def test_dying_at_any_moment_loses_no_card_and_doubles_none(habit: str) -> None:
-    expected, undisturbed = World(habit), Mortality()
+def test_dying_at_any_moment_loses_no_card_doubles_none_and_tells_the_same(
+    habit: str, before: Callable[[str], World]
+) -> None:
+    expected, undisturbed = before(habit), Mortality()
     expected.run(undisturbed)
-    assert expected.fates().total() == 8
+    assert expected.fates().total() == (9 if before is World else 10)
     for at in range(1, len(undisturbed.moments) + 1):
-        world = die_and_resume(habit, at)
+        world = die_and_resume(habit, at, before=before)
         assert world.contents() == expected.contents(), f"after dying at moment {at}"
         assert world.fates() == expected.fates(), f"after dying at moment {at}"
+        assert world.told() == expected.told(), f"after dying at moment {at}"
 
 
 def test_without_the_fence_our_own_cards_are_taken_for_somebody_elses() -> None:

@@ -104,7 +104,7 @@ def test_a_preview_counts_and_writes_nothing() -> None:
     (stage,) = world.trial.preview().stages
     ((_, action),) = stage.actions
     assert (action.verb, action.size.items, action.total.items) == (Verb.COPY, 4, 5)
-    assert action.why == "add 4, 1 there already"
+    assert action.amounts == "add 4, 1 there already"
     assert not world.new.writes
 
 
@@ -239,7 +239,9 @@ def test_a_card_that_the_source_has_twice_is_not_told_as_there_already(twin: Car
     world.new.fill(ANN, "Contacts", *[twin] * theirs)
     (stage,) = world.trial.preview().stages
     ((_, action),) = stage.actions
-    assert action.why == ("add 1, 1 there already, 1 twice in the source" if theirs else "add 2, 1 twice in the source")
+    assert action.amounts == (
+        "add 1, 1 there already, 1 twice in the source" if theirs else "add 2, 1 twice in the source"
+    )
     world.trial.run()
     expected = {Fate.COPIED: 2 - theirs, Fate.NORMALISED: 1}
     assert world.trial.fates() == (expected | {Fate.FOUND: 1} if theirs else expected)
@@ -255,7 +257,7 @@ def test_numbers_of_a_preview_add_up_to_what_the_source_holds() -> None:
     def told() -> str:
         (stage,) = world.trial.preview(world.trial.store).stages
         ((_, action),) = stage.actions
-        return action.why
+        return action.amounts
 
     left_out = "1 left out as groups (groups: false)"
     assert told() == f"add 3, 1 there already, 1 twice in the source, 1 cannot be read, {left_out}"
@@ -332,7 +334,7 @@ def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
     (stage,) = world.trial.preview().stages
     first, second = (action for _, action in stage.actions)
     assert (second.label, second.after) == ("Trabajo -> Contacts", (first.key,))
-    assert second.why == "no other address book can be made at the target; add 1"
+    assert (second.why, second.amounts) == ("no other address book can be made at the target", "add 1")
     world.trial.run()
     assert len(world.there()) == 6
 
@@ -490,6 +492,32 @@ def test_a_card_that_was_left_behind_is_tried_again_though_nothing_has_changed()
     world.new.refuses = lambda _: ""
     assert world.trial.run().left_behind == 0
     assert len(world.there()) == 5
+
+
+@pytest.mark.parametrize("made", [World, telling_changes])
+def test_a_card_that_was_left_behind_and_has_left_the_source_since_is_nothing_to_be_seen_to(
+    made: Callable[[], World],
+) -> None:
+    world = made()
+    world.new.refuses = no_umlauts
+    assert world.trial.run().left_behind == 1
+    shelf = world.old.shelves[ANN]["Contacts"]
+    del shelf.cards[next(ref for ref, one in shelf.cards.items() if "ü" in one.card.label)]
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.amounts) == (Verb.COPY, "1 left behind and gone from the source since")
+    assert world.trial.run().left_behind == 0
+    assert world.trial.fates() == {Fate.COPIED: 4, Fate.GONE: 1}
+    world.trial.run()
+    row = world.trial.actions()[f"{ANN}/Contacts"]
+    assert (row.verb, row.why) == (Verb.KEEP, "nothing new")
+
+
+def test_a_report_has_what_became_of_a_book_and_not_what_the_newest_planning_would_have_done() -> None:
+    world = World()
+    world.new.fill(ANN, "Adressbuch")
+    world.trial.run()
+    assert world.trial.actions()[f"{ANN}/Contacts"].why == "it is the target's only address book"
 
 
 def test_other_options_read_the_book_anew() -> None:
