@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
@@ -17,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from migrator.engine.contract import Adapter, Kind
 from migrator.errors import PlanError
+from migrator.meant import did_you_mean
 
 Offered = TypeVar("Offered")
 
@@ -148,9 +148,8 @@ def _shown(word: str) -> str:
 
 
 def _hint(word: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(word[:60], known, n=1)
-    if near:
-        return f" Did you mean {near[0]}?"
+    if near := did_you_mean(word, known):
+        return near
     return f" Known are {', '.join(known)}." if known else ""
 
 

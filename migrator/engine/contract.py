@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
@@ -419,11 +420,35 @@ class Service(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong in a file of this machine: the line counts from 1, 0 is the whole file. `odd` says that a run goes on all the same,
+    and nothing is left behind for it.
+    """
+
+    file: Path
+    line: int
+    text: str
+    odd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the files behind a service hold: the names of the things in them (None where a server alone knows), and everything that is wrong
+    with them.
+    """
+
+    names: tuple[str, ...] | None = None
+    mistakes: tuple[Mistake, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Adapter(Generic[R, W]):
     """What an adapter module offers as ADAPTER. `writer` is None where the product cannot be a target.
 
     `reader(options, login)` and `writer(options, login)` open a session: an object of the room's contract with a `close()`.
     `connections` says how many sessions the options allow to the endpoint and to one account of it.
+    `contents(options)` is there where the options name files of this machine, which `migrator check` reads: all of their mistakes at once,
+    and nothing is connected to. It raises NotFound where they are not there, which a target's need not be, and what else cannot be looked at.
     """
 
     word: str
@@ -432,6 +457,7 @@ class Adapter(Generic[R, W]):
     reader: Callable[[Any, Login], R]  # Any: each adapter has its own options class
     writer: Callable[[Any, Login], W] | None
     connections: Callable[[Any], tuple[int, int]] = lambda _: (4, 4)
+    contents: Callable[[Any], Contents] | None = None  # Any: as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +467,7 @@ class Kind:
     step is done, though the plan names none. `residents(session, domains)` asks a source, by a reading session, who lives in these domains
     (in all of them if none is named): that is what `accounts: {from: endpoint}` means. `needs_accounts` is False where what moves is nobody's own.
     `measure` is what its progress goes by.
+    `misnamed(options, names)` tells which of the options name things that a source with these names has not: the option and a sentence.
     """
 
     word: str
@@ -451,3 +478,4 @@ class Kind:
     residents: Callable[[Any, Sequence[str]], Iterator[str]] | None = None  # Any: a session of the room's own contract
     needs_accounts: bool = True
     measure: Measure = Measure.BYTES
+    misnamed: Callable[[Any, Sequence[str]], Iterable[tuple[str, str]]] = lambda _options, _names: ()  # Any: as above

@@ -10,7 +10,6 @@ list is; where an address makes no harmless file name, the settings name the lis
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from migrator.addresses import same_form
+from migrator.addresses import same_form, split
+from migrator.engine.contract import Contents, Mistake
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
 from migrator.lists.model import (
     Features,
@@ -32,7 +32,15 @@ from migrator.lists.model import (
     settings_of,
     settings_without_lost,
 )
-from migrator.lists.spelling import SETTING_COLUMNS, setting_rows, settings_told
+from migrator.lists.spelling import (
+    SETTING_COLUMNS,
+    holds_several,
+    is_address,
+    setting_rows,
+    settings_told,
+    wrong_setting,
+)
+from migrator.meant import nearest, perhaps
 from migrator.wire import disk, table
 from migrator.wire.table import Look
 
@@ -40,7 +48,6 @@ SUFFIX = ".csv"
 OF_SETTINGS = ".settings.csv"
 ADDRESS = "address"  # the row among the settings that names the list
 PAGE = 1000
-_ADDRESS = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\]+")
 
 UTF8 = Look()
 
@@ -59,8 +66,15 @@ class Layout(Protocol):
         """The columns of a new file."""
 
     @property
+    def needed(self) -> str:
+        """The column that has to be there, by our name."""
+
+    @property
     def has_settings(self) -> bool:
         """Whether a second file holds what is set for the list."""
+
+    def wrong(self, cells: Mapping[str, str]) -> Iterator[str]:
+        """Everything that is wrong with a row, in words."""
 
     def header(self, cells: Sequence[str]) -> Sequence[str] | None:
         """Our names of a file's columns; None if this line does not name them."""
@@ -117,12 +131,49 @@ class FolderReader:
         if not self._path.is_dir():
             raise NotFound(f"{self._path}: there is no such folder.", remedy="Correct the path in the plan.")
 
+    def contents(self) -> Contents:
+        """The lists, and everything that is wrong with their files. Raises NotFound where the folder is not there."""
+        self.look_for_folder()
+        names: list[str] = []
+        mistakes: list[Mistake] = []
+        files = self._files(SUFFIX)
+        for path in files:
+            members = self._members_file(path)
+            mistakes += members
+            try:
+                address = self._named(path.name.removesuffix(SUFFIX))
+            except Misbehaved:  # the file of settings tells why
+                address = path.name.removesuffix(SUFFIX)
+            if all(split(address)):
+                names.append(address)
+            else:
+                mistakes.append(
+                    Mistake(path, 0, f"its name is no address of a list. Call it like news@example.com{SUFFIX}")
+                )
+        for path in self._files(OF_SETTINGS) if self._layout.has_settings else ():
+            mistakes += _mistakes_of_settings(path)
+            beside = path.name.removesuffix(OF_SETTINGS) + SUFFIX
+            if not path.with_name(beside).is_file():
+                hint = perhaps(beside, [one.name for one in files])
+                mistakes.append(
+                    Mistake(path, 0, f"there is no {beside} with the members beside it, so this is no list{hint}")
+                )
+        return Contents(tuple(names), tuple(mistakes))
+
+    def _members_file(self, path: Path) -> list[Mistake]:
+        """What is wrong with one file of members."""
+        return mistakes_of_members(path, self._layout)
+
     def lists(self) -> Sequence[MailingList]:
         """One for each file of members."""
+        return [MailingList(self._named(path.name.removesuffix(SUFFIX))) for path in self._files(SUFFIX)]
+
+    def _files(self, suffix: str) -> list[Path]:
+        """The folder's files of members, or those of settings."""
         with disk.in_our_words(f"listing {self._path}"):
-            names = sorted(one.name for one in self._path.iterdir()) if self._path.is_dir() else []
-        files = [name for name in names if name.endswith(SUFFIX) and not name.endswith(OF_SETTINGS)]
-        return [MailingList(self._named(name.removesuffix(SUFFIX))) for name in files if not name.startswith(".")]
+            found = sorted(self._path.iterdir()) if self._path.is_dir() else []
+        named = [path for path in found if path.name.endswith(suffix) and not path.name.startswith(".")]
+        return [path for path in named if suffix == OF_SETTINGS or not path.name.endswith(OF_SETTINGS)]
 
     def _named(self, stem: str) -> str:
         """The list whose file has this name."""
@@ -169,7 +220,18 @@ class FolderReader:
         return path
 
     def _place(self, address: str) -> Path:
-        return self._path / f"{disk.account_folder(same_form(address).lower())}{SUFFIX}"
+        """Where the list's file of members is, or is to be: one that somebody named in capitals, or whose settings name the list, counts."""
+        wanted = same_form(address).lower()
+        path = self._path / f"{disk.account_folder(wanted)}{SUFFIX}"
+        if path.is_file():
+            return path
+        stems = {one: one.name.removesuffix(SUFFIX) for one in self._files(SUFFIX)}
+        others = (
+            one
+            for one, stem in stems.items()
+            if same_form(stem if "@" in stem else self._named(stem)).lower() == wanted
+        )
+        return next(others, path)
 
     def _setting_rows(self, path: Path) -> list[tuple[str, str]]:
         if not path.is_file():
@@ -230,7 +292,7 @@ class FolderWriter(FolderReader):
             for member in members:
                 place = places.get(self._layout.key_of(member))
                 there = place is not None and any(self._layout.members(rows[place], member.role))
-                if not _ADDRESS.fullmatch(member.address):
+                if not is_address(member.address):
                     answers.append(Put(refused="this is no address"))
                 elif there:
                     answers.append(Put(already=True))
@@ -319,6 +381,50 @@ class FolderWriter(FolderReader):
 # -- files --------------------------------------------------------------------------------------------------------------
 
 
+def mistakes_of_members(path: Path, layout: Layout) -> list[Mistake]:
+    """What is wrong with one file of members: all of it, in the order of its lines."""
+    sheet, wrong = _look_through(path, layout.header)
+    if not sheet.header:
+        first = next(iter(sheet.before), ())
+        near = nearest(layout.needed, [cell.strip().lower() for cell in first])
+        hint = f" (is {near} meant for it?)" if near else ""
+        broken = [Mistake(path, line, f"{text}.") for line, text in wrong if line]
+        return [*broken, Mistake(path, 1, f"no line names the column {layout.needed}, which has to be there{hint}.")]
+    mistakes = [Mistake(path, line, f"{text}.") for line, text in wrong]
+    known = layout.header(layout.columns) or ()
+    for name in sheet.header:
+        if name not in known and (near := nearest(name, set(known) - set(sheet.header))):
+            text = f"the column {name!r} is not one of ours and is passed over. Did you mean {near}?"
+            mistakes.append(Mistake(path, 1, text, odd=True))
+    seen: dict[str, int] = {}
+    for line, cells in sheet.rows:
+        if found := list(layout.wrong(cells)):
+            mistakes += [Mistake(path, line, f"{text}.") for text in found]
+            continue
+        first_line = seen.setdefault(layout.key(cells), line)
+        if first_line != line:
+            text = f"{cells[layout.needed].strip()} stands on line {first_line} already; this row is passed over."
+            mistakes.append(Mistake(path, line, text, odd=True))
+    return sorted(mistakes, key=lambda one: one.line)
+
+
+def _mistakes_of_settings(path: Path) -> Iterator[Mistake]:
+    sheet, wrong = _look_through(path, _setting_header)
+    if not sheet.header:
+        yield Mistake(path, 1, "no line names the columns setting and value.")
+        return
+    yield from (Mistake(path, line, f"{text}.") for line, text in wrong)
+    seen: dict[str, int] = {}
+    for line, cells in sheet.rows:
+        name, value = cells.get("setting", "").strip(), cells.get("value", "")
+        if name == ADDRESS:
+            continue
+        if text := wrong_setting(name, value):
+            yield Mistake(path, line, f"{text}.")
+        elif seen.setdefault(name, line) != line and not holds_several(name):
+            yield Mistake(path, seen[name], f"{name} stands on line {line} too, which counts.", odd=True)
+
+
 def _of_settings(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX) + OF_SETTINGS)
 
@@ -335,6 +441,20 @@ def _write_settings(path: Path, rows: Sequence[tuple[str, str]]) -> None:
 
 def _parse(path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]) -> Sheet:
     """A file as a sheet. Raises Misbehaved naming file and line where it cannot be read."""
+    sheet, wrong = _look_through(path, named)
+    if wrong:
+        line, text = wrong[0]
+        raise Misbehaved(
+            f"{path}, line {line}: {text}." if line else f"{path}: {text}.", remedy="Correct the file, then run again."
+        )
+    return sheet
+
+
+def _look_through(
+    path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]
+) -> tuple[Sheet, list[tuple[int, str]]]:
+    """A file as a sheet, as far as it can be read, and what cannot be, by line."""
+    wrong: list[tuple[int, str]] = []
     with disk.in_our_words(f"reading {path}"), path.open("rb") as file:
         content = file.read()
     look = table.look_of(content[: table.HEAD])
@@ -342,19 +462,20 @@ def _parse(path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]) -
     header: Sequence[str] | None = None
     titles: tuple[str, ...] = ()
     rows: list[tuple[int, Cells]] = []
-    line = 1
+    line, seen = 1, look.begins
     for row in table.rows(io.BytesIO(content), look, look.begins):
+        line += content.count(b"\n", seen, row.offset)  # blank lines are no rows
+        seen = row.offset
         if row.broken:
-            raise Misbehaved(f"{path}, line {line}: {row.broken}.", remedy="Correct the file, then run again.")
-        if header is None:
+            wrong.append((line, row.broken))
+        elif header is None:
             header, titles = named(row.cells), row.cells
             if header is None:
                 before.append(row.cells)
         elif len(row.cells) > len(header) and any(row.cells[len(header) :]):
-            raise Misbehaved(f"{path}, line {line}: there are more cells than columns.", remedy="Correct the file.")
+            wrong.append((line, "there are more cells than columns"))
         else:
             rows.append((line, dict(zip(header, row.cells, strict=False))))
-        line += row.raw.count(b"\n")
     if header is None:
-        raise Misbehaved(f"{path}: no line names its columns.", remedy="Name them in the first line.")
-    return Sheet(path, tuple(header), titles, tuple(rows), look, tuple(before), content[: look.begins])
+        wrong.append((0, "no line names its columns"))
+    return Sheet(path, tuple(header or ()), titles, tuple(rows), look, tuple(before), content[: look.begins]), wrong

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from migrator.addresses import Names, same_form, split
 from migrator.lists.model import MailingList
 from migrator.lists.options import ListsOptions
+from migrator.meant import nearest
 
 SITE_LIST = "mailman"  # the list that Mailman 2.1 wants for itself on every host
 
@@ -46,10 +47,33 @@ def plan_lists(
                 yield ListPlan(address, target, why, by_hand=True)
                 continue
         yield ListPlan(address, target, why)
-    for address in dict.fromkeys(same_form(named) for named in (*options.only, *options.map)):
-        if not any(_fits(same_form(one.address), (address,)) for one in lists):
-            why = "the source has no such list. Correct the plan's only or map"
-            yield ListPlan(address, address, why, by_hand=True)
+    for _, address, hint in _misnamed(options, [one.address for one in lists]):
+        why = f"the source has no such list{hint}. Correct the plan's only or map"
+        yield ListPlan(address, address, why, by_hand=True)
+
+
+def misnamed(options: ListsOptions, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The options that name a list which is none of these, and a sentence about it."""
+    for word, address, hint in _misnamed(options, names):
+        yield word, f"the source has no list {address}{hint}."
+
+
+def _misnamed(options: ListsOptions, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """The option, what it names, and which list may be meant; each name once."""
+    known = [same_form(one) for one in names]
+    named = {same_form(one): word for word in ("map", "only") for one in getattr(options, word)}
+    for address, word in named.items():
+        if not any(_fits(one, (address,)) for one in known):
+            yield word, address, _perhaps(address, known)
+
+
+def _perhaps(address: str, known: Sequence[str]) -> str:
+    """Which of the known lists may be meant: of the same name elsewhere, or named alike in the same domain; "" if none is near."""
+    name, domain = split(address)
+    namesake = next((one for one in known if split(one)[0].lower() == name.lower()), None)
+    alike = nearest(name.lower(), [split(one)[0].lower() for one in known if split(one)[1] == domain])
+    near = namesake or (f"{alike}@{domain}" if alike else None)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def _left_out(address: str, options: ListsOptions) -> str:

@@ -6,8 +6,9 @@ without a value, so that "nobody is banned" and "nothing is said" are two.
 
 from __future__ import annotations
 
+import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from types import NoneType
@@ -15,6 +16,7 @@ from typing import Any
 
 from migrator.addresses import same_form
 from migrator.lists.model import OWN, Delivery, HeaderRule, Member, Role, Settings, Stopped, Treatment
+from migrator.meant import perhaps
 
 MEMBER_COLUMNS = (
     "address",
@@ -32,8 +34,15 @@ MEMBER_COLUMNS = (
 SETTING_COLUMNS = ("setting", "value")
 _ENUMS: Mapping[str, type[Enum]] = {"role": Role, "delivery": Delivery, "stopped": Stopped, "moderation": Treatment}
 _FLAGS = ("hidden", "acknowledge", "own_posts", "list_copies")
+_ADDRESS = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\]+")
 _YES = {"yes", "y", "true", "1", "on", "sí", "si"}
 _NO = {"no", "n", "false", "0", "off"}
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address that a list can send to, and nothing beside it."""
+    return bool(_ADDRESS.fullmatch(text))
+
 
 # -- members ----------------------------------------------------------------------------------------------------------
 
@@ -57,7 +66,36 @@ def member_of(cells: Mapping[str, str]) -> Member:
     return Member(same_form(said["address"]), cells.get("name", ""), language=said["language"], **options)
 
 
+def wrong_cells(cells: Mapping[str, str]) -> Iterator[str]:
+    """Everything that is wrong with the cells of a row, in words; nothing where `member_of` makes a member of them that a list can have."""
+    said = {name: cells.get(name, "").strip() for name in MEMBER_COLUMNS}
+    if not said["address"]:
+        yield "address is empty"
+    elif not is_address(said["address"]):
+        yield f"address is {said['address']!r}, which is none"
+    for name in (*_ENUMS, *_FLAGS):
+        try:
+            if said[name]:
+                _one_of(name, said[name], _ENUMS[name]) if name in _ENUMS else _yes(name, said[name])
+        except ValueError as error:
+            yield str(error)
+
+
 # -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def wrong_setting(name: str, value: str) -> str:
+    """What is wrong with one row of name and value; "" if nothing is."""
+    try:
+        settings_told([(name, value)])
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def holds_several(name: str) -> bool:
+    """Whether a setting of this name holds several things, and so stands in several rows."""
+    return typing.get_origin(_kinds().get(name)) is tuple
 
 
 def setting_rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:  # Any: as in Settings.told
@@ -80,7 +118,7 @@ def settings_told(rows: Sequence[tuple[str, str]]) -> dict[str, Any]:  # Any: as
 def _setting(name: str, values: Sequence[str]) -> Any:  # Any: the setting's own type
     kind = _kinds().get(name)
     if kind is None:
-        raise ValueError(f"{name!r} is no setting of a list")
+        raise ValueError(f"{name!r} is no setting of a list{perhaps(name, _kinds())}")
     if typing.get_origin(kind) is tuple:
         element = typing.get_args(kind)[0]
         return tuple(_value(name, one, element) for one in values if one != "")
@@ -140,5 +178,5 @@ def _one_of(name: str, word: str, kind: type[Enum]) -> Any:  # Any: a member of 
     known = {str(one.value).lower(): one for one in kind}
     found = known.get(word.strip().lower())
     if found is None:
-        raise ValueError(f"{name} is none of {', '.join(known)}")
+        raise ValueError(f"{name} is none of {', '.join(known)}{perhaps(word.strip().lower(), known)}")
     return found

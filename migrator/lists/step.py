@@ -49,7 +49,7 @@ from migrator.lists.contract import (
 from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
 from migrator.lists.model import MailingList, Member, Role, settings_of
 from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
-from migrator.lists.naming import ListPlan, plan_lists
+from migrator.lists.naming import ListPlan, misnamed, plan_lists
 from migrator.lists.options import ListsOptions
 from migrator.lists.telling import (
     compared,
@@ -541,4 +541,5 @@ KIND = Kind(
     build=_build,
     needs_accounts=False,
     measure=Measure.ITEMS,
+    misnamed=misnamed,
 )

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from migrator.engine.contract import Adapter, Kind
-from migrator.errors import PlanError
+from migrator.engine.contract import Adapter, Contents, Kind
+from migrator.errors import MigratorError, NotFound, PlanError
+from migrator.meant import did_you_mean
 from migrator.plan.file import Document, read
 from migrator.plan.model import (
     Plan,
@@ -27,7 +28,7 @@ from migrator.plan.model import (
     sides_with_passwords,
 )
 from migrator.plan.people import Person, gather, is_file
-from migrator.plan.problems import Path, Problems, did_you_mean, listed, plain
+from migrator.plan.problems import Path, Problems, listed, plain
 from migrator.plan.wording import checked
 from migrator.plan.written import (
     MUST_EXIST,
@@ -57,9 +58,12 @@ def load(path: FilePath, registry: Registry = REGISTRY) -> Plan:
 
 
 def check(path: FilePath, registry: Registry = REGISTRY) -> tuple[Plan, tuple[Person, ...]]:
-    """The plan and its accounts, with the mistakes of all their files told at once. Raises like `load`."""
+    """The plan and its accounts, with the mistakes of all their files, and of those behind the services of its routes, told at once. Raises
+    like `load`.
+    """
     examination = Examination(read(FilePath(path)), registry)
     people = examination.people()
+    examination.read_files()
     return examination.plan(), people
 
 
@@ -89,6 +93,43 @@ class Examination:
             if isinstance(self._written.accounts, AccountsFrom) and self._origin_is_file()
             else self._listed_people
         )
+
+    def read_files(self) -> None:
+        """Mistakes in the files behind the services that steps use, and in the names by which steps choose among what is in them."""
+        known: dict[tuple[str, str], Contents | None] = {}
+        filled: set[tuple[str, str]] = set()
+        for step in self._steps:
+            if not isinstance(step, StepEntry):
+                continue
+            source, target = ((name, step.service) for name in (step.route.source, step.route.target))
+            for name, service in (source, target):
+                if (name, service) not in known:
+                    is_made = (name, service) in filled or (name, service) == target
+                    known[name, service] = self._contents(name, service, is_made=is_made)
+            held = known[source]
+            if held is not None and held.names is not None and source not in filled:
+                at: Path = ("steps", step.position, step.kind)
+                for word, text in self.registry.kind(step.kind).misnamed(step.options, held.names):
+                    self.problems.at((*at, word), f": {text}")
+            filled.add(target)
+
+    def _contents(self, name: str, service: str, *, is_made: bool) -> Contents | None:
+        """What is in the files of a service, their mistakes told; `is_made` says that they need not be there yet."""
+        entry = self._endpoints[name][service]
+        adapter = self.registry.adapter(service, entry.adapter)
+        if adapter.contents is None:
+            return None
+        options = entry.options.model_copy(update=absolute(entry.options, self.document.path.parent))
+        try:
+            held = adapter.contents(options)
+        except MigratorError as error:
+            if not (is_made and isinstance(error, NotFound)):
+                self.problems.at(("endpoints", name, service), f": {error.sentence()}", of_key=True)
+            return None
+        for mistake in held.mistakes:
+            tell = self.problems.warn_in_file if mistake.odd else self.problems.in_file
+            tell(str(mistake.file), mistake.line, mistake.text)
+        return held
 
     def plan(self) -> Plan:
         """The plan. Raises PlanMistakes if anything was wrong."""

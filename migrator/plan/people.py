@@ -23,7 +23,8 @@ from pydantic import SecretStr
 
 from migrator.addresses import ascii_domain, split
 from migrator.engine.contract import Side
-from migrator.plan.problems import Path, Problems, did_you_mean, listed, plain
+from migrator.meant import did_you_mean
+from migrator.plan.problems import Path, Problems, listed, plain
 from migrator.plan.written import AccountLine, AccountsFrom
 
 COLUMNS = ("source", "target", "source_user", "source_password", "target_user", "target_password")

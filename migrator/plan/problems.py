@@ -6,22 +6,20 @@ repeats a value where a secret might stand; a mistyped secret name may well be t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from migrator.errors import PlanError
+from migrator.meant import LONGEST_WORD
 
 Path = tuple[str | int, ...]
 
-LONGEST_WORD = 60  # characters of somebody's text that a message repeats
-SHORTEST_BEGINNING = 2  # characters of a word that may stand for a longer one
 MOST_OF_ONE_FILE = 200  # mistakes told about one file; a wrong column spoils every row the same way
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a file, both counted from 1. A column of 0 means the whole line."""
+    """Where something stands in a file, both counted from 1. A column of 0 means the whole line, a line of 0 the whole file."""
 
     line: int = 1
     column: int = 0
@@ -37,7 +35,8 @@ class Problem:
 
     def __str__(self) -> str:
         column = f":{self.place.column}" if self.place.column else ""
-        return f"{self.file}:{self.place.line}{column}: {self.text}"
+        line = f":{self.place.line}" if self.place.line else ""
+        return f"{self.file}{line}{column}: {self.text}"
 
 
 class PlanMistakes(PlanError):
@@ -113,20 +112,6 @@ def plain(text: str) -> str:
     """Somebody's text made safe for a terminal, and not too long."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: LONGEST_WORD + 1])
     return shown if len(text) <= LONGEST_WORD else f"{shown[:LONGEST_WORD]}..."
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, if one is near: one that begins with `word`, or one that is spelled alike."""
-    known = sorted(known)
-    longer = [other for other in known if other.startswith(word)] if len(word) >= SHORTEST_BEGINNING else []
-    near = sorted(longer, key=len) or difflib.get_close_matches(word[:LONGEST_WORD], known, n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The question "Did you mean x?" with a blank before it, or nothing if no known word is near."""
-    near = nearest(word, known)
-    return f" Did you mean {near}?" if near else ""
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:

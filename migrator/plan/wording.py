@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from migrator.plan.problems import Path, Problems, did_you_mean, listed, nearest
+from migrator.meant import did_you_mean, nearest
+from migrator.plan.problems import Path, Problems, listed
 
 Shape = TypeVar("Shape", bound=BaseModel)
 

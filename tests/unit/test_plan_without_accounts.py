@@ -19,6 +19,7 @@ endpoints:
 def test_a_plan_of_what_is_nobodys_own_needs_no_accounts(tmp_path, step) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text(f"{PLAN}steps: [{step}, verify]\n")
+    (tmp_path / "lists").mkdir()
     plan, people = check(path)
     assert people == ()
     assert len(plan.steps) == 2

@@ -20,11 +20,11 @@ from pathlib import Path
 from pydantic import Field
 
 from migrator.addresses import same_form
-from migrator.engine.contract import Adapter, Login, Service
+from migrator.engine.contract import Adapter, Contents, Login, Service
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.folder import Cells, FolderReader, FolderWriter
 from migrator.lists.model import EVERY_DIALECT, Features, Member, Role
-from migrator.lists.spelling import MEMBER_COLUMNS, member_cells, member_of
+from migrator.lists.spelling import MEMBER_COLUMNS, member_cells, member_of, wrong_cells
 
 
 class Options(Service):
@@ -45,6 +45,7 @@ class OurLayout:
 
     features: Features = FEATURES
     columns: Sequence[str] = MEMBER_COLUMNS
+    needed: str = "address"
     has_settings: bool = True
 
     def header(self, cells: Sequence[str]) -> Sequence[str] | None:
@@ -52,6 +53,10 @@ class OurLayout:
         names = [cell.strip().lower() for cell in cells]
         names = ["address" if name in {"email", "e-mail"} and "address" not in names else name for name in names]
         return names if "address" in names else None
+
+    def wrong(self, cells: Mapping[str, str]) -> Iterator[str]:
+        """Each cell that says nothing we know."""
+        return wrong_cells(cells)
 
     def members(self, cells: Mapping[str, str], role: Role) -> Iterator[Member]:
         """The row's one."""
@@ -87,6 +92,16 @@ def _fill(options: Options, login: Login) -> ListWriter:
     return FolderWriter(OurLayout(), options.path)
 
 
+def _contents(options: Options) -> Contents:
+    return FolderReader(OurLayout(), options.path).contents()
+
+
 ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
-    word="csv", title="CSV files", options=Options, reader=_read, writer=_fill, connections=lambda _: (8, 8)
+    word="csv",
+    title="CSV files",
+    options=Options,
+    reader=_read,
+    writer=_fill,
+    connections=lambda _: (8, 8),
+    contents=_contents,
 )

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from migrator.addresses import same_form
-from migrator.engine.contract import Adapter, Login, Service
+from migrator.addresses import same_form, split
+from migrator.engine.contract import Adapter, Contents, Login, Service
 from migrator.errors import Misbehaved, PlanError
 from migrator.lists.contract import ListReader, ListWriter
-from migrator.lists.folder import Cells, FolderReader, FolderWriter
+from migrator.lists.folder import Cells, FolderReader, FolderWriter, mistakes_of_members
 from migrator.lists.model import (
     MEMBER_OPTIONS,
     Delivery,
@@ -33,6 +33,8 @@ from migrator.lists.model import (
     Stopped,
     without_settings,
 )
+from migrator.lists.spelling import is_address
+from migrator.meant import perhaps
 from migrator.panel.model import lost
 
 GROUP, ADDRESS, KIND, ROLE = "group email [required]", "member email", "member type", "member role"
@@ -41,6 +43,8 @@ _EXPORTED = {"email address": ADDRESS, "nickname": "nickname", "group status": R
 _ROLES = {"OWNER": Role.OWNER, "MANAGER": Role.MODERATOR, "MEMBER": Role.MEMBER, "": Role.MEMBER}
 _WORDS = {Role.OWNER: "OWNER", Role.MODERATOR: "MANAGER", Role.MEMBER: "MEMBER"}
 _RANK = ("OWNER", "MANAGER", "MEMBER")
+_NO_ROLE = f"the role is none of {', '.join(_RANK)}"
+_NOBODY = "the member's address is empty"
 _PREFERENCES = {
     "digest": (Delivery.MIME_DIGEST, None),
     "abridged": (Delivery.SUMMARY_DIGEST, None),
@@ -76,6 +80,7 @@ class GoogleLayout:
 
     features: Features = FEATURES
     columns: Sequence[str] = COLUMNS
+    needed: str = ADDRESS
     has_settings: bool = False
 
     def header(self, cells: Sequence[str]) -> Sequence[str] | None:
@@ -83,14 +88,24 @@ class GoogleLayout:
         names = [_EXPORTED.get(cell.strip().lower(), cell.strip().lower()) for cell in cells]
         return names if ADDRESS in names else None
 
+    def wrong(self, cells: Mapping[str, str]) -> Iterator[str]:
+        """A role that Google does not have, nobody, and no address. What is no person need not be one (a whole domain, a group)."""
+        word, address = cells.get(ROLE, "").strip().upper(), cells.get(ADDRESS, "").strip()
+        if word not in _ROLES:
+            yield f"{_NO_ROLE}{perhaps(word, _RANK)}"
+        if not address:
+            yield _NOBODY
+        elif cells.get(KIND, "").strip().upper() in {"", "USER"} and not is_address(address):
+            yield f"the member's address is {address!r}, which is none"
+
     def members(self, cells: Mapping[str, str], role: Role) -> Iterator[Member]:
         """The row's one: a member, and what he is beside that."""
         word = cells.get(ROLE, "").strip().upper()
         if word not in _ROLES:
-            raise ValueError(f"the role is none of {', '.join(_RANK)}")
+            raise ValueError(_NO_ROLE)
         address = same_form(cells.get(ADDRESS, ""))
         if not address:
-            raise ValueError("the member's address is empty")
+            raise ValueError(_NOBODY)
         if role is Role.MEMBER:
             delivery, stopped = _PREFERENCES.get(cells.get("preference", "").strip().lower(), (Delivery.REGULAR, None))
             yield Member(address, cells.get("nickname", ""), delivery=delivery, stopped=stopped)
@@ -119,12 +134,36 @@ class GoogleLayout:
         return same_form(member.key)
 
 
+@dataclass(frozen=True, slots=True)
+class OfSeveral(GoogleLayout):
+    """One file with the members of several groups: each row says which."""
+
+    def wrong(self, cells: Mapping[str, str]) -> Iterator[str]:
+        """Also a row that names no group."""
+        if not all(split(cells.get(GROUP, ""))):
+            yield "the group's address is missing"
+        yield from GoogleLayout.wrong(self, cells)
+
+    def key(self, cells: Mapping[str, str]) -> str:
+        """An address has a row in each of its groups."""
+        return f"{same_form(cells.get(GROUP, '')).lower()} {GoogleLayout.key(self, cells)}"
+
+
 class OneFileReader(FolderReader):
     """One file with the members of several groups."""
 
     def __init__(self, layout: GoogleLayout, path: Path) -> None:
         super().__init__(layout, path.parent)
         self._one = path
+
+    def contents(self) -> Contents:
+        """The groups, and everything that is wrong with the file."""
+        mistakes = mistakes_of_members(self._one, OfSeveral())
+        try:
+            names = tuple(one.address for one in self.lists())
+        except Misbehaved:  # told line by line among the mistakes
+            names = ()
+        return Contents(names, tuple(mistakes))
 
     def lists(self) -> Sequence[MailingList]:
         """The groups in their order."""
@@ -165,6 +204,18 @@ def _fill(options: Options, login: Login) -> ListWriter:
     return FolderWriter(GoogleLayout(), options.path)
 
 
+def _contents(options: Options) -> Contents:
+    one_file = options.path.is_file()
+    reader = OneFileReader(GoogleLayout(), options.path) if one_file else FolderReader(GoogleLayout(), options.path)
+    return reader.contents()
+
+
 ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
-    word="google_csv", title="Google CSV", options=Options, reader=_read, writer=_fill, connections=lambda _: (8, 8)
+    word="google_csv",
+    title="Google CSV",
+    options=Options,
+    reader=_read,
+    writer=_fill,
+    connections=lambda _: (8, 8),
+    contents=_contents,
 )

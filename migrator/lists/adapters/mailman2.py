@@ -18,13 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from migrator.addresses import same_form, split
-from migrator.engine.contract import Adapter, Login, Service
+from migrator.engine.contract import Adapter, Contents, Login, Mistake, Service
 from migrator.errors import EndpointRefused, LoginRefused, Misbehaved, NotFound, PlanError, Refused
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.mailman2 import settings as pages_of
@@ -636,6 +636,40 @@ def _passwords(path: Path | None) -> Mapping[str, SecretStr]:
     }
 
 
+def _contents(options: Options) -> Contents:
+    """What is wrong with the file of passwords; which lists there are, the server knows alone."""
+    path, mistakes = options.passwords, list[Mistake]()
+    if path is None or not path.is_file():  # that it has to be there, the option says
+        return Contents()
+    try:
+        if path.stat().st_mode & OTHERS_MAY_NOT:
+            mistakes.append(Mistake(path, 0, f"others may read the passwords in it. chmod 600 {path}"))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            if not {"list", "password"} <= set(rows.fieldnames or ()):
+                text = "it has no columns list and password, parted by a comma."
+                return Contents(mistakes=(*mistakes, Mistake(path, 1, text)))
+            mistakes += [Mistake(path, rows.line_num, text) for row in rows for text in _wrong_with(row)]
+    except UnicodeDecodeError:
+        mistakes.append(Mistake(path, 0, "it is no UTF-8. Save it as that."))
+    except (OSError, csv.Error) as error:
+        mistakes.append(Mistake(path, 0, f"it cannot be read ({error})."))
+    return Contents(mistakes=tuple(mistakes))
+
+
+def _wrong_with(
+    row: Mapping[str | None, Any],
+) -> Iterator[str]:  # Any: a text, or a list of those behind the last column
+    """What is wrong with a row of passwords. It shows none."""
+    if None in row:
+        yield "there are more cells than columns."
+        return
+    if not all(split(row["list"] or "")):
+        yield "the list is no whole address, such as announce@example.com."
+    if not row["password"]:
+        yield "the password is empty."
+
+
 def _address(name: str, host: str) -> str:
     """A list's address by its name in URLs and its host; cPanel's names have the domain at their end."""
     host = split(f"x@{host}")[1]
@@ -784,4 +818,5 @@ ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     reader=open_reader,
     writer=open_writer,
     connections=_connections,
+    contents=_contents,
 )

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import Field
 
 from migrator.addresses import same_form
-from migrator.engine.contract import Adapter, Login, Service
+from migrator.engine.contract import Adapter, Contents, Login, Mistake, Service
 from migrator.errors import EndpointRefused, Misbehaved, NotFound
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.mailman2 import settings as pages_of
@@ -69,6 +69,26 @@ class BackupReader:
     def lists(self) -> Sequence[MailingList]:
         """One for each file."""
         return [MailingList(address) for address in self._files()]
+
+    def contents(self) -> Contents:
+        """The lists, and the files that cannot be read. Raises NotFound where there is no such file or folder."""
+        if not self._options.path.exists():
+            raise NotFound(
+                f"{self._options.path}: there is no such file or folder.", remedy="Check the path in the plan."
+            )
+        names: list[str] = []
+        mistakes: list[Mistake] = []
+        for file in self._found():
+            try:
+                _config_in(file)
+                names.append(self._address(file))
+            except Misbehaved as error:
+                mistakes.append(Mistake(file, 0, error.sentence().removeprefix(f"{file}: ")))
+        if not names and not mistakes:
+            where = self._options.path
+            text = f"no folder in it holds a {FILE}: this is not Mailman's folder of lists."
+            mistakes.append(Mistake(where, 0, text))
+        return Contents(tuple(names), tuple(mistakes))
 
     def settings(self, address: str) -> Settings:
         """What the file says."""
@@ -297,6 +317,10 @@ def _read(options: Options, login: Login) -> ListReader:
     return BackupReader(options, login)
 
 
+def _contents(options: Options) -> Contents:
+    return BackupReader(options, Login("", "")).contents()
+
+
 ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     word="mailman2_pck",
     title="Mailman 2.1 backup",
@@ -304,4 +328,5 @@ ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     reader=_read,
     writer=None,
     connections=lambda _: (4, 4),
+    contents=_contents,
 )
