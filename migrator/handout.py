@@ -14,11 +14,10 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
-from typing import cast
 
 from pydantic import SecretStr
 
+from migrator import age
 from migrator.errors import PlanError, StateFull
 
 COLUMNS = ("address", "password")
@@ -120,11 +119,9 @@ def _line(address: str, password: SecretStr) -> str:
 
 
 def _sealed(line: str, recipient: str) -> str:
-    pyrage = _age()
     try:
-        to = pyrage.x25519.Recipient.from_str(recipient)
-        return str(pyrage.encrypt(line.encode(), [to], armored=True).decode()).rstrip("\n") + "\n"
-    except pyrage.RecipientError as error:
+        return age.sealed(line.encode(), [recipient], armored=True).decode().rstrip("\n") + "\n"
+    except ValueError as error:
         raise PlanError("handout.recipient is no age public key (age1...).", remedy="Correct the plan.") from error
 
 
@@ -133,24 +130,10 @@ def _opened(message: str, path: Path, identity: Path | None) -> str:
         raise PlanError(
             f"The hand-out {path} is encrypted.", remedy="Name the file with the age identity: --identity FILE."
         )
-    pyrage = _age()
     try:
-        lines = identity.read_text(encoding="utf-8").splitlines()
-        own = [pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-SECRET-KEY-")]
-        return str(pyrage.decrypt(message.strip().encode(), own).decode())
-    except (OSError, UnicodeDecodeError, pyrage.IdentityError, pyrage.DecryptError) as error:
+        return age.opened(message.strip().encode(), identity.read_text(encoding="utf-8")).decode()
+    except (OSError, ValueError) as error:
         raise PlanError(
             f"The hand-out {path} cannot be opened with {identity}.",
             remedy="Use the identity that belongs to the plan's recipient.",
         ) from error
-
-
-def _age() -> ModuleType:
-    try:
-        import pyrage
-    except ImportError as error:
-        raise PlanError(
-            "An encrypted hand-out needs a package that is not installed.",
-            remedy="Install it with `pip install 'migrator[age]'`.",
-        ) from error
-    return cast("ModuleType", pyrage)

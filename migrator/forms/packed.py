@@ -29,6 +29,23 @@ LARGEST_RATIO = 500
 HARMLESS = 1024 * MB
 
 
+def pack(content: bytes) -> bytes:
+    """Content as one frame of Zstandard, with its checksum."""
+    return zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1})
+
+
+def unpack(frame: bytes, size: int) -> bytes:
+    """The content of one frame, `size` bytes. Raises ValueError, in words, if it holds more or less, or is none."""
+    opened = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WIDEST_WINDOW})
+    try:
+        content = opened.decompress(frame, size + 1)
+    except zstd.ZstdError as error:
+        raise ValueError("it is no Zstandard, or damaged") from error
+    if len(content) != size or not opened.eof or opened.unused_data:
+        raise ValueError(f"it does not hold the {size:,} bytes that were packed")
+    return content
+
+
 class Source(Protocol):
     """Bytes from the front to the back."""
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+from pyrage import x25519
 
 from migrator.engine.contract import Login
-from migrator.errors import Misbehaved, Refused
+from migrator.errors import Misbehaved, PlanError, Refused
 from migrator.forms.adapters.files import FilesReader, FilesWriter, Options, lines, read_lines
 from migrator.forms.model import EVERYTHING, Column, Condition, Extract, KeyRange, Operator, Row, Server, checksum_of
 from migrator.testing.form_suite import (
@@ -60,6 +62,118 @@ class TestWriting(TableWriterContract):
     @pytest.fixture
     def writing(self, tmp_path: Path) -> OpensWriter:
         return opens_writer(lambda: FilesWriter(Options(path=tmp_path), LOGIN))
+
+
+IDENTITY = x25519.Identity.generate()
+SEALED = {"compress": "zstd", "encrypt": "age", "recipients": (str(IDENTITY.to_public()),)}
+OPENED = {**SEALED, "identity": SecretStr(f"# made for a test\n{IDENTITY}\n")}
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("sealed")
+    stock(FilesWriter(Options(path=path, **OPENED), LOGIN))
+    return path
+
+
+class TestReadingWhatIsSealed(TableReaderContract):
+    @pytest.fixture
+    def reading(self, sealed: Path) -> Opens:
+        return opens(lambda: FilesReader(Options(path=sealed, identity=OPENED["identity"]), LOGIN))
+
+
+class TestWritingWhatIsSealed(TableWriterContract):
+    @pytest.fixture
+    def reading(self, tmp_path: Path) -> Opens:
+        return opens(lambda: FilesReader(Options(path=tmp_path, **OPENED), LOGIN))
+
+    @pytest.fixture
+    def writing(self, tmp_path: Path) -> OpensWriter:
+        return opens_writer(lambda: FilesWriter(Options(path=tmp_path, **OPENED), LOGIN))
+
+
+def sealed_writer(tmp_path, **changed) -> FilesWriter:
+    return FilesWriter(Options(path=tmp_path / "dump", **{**SEALED, **changed}), LOGIN)
+
+
+@pytest.mark.parametrize(
+    "wrapped", [{"compress": "zstd"}, {**SEALED, "compress": None}, SEALED], ids=["zst", "age", "both"]
+)
+def test_no_word_anybody_wrote_is_on_the_disk_in_the_clear(tmp_path, wrapped) -> None:
+    fill(sealed_writer(tmp_path, **{**dict.fromkeys(SEALED), "recipients": (), **wrapped}), PLAIN, PLAIN_ROWS)
+    for path in (tmp_path / "dump").rglob("*"):
+        assert path.is_dir() or b"unread" not in path.read_bytes(), path
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    reader = FilesReader(Options(path=tmp_path / "dump", identity=OPENED["identity"]), LOGIN)
+    assert everything(reader, Extract(PLAIN)) == PLAIN_ROWS
+
+
+def test_who_seals_goes_on_and_proves_without_an_identity(tmp_path) -> None:
+    low, high, new = KeyRange(None, ("13",)), KeyRange(("13",), ("40",)), KeyRange(("40",), ("99",))
+    first = sealed_writer(tmp_path)
+    first.load(Extract(first.shadow(PLAIN)), low, PLAIN_ROWS[:5], None)
+    second = sealed_writer(tmp_path)  # the first one died
+    shadow = Extract(second.shadow(PLAIN))
+    assert second.checksum(shadow, low) == checksum_of(PLAIN_ROWS[:5])
+    second.load(shadow, high, PLAIN_ROWS[5:], None)
+    second.load(shadow, high, PLAIN_ROWS[5:], None)
+    assert second.checksum(shadow, EVERYTHING) == checksum_of(PLAIN_ROWS)
+    second.swap(PLAIN)
+    some = Extract(
+        PLAIN, (Condition("form", Operator.IN, ("5",)),)
+    )  # a later pass proves what it took, by the same ranges
+    assert second.checksum(some, low) == checksum_of(PLAIN_ROWS[:5])
+    row: Row = ("99", "5", "new", "2026-02-01 10:00:00")
+    assert not [page for page in second.rows(some, new) if page]
+    second.load(some, new, [row], checksum_of([]))
+    assert second.checksum(some, new) == checksum_of([row])
+    assert second.count(Extract(PLAIN)) == len(PLAIN_ROWS) + 1
+    with pytest.raises(PlanError, match="is encrypted") as raised:
+        everything(second, Extract(PLAIN))
+    assert "identity" in raised.value.remedy
+
+
+def test_another_identity_and_a_damaged_file_are_told_by_the_name_of_the_file(tmp_path) -> None:
+    fill(sealed_writer(tmp_path), PLAIN, PLAIN_ROWS)
+    (file,) = (tmp_path / "dump" / PLAIN.name).glob("*.jsonl.zst.age")
+    other = Options(path=tmp_path / "dump", identity=SecretStr(str(x25519.Identity.generate())))
+    with pytest.raises(PlanError, match=f"{file.name} cannot be opened"):
+        everything(FilesReader(other, LOGIN), Extract(PLAIN))
+    none = Options(path=tmp_path / "dump", identity=SecretStr("a password"))
+    with pytest.raises(PlanError, match="no age identity") as raised:
+        everything(FilesReader(none, LOGIN), Extract(PLAIN))
+    assert "a password" not in raised.value.sentence()
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    file.write_bytes(content)
+    mine = Options(path=tmp_path / "dump", identity=OPENED["identity"])
+    for read in (everything, lambda reader, extract: reader.checksum(extract, EVERYTHING)):
+        with pytest.raises(Misbehaved, match=file.name):
+            read(FilesReader(mine, LOGIN), Extract(PLAIN))
+
+
+def test_a_manifest_that_lies_about_a_packed_file_is_told(tmp_path) -> None:
+    fill(sealed_writer(tmp_path, encrypt=None, recipients=()), PLAIN, PLAIN_ROWS)
+    manifest = tmp_path / "dump" / PLAIN.name / "manifest.json"
+    told = json.loads(manifest.read_text())
+    told["parts"][0]["content"] -= 1
+    manifest.write_text(json.dumps(told))
+    with pytest.raises(Misbehaved, match=r"jsonl\.zst cannot be unpacked"):
+        everything(FilesReader(Options(path=tmp_path / "dump"), LOGIN), Extract(PLAIN))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"encrypt": "age"},
+        {"recipients": SEALED["recipients"]},
+        {"encrypt": "age", "recipients": ("age1wrong",)},
+        {"compress": "rar"},
+    ],
+)
+def test_a_plan_that_encrypts_for_nobody_is_refused(tmp_path, said) -> None:
+    with pytest.raises(ValidationError, match=r"recipients|age public key|zstd"):
+        Options(path=tmp_path, **said)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
     <path>/wp_db7_forms/manifest.json          what it came from, its columns and indexes, and every file with its range, rows, CRC and SHA-256
     <path>/wp_db7_forms/20000-30000-1f3a….jsonl    the rows of one range: JSON Lines (RFC 8259), a row a line, its values in the manifest's order
 
+A file may be packed (`.zst`), sealed (`.age`) or both (`.jsonl.zst.age`), each by itself; manifest and journal never are: they hold names of
+columns, counts, sums and the keys at which ranges end.
 
 A value is the text the server spells, or null; of BLOB, BINARY and BIT columns the bytes in hexadecimal. A table that is being filled is in
 a folder whose name begins with _migrator_, with a journal of its ranges; all of it is on the disk before the folder gets its name, and proven
 by its sums. Everything is 0600.
 
-What it cannot do: put rows beside others into a dump that is there (name another path).
+What it cannot do: put rows beside others into a dump that is there (name another path); without an identity, look into one that is sealed.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from dataclasses import asdict, dataclass, replace
 from json.encoder import encode_basestring, encode_basestring_ascii
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from migrator import age
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.errors import Misbehaved, NotFound, PlanError, Refused
 from migrator.forms.choosing import chooser, is_among
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.described import described, shape
@@ -48,6 +51,7 @@ from migrator.forms.model import (
     checksum_of,
     range_of,
 )
+from migrator.forms.wrapping import Wrapping
 from migrator.wire import disk
 
 # -- what a plan says -------------------------------------------------------------------------------------------------
@@ -57,6 +61,36 @@ class Options(Service):
     """A raw dump of form entries on a disk of this machine."""
 
     path: Path = Field(description="the folder that holds one folder a table", json_schema_extra={"path": True})
+    compress: Literal["zstd"] | None = Field(None, description="Pack what is written: zstd")
+    encrypt: Literal["age"] | None = Field(None, description="Encrypt what is written: age, for `recipients`")
+    recipients: tuple[str, ...] = Field(
+        (), description="Public keys (age1...) of those who can read what is written with `encrypt: age`"
+    )
+    identity: SecretStr | str | None = Field(
+        None,
+        description="Name of the secret with the age identity (AGE-SECRET-KEY-1...) that opens what is encrypted; writing needs none",
+        json_schema_extra={"secret": True},
+    )
+
+    @field_validator("recipients")
+    @classmethod
+    def _are_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(map(age.checked, value))
+        except PlanError as error:
+            raise ValueError(error.sentence()) from error
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if bool(self.encrypt) != bool(self.recipients):
+            raise ValueError("encrypt: age and recipients belong together")
+        return self
+
+    @property
+    def wrapping(self) -> Wrapping:
+        """How files are written, and what opens them."""
+        identity = self.identity.get_secret_value() if isinstance(self.identity, SecretStr) else self.identity
+        return Wrapping(self.compress == "zstd", self.recipients, identity or "")
 
 
 # -- what it can ------------------------------------------------------------------------------------------------------
@@ -77,25 +111,29 @@ class Part:
     among: KeyRange
     file: str
     sum: Checksum
-    sha256: str = ""
-    size: int = 0
+    sha256: str = ""  # of the file as it lies there
+    size: int = 0  # of the file
+    content: int = 0  # bytes of JSON Lines in it
 
     def told(self) -> dict[str, object]:
         """As manifest and journal have it."""
         said = {"range": self.among.key, "file": self.file, "rows": self.sum.rows, "crc": f"{self.sum.crc:x}"}
-        return {**said, "sha256": self.sha256, "bytes": self.size}
+        return {**said, "sha256": self.sha256, "bytes": self.size, "content": self.content}
 
 
 def _part(told: Mapping[str, Any]) -> Part:  # Any: JSON
     total = Checksum(int(told["rows"]), int(told["crc"], 16))
-    return Part(range_of(told["range"]), str(told["file"]), total, str(told["sha256"]), int(told["bytes"]))
+    size = int(told["bytes"])
+    content = int(told.get("content", size))
+    return Part(range_of(told["range"]), str(told["file"]), total, str(told["sha256"]), size, content)
 
 
 class Folder:
     """A table's folder, live or shadow. Raises our errors."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wrapping: Wrapping) -> None:
         self.path = path
+        self._wrapping = wrapping
         self._parts: dict[KeyRange, Part] | None = None  # what is known of a shadow, which nobody else fills
         self.about = f"the dump in {path}"
 
@@ -136,16 +174,24 @@ class Folder:
             return list(found.values())
 
     def rows(self, table: Table, part: Part) -> list[Row]:
-        """The rows of a part. Raises Misbehaved if the file is not the one that was written."""
-        return read_lines(table, self._content(part)) if part.file else []
+        """The rows of a part. Raises Misbehaved if the file is not the one that was written, PlanError if nothing opens it."""
+        if not part.file:
+            return []
+        content = self._wrapping.unwrapped(self.path / part.file, self._on_disk(part), part.content)
+        return read_lines(table, content)
+
+    @property
+    def opens(self) -> bool:
+        """Whether all its rows can be looked at."""
+        return all(self._wrapping.opens(part.file) for part in self.parts())
 
     def proven(self, part: Part) -> Checksum:
         """The checksum of a part whose file is the one that was written. Raises Misbehaved."""
         if part.file:
-            self._content(part)
+            self._on_disk(part)
         return part.sum
 
-    def _content(self, part: Part) -> bytes:
+    def _on_disk(self, part: Part) -> bytes:
         with self._reading():
             content = (self.path / part.file).read_bytes()
         if hashlib.sha256(content).hexdigest() != part.sha256:
@@ -192,15 +238,16 @@ class Folder:
     def _written(self, table: Table, among: KeyRange, rows: Sequence[Row]) -> Part:
         if not rows:
             return Part(among, "", NOTHING)
-        content = lines(table, rows)
+        said = lines(table, rows)
+        content = self._wrapping.wrapped(said)
         digest = hashlib.sha256(content).hexdigest()
-        file = f"{_named(among)}-{digest[:12]}{SUFFIX}"
+        file = f"{_named(among)}-{digest[:12]}{SUFFIX}{self._wrapping.suffix}"
         if self.is_finished:
             disk.replace_file(self.path / file, content)
         else:  # to wait for the disk after each range would take a third of the time; `settle` waits once
             with disk.opened(self.path / file, "wb") as opened:
                 opened.write(content)
-        return Part(among, file, checksum_of(rows), digest, len(content))
+        return Part(among, file, checksum_of(rows), digest, len(content), len(said))
 
     def _record(self, changed: Sequence[Part]) -> None:
         if self.is_finished:
@@ -244,6 +291,7 @@ class FilesReader:
         del login  # a dump has no accounts
         self.features = FEATURES
         self._path = options.path
+        self._wrapping = options.wrapping
 
     def server(self) -> Server:
         return next((one.server() for one in self._folders()), Server("files"))
@@ -289,9 +337,11 @@ class FilesReader:
 
     def rows(self, extract: Extract, among: KeyRange) -> Iterator[Sequence[Row]]:
         folder, table = self._folder(extract.table), extract.table
-        belongs = None if extract.is_whole else chooser(extract, self._inner)
+        belongs: Callable[[Row], bool] | None = None
         page: list[Row] = []
         for row in self._among(folder, table, among):
+            if belongs is None and not extract.is_whole:
+                belongs = chooser(extract, self._inner)
             if belongs is None or belongs(row):
                 page.append(row)
                 if len(page) == PAGE:
@@ -301,8 +351,10 @@ class FilesReader:
             yield page
 
     def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
-        if extract.is_whole:
-            folder = self._folder(extract.table)
+        folder = self._folder(extract.table)
+        if (
+            extract.is_whole or not folder.opens
+        ):  # what nobody can look into has the rows that were put there, and no others
             parts = [one for one in folder.parts() if among in {one.among, EVERYTHING}]
             if parts:  # a file of this SHA-256 is what was written, and what was written was summed
                 return sum((folder.proven(one) for one in parts), NOTHING)
@@ -317,11 +369,17 @@ class FilesReader:
         with disk.in_our_words(f"reading {self._path}"):
             there = sorted(self._path.iterdir()) if self._path.is_dir() else []
         for path in there:
-            if path.is_dir() and not path.name.startswith(SHADOW) and Folder(path).is_finished:
-                yield Folder(disk.inside(path, self._path))
+            if path.is_dir() and not path.name.startswith(SHADOW) and self._at(path).is_finished:
+                yield self._at(disk.inside(path, self._path))
+
+    def _at(self, path: Path) -> Folder:
+        return Folder(path, self._wrapping)
+
+    def _of(self, name: str) -> Folder:
+        return self._at(self._path / folder_name(name))
 
     def _folder(self, table: Table) -> Folder:
-        folder = Folder(self._path / folder_name(table.name))
+        folder = self._of(table.name)
         if not folder.is_there:
             raise NotFound(f"{self._path}: there is no dump of {table.name}.", remedy="Look at the path in the plan.")
         return folder
@@ -339,6 +397,8 @@ class FilesReader:
                 )
             return
         inside, ending = among.after is None, False
+        if not inside and (behind := _behind(parts, among.after)) is not None:
+            parts, inside = behind, True
         for part in parts:
             for row in folder.rows(table, part):
                 key = table.key_of(row)
@@ -398,7 +458,7 @@ class FilesWriter(FilesReader):
 
     def shadow(self, table: Table) -> Table:
         shadow = replace(table, name=SHADOW + table.name, rows=None, bytes=None)
-        folder = Folder(self._path / folder_name(shadow.name))
+        folder = self._of(shadow.name)
         with disk.in_our_words(f"writing {folder.about}"):
             if folder.is_there and folder.table() != shadow:
                 self._shadows.pop(shadow.name, None)
@@ -433,7 +493,7 @@ class FilesWriter(FilesReader):
 
     def swap(self, table: Table) -> None:
         self._shadows.pop(SHADOW + table.name, None)
-        live, shadow = (Folder(self._path / folder_name(word)) for word in (table.name, SHADOW + table.name))
+        live, shadow = (self._of(word) for word in (table.name, SHADOW + table.name))
         if not shadow.is_there:
             if not live.is_there:
                 raise NotFound(
@@ -467,7 +527,7 @@ class FilesWriter(FilesReader):
 
     def discard(self, table: Table) -> None:
         self._shadows.pop(SHADOW + table.name, None)
-        folder = Folder(self._path / folder_name(SHADOW + table.name))
+        folder = self._of(SHADOW + table.name)
         if folder.path.is_dir():
             with disk.in_our_words(f"removing {folder.about}"):
                 shutil.rmtree(folder.path)
@@ -599,6 +659,14 @@ def _in_a_chain(parts: Sequence[Part]) -> list[Part]:
         at = by_start.pop(at.among.upto, None) if at.among.upto is not None else None
     known = {one.among for one in chain}
     return [*chain, *(one for one in parts if one.among not in known)]
+
+
+def _behind(parts: Sequence[Part], after: Key | None) -> list[Part] | None:
+    """The parts that follow a key at which one of them ends; None where none does, or not all hang together."""
+    chain = _in_a_chain(parts)
+    ends = [one.among.upto for one in chain]
+    together = all(one.among.after == end for one, end in zip(chain[1:], ends, strict=False))
+    return chain[ends.index(after) + 1 :] if together and after in ends else None
 
 
 def _read(options: Options, login: Login) -> TableReader:
