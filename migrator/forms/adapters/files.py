@@ -460,7 +460,8 @@ class FilesWriter(FilesReader):
         shadow = replace(table, name=SHADOW + table.name, rows=None, bytes=None)
         folder = self._of(shadow.name)
         with disk.in_our_words(f"writing {folder.about}"):
-            if folder.is_there and folder.table() != shadow:
+            # A swap that was cut short has given it the table's own name already.
+            if folder.is_there and replace(folder.table(), name=shadow.name) != shadow:
                 self._shadows.pop(shadow.name, None)
                 shutil.rmtree(folder.path)
             if not folder.is_there:
