@@ -93,7 +93,14 @@ class Beside:
         """A plugin's entries, those that the plan takes, as the plan lets them be seen."""
         seen = _Seen(source, self.redact)
         own = [detect.plugin_of(one) for one in source.tables() if one.name == stored.plugin]
-        flat = Flat(seen, stored, place_of(source, stored), known=[*KNOWN, *own])
+        flat = Flat(
+            seen,
+            stored,
+            place_of(source, stored),
+            repair="lengths" in self.options.mend,
+            unmix="charsets" in self.options.mend,
+            known=[*KNOWN, *own],
+        )
         (extract,) = self._extracts(source, replace(stored, tables=(flat.table,)))
         return flat, flat.entries(extract)
 
@@ -121,7 +128,7 @@ class Beside:
     def _seen(self, source: TableReader, stored: Stored) -> str:
         """Stands for all that a plugin's sheets are made of."""
         sums = [f"{one.table.name} {source.checksum(one, KeyRange())}" for one in self._extracts(source, stored)]
-        rules = self.options.model_dump_json(include={"where", "since", "older_than", "redact"})
+        rules = self.options.model_dump_json(include={"where", "since", "older_than", "redact", "mend"})
         return hashlib.sha256("\n".join([*sums, rules]).encode()).hexdigest()[:32]
 
     def _of(self, source: TableReader, action: Action) -> Stored:

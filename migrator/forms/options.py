@@ -82,6 +82,11 @@ class FormsOptions(BaseModel):
         description="A folder for sheets (CSV) that people can read, one for each form, with a list of files that no database holds.",
         json_schema_extra={"path": True},
     )
+    mend: tuple[Literal["charsets", "lengths"], ...] = Field(
+        default=(),
+        description="What is mended in sheets and contacts; tables stay as they are. charsets: texts that are UTF-8 in a column of latin1 "
+        "(CafÃ©) become what was typed (Café); lengths: serialised values with wrong lengths are read where there is one way only.",
+    )
     contacts: HandOverOptions | None = Field(
         default=None, description="Hand people who wrote through forms to an address book at the target."
     )

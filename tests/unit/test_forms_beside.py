@@ -153,6 +153,26 @@ def test_what_cannot_be_read_is_counted_and_no_value_is_told(tmp_path) -> None:
     assert "private" not in repr(world.trial.events)
 
 
+def test_texts_in_the_wrong_charset_are_mended_on_sheets_alone_and_only_where_that_is_asked_for(tmp_path) -> None:
+    mixed = serialised(name="José ñ €").encode().decode("cp1252")  # what a column of latin1 makes of a site's UTF-8
+    longer = serialised(name="Ann of old").replace("Ann of old", "Ann of new.example")
+    rows: list[Row] = [("1", "7", mixed, "2026-03-01 10:00:00"), ("2", "7", longer, "2026-03-01 10:00:00")]
+    world = World(*rows, sheets=tmp_path / "as-it-is")
+    world.trial.run()
+    assert not {"José ñ €", "Ann of new.example"} & {
+        row.get("name") for row in read(tmp_path / "as-it-is" / "wp_cfdb7" / "7.csv")
+    }
+    world = World(*rows, sheets=tmp_path / "mended", mend=["charsets", "lengths"])
+    world.trial.run()
+    assert [row["name"] for row in read(tmp_path / "mended" / "wp_cfdb7" / "7.csv")] == [
+        "José ñ €",
+        "Ann of new.example",
+    ]
+    assert world.new.rows("wp_db7_forms") == rows
+    assert any("shown as it was meant" in text for text in world.noted("values"))
+    assert any("repaired" in text for text in world.noted("values"))
+
+
 # -- contacts ----------------------------------------------------------------------------------------------------------------
 
 
