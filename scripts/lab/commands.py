@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from lab import (
@@ -15,6 +16,7 @@ from lab import (
     dovecot,
     ground,
     lighttpd,
+    mailman2,
     mailman3,
     mariadb,
     modoboa,
@@ -26,8 +28,8 @@ from lab import (
 from lab.ground import LabError, Server
 
 NAMES = (
-    *dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
-    "lighttpd", *phpmyadmin.SHAPES,
+    *dovecot.SHAPES, "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman2",
+    "mailman2-empty", "mailman3", "lighttpd", *phpmyadmin.SHAPES,
 )  # fmt: skip
 USERS = {f"{name}@example.com": f"pw-{name}" for name in ("alice", "bob", "carmen")}
 
@@ -62,6 +64,8 @@ def start(name: str, folder: Path, users: Mapping[str, str], options: dovecot.Op
     if name in with_users:
         return with_users[name](name, folder, users)
     others = {
+        "mailman2": mailman2.start,
+        "mailman2-empty": partial(mailman2.start, empty=True),
         "mailman3": mailman3.start,
         "mariadb": mariadb.start,
         "modoboa": modoboa.start,

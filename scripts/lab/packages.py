@@ -67,6 +67,7 @@ PARTS = {
     "lighttpd": Parts(("libnettle8", "libpcre2-8-0", "libxxhash0"), fetched=("lighttpd",)),
     "radicale": Parts((), python=("radicale==3.9.0",)),
     "xandikos": Parts(("openssl",), python=("xandikos==0.4.10",)),
+    "mailman2": Parts(("openssl",)),
     # Its mail server and the client that tests compare with live in the same environment.
     "mailman3": Parts((), python=("mailman==3.3.10", "sqlalchemy==2.0.58", "mailmanclient==3.3.5", "aiosmtpd==1.4.6")),
     "roundcube": Parts(

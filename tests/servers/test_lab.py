@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -265,6 +266,21 @@ def test_stopping_takes_the_runners_of_a_mailman_whose_master_was_killed(lab):
     assert _servers("stop", "--folder", folder).returncode == 0
     assert not any(ground.started_at(pid) == began for pid, began in running.processes.items())
     assert not ground.record(folder).exists()
+
+
+def test_two_emulated_mailmans_start_with_and_without_lists_and_end_with_the_lab(lab):
+    folder = lab.folder / "old-lists"
+    assert _servers("start", "mailman2", "mailman2-empty", "--folder", folder).returncode == 0
+    running = ground.recorded(folder)
+    shown = {}
+    for name, server in running.items():
+        trust = ssl.create_default_context(cafile=server.ca_file)
+        with urllib.request.urlopen(f"{server.url}/admin", context=trust, timeout=10) as page:
+            shown[name] = b"/mailman/admin/announce" in page.read()
+    assert shown == {"mailman2": True, "mailman2-empty": False}
+    assert running["mailman2"].users["announce@example.com"] == "list-secret"
+    assert _servers("stop", "--folder", folder).returncode == 0
+    assert not any(server.running for server in running.values())
 
 
 def test_stopping_leaves_a_process_alone_that_only_inherited_the_number(lab):

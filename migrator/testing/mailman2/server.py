@@ -1,9 +1,11 @@
 """Mailman 2.1's web administration on loopback: /mailman/admin, /mailman/roster, /mailman/options and /mailman/create of 2.1.39.
 
     with Mailman2(sink=("127.0.0.1", 2525)) as mailman:
-        one = mailman.give_list("announce", password="...", members=2500)
-        ...                                                   # the client connects to mailman.url + "/mailman"
+        people.populate(mailman.give_list("announce", password="...", advertised=1), 2500)
+        ...                                                   # the client connects to mailman.base, pinning mailman.fingerprint
         assert mailman.mails == []                            # every mail it would have sent; the sink has them too
+
+`python -m migrator.testing.mailman2` starts one to try things on. Its certificate is made with the package cryptography, unless `pem` names one.
 
 What is refused is answered 200 with a page that says so in the list's language, as there. A list is locked for a request and saved at
 its end, so a request in which Mailman's own code fails leaves no trace in it. Switches at the top of `Mailman2` are the ways real
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import parseaddr
 from html import escape
+from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from migrator.testing.mailman2.lists import (
@@ -87,8 +90,8 @@ class Mailman2(Panel):
     SITE_PASSWORD = "site-secret-" + "Kq3"
     CREATOR_PASSWORD = "creator-secret-" + "Kq3"
 
-    def __init__(self, sink: tuple[str, int] | None = None) -> None:
-        super().__init__()
+    def __init__(self, sink: tuple[str, int] | None = None, *, port: int = 0, pem: Path | None = None) -> None:
+        super().__init__(port=port, pem=pem)
         self.kept: dict[str, MailingList] = {}
         self.mails: list[Mail] = []
         self.attempts = 0  # refused passwords

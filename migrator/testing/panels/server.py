@@ -77,14 +77,17 @@ class Mishap:
 
 
 class Panel:
-    """An emulator. Subclasses keep the state and fulfil `answer`; `writes` says which requests change something."""
+    """An emulator. Subclasses keep the state and fulfil `answer`; `writes` says which requests change something. It listens on a free port
+    unless one is given, with the certificate of `certificate()` unless `pem` names a file that holds another with its key.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0, pem: Path | None = None) -> None:
         self.mishaps: list[Mishap] = []
         self.requests: list[Request] = []
         self.lock = threading.RLock()
         self.delay = 0.0  # seconds before each answer
-        self._server = _Server(self)
+        self._pem = pem
+        self._server = _Server(self, port, _context_of(pem) if pem else _context())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def answer(self, request: Request) -> Answer:
@@ -108,7 +111,9 @@ class Panel:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 fingerprint of its certificate."""
-        return tls.fingerprint(ssl.PEM_cert_to_DER_cert(certificate()[0].decode()))
+        shown = self._pem.read_bytes() if self._pem else certificate()[0]
+        first, end = shown.index(b"-----BEGIN CERTIFICATE"), b"-----END CERTIFICATE-----"
+        return tls.fingerprint(ssl.PEM_cert_to_DER_cert((shown[first:].partition(end)[0] + end).decode()))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -156,10 +161,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, panel: Panel) -> None:
-        super().__init__((HOST, 0), _Handler)
+    def __init__(self, panel: Panel, port: int, context: ssl.SSLContext) -> None:
+        super().__init__((HOST, port), _Handler)
         self.panel = panel
-        self.socket = _context().wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news."""
@@ -227,10 +232,14 @@ def certificate() -> tuple[bytes, bytes]:
 
 @cache
 def _context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         both = Path(folder) / "panel.pem"
         both.write_bytes(b"".join(certificate()))
         both.chmod(0o600)
-        context.load_cert_chain(both)
+        return _context_of(both)
+
+
+def _context_of(pem: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
     return context
