@@ -24,6 +24,18 @@ _ONCE = frozenset(
 )
 _TOLD_ELSEWHERE = frozenset({"UID", "REV", "PRODID", "VERSION", "X-ABLABEL", "NOTE"})
 _REACHES = ("EMAIL", "TEL")
+_BESIDE = (
+    "TEL",
+    "EMAIL",
+    "IMPP",
+    "ADR",
+    "URL",
+    "ORG",
+    "TITLE",
+    "ROLE",
+    "PHOTO",
+    "NOTE",
+)  # where two values may mean that one is old
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 _WITHOUT_UID = frozenset({"UID"})
 
@@ -38,13 +50,27 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """What two cards that become one say otherwise: which property, and in words. `both` says that the card says both in the end, else it
+    says what the target's did.
+    """
+
+    name: str
+    text: str
+    both: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of one card of the source. `card` is what the target is to hold in the end, under its UID; `place` says which card of the
     target it takes the place of (its index in what was given), None for one that is not there yet. `joins` is the index of another card of
     the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `repeats`
     is the index of the source's card that was decided before and is the same card of the target in the end: two cards come, one is there.
-    `why` is told to people, `conflicts` names in words what the target says otherwise and keeps saying. `wanted` is what the source's cards
-    under its UID say together, whatever the target says.
+    `why` is told to people, `conflicts` is what the target says otherwise. `wanted` is what the source's cards under its UID say together,
+    whatever the target says.
     """
 
     verdict: Verdict
@@ -53,7 +79,7 @@ class Decision:
     joins: int | None = None
     repeats: int | None = None
     why: str = ""
-    conflicts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     wanted: Card = field(default_factory=Card)
 
 
@@ -130,7 +156,7 @@ class _One:
     place: int
     card: Card
     twins: list[int] = field(default_factory=list)
-    conflicts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
 
 def _folded(source: Sequence[Card]) -> Iterable[_One]:
@@ -180,11 +206,11 @@ class _Shelf:
     written_by: int | None = None
     newest: tuple[datetime, str] = (_UNKNOWN, "")
 
-    def decision(self, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
+    def decision(self, verdict: Verdict, why: str, conflicts: tuple[Conflict, ...] = ()) -> Decision:
         """A decision about this card that changes nothing, or nothing more than another does already."""
         return Decision(verdict, self.card, self.place, self.written_by, why=why, conflicts=conflicts)
 
-    def change(self, by: int, card: Card, verdict: Verdict, why: str, conflicts: tuple[str, ...] = ()) -> Decision:
+    def change(self, by: int, card: Card, verdict: Verdict, why: str, conflicts: tuple[Conflict, ...] = ()) -> Decision:
         """The decision that puts another card here."""
         self.card, self.taken = card, True
         if self.written_by is not None:
@@ -288,6 +314,7 @@ class _Book:
         united, conflicts = unite(theirs, ours)
         if meaning.same(theirs, united):
             return shelf.decision(Verdict.KEEP, f"{why}; it says all the source's says", conflicts)
+        conflicts = (*conflicts, *_put_beside(theirs, ours))
         return shelf.change(place, _dated(united, shelf.newest), Verdict.UNITE, why, conflicts)
 
 
@@ -328,10 +355,10 @@ def _dated(card: Card, newest: tuple[datetime, str]) -> Card:
 # -- two cards into one -------------------------------------------------------------------------------------------------------
 
 
-def unite(target: Card, source: Card) -> tuple[Card, tuple[str, ...]]:
-    """The target's card with everything the source's says beside it, and in words what the source says that a card can say only once."""
+def unite(target: Card, source: Card) -> tuple[Card, tuple[Conflict, ...]]:
+    """The target's card with everything the source's says beside it, and what the source says otherwise that a card can say only once."""
     kept = list(target.properties)
-    conflicts: list[str] = []
+    conflicts: list[Conflict] = []
     groups = _groups_renamed(source, target)
     preferred = {one.name for one in target.properties if one.preferred is not None}
     for one in _news(target, source):
@@ -357,6 +384,24 @@ def unite(target: Card, source: Card) -> tuple[Card, tuple[str, ...]]:
     return Card(tuple(kept), target.version), tuple(conflicts)
 
 
+def _put_beside(target: Card, source: Card) -> Iterator[Conflict]:
+    """Where each of two cards says something that the other does not: one of both may be old."""
+    ours, theirs = list(meaning.facts(source)), list(meaning.facts(target))
+    for name in _BESIDE:
+        new = _said_by_one(name, ours, theirs)
+        old = _said_by_one(name, theirs, ours)
+        if new and old:
+            yield Conflict(name, f"{', '.join(new)} is put beside {', '.join(old)}, both are kept", both=True)
+
+
+def _said_by_one(name: str, facts: Iterable[meaning.Fact], others: Iterable[meaning.Fact]) -> Iterable[str]:
+    """The values, as they are shown, that only the first of two cards has; of a note, what the other's does not hold."""
+    known = {other.value for other in others if other.name == name}
+    in_it = "\n".join(known) if name == "NOTE" else ""
+    mine = [fact for fact in facts if fact.name == name and fact.value not in known and fact.value not in in_it]
+    return dict.fromkeys(fact.shown for fact in mine)
+
+
 def _news(target: Card, source: Card) -> Iterator[Property]:
     """The properties of the source with something in them that the target does not say."""
     said = {(fact.name, fact.value, fact.words, fact.extras) for fact in meaning.facts(target)}
@@ -371,20 +416,20 @@ def _news(target: Card, source: Card) -> Iterator[Property]:
             yield one
 
 
-def _add_once(kept: list[Property], one: Property, name: str) -> str:
-    """Add what a card has only once, if it has none; else the conflict in words."""
+def _add_once(kept: list[Property], one: Property, name: str) -> Conflict | None:
+    """Add what a card has only once, if it has none; else the conflict, if it is one."""
     if not one.text.strip(";, "):
-        return ""
+        return None
     theirs = next(
         (other for other in kept if meaning.common_name(other.name) == name and other.text.strip(";, ")), None
     )
     if theirs is None:
         kept[:] = [other for other in kept if meaning.common_name(other.name) != name]
         kept.append(replace(one, group=""))
-        return ""
+        return None
     if meaning.values_agree(one, theirs):
-        return ""
-    return f"{name}: the source has {meaning.shown(one)}, the target keeps {meaning.shown(theirs)}"
+        return None
+    return Conflict(name, f"the source has {meaning.shown(one)}, the target keeps {meaning.shown(theirs)}")
 
 
 def _add(kept: list[Property], one: Property) -> None:

@@ -19,7 +19,8 @@ from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
 PORTION = 100  # cards fetched at once
-VERDICT = ":"  # in an intent's digest, before what was going to be done, and again before what is to be told of it
+VERDICT = ":"  # in an intent's digest, before what was going to be done, and again before its mark and what is to be told of it
+BOTH, TARGETS = "+", "="  # before the name of a property in an outcome's mark: both sides' is kept, or the target's
 CHANGED_PHOTO = Put(
     refused="a photo of it has changed since its book was read", remedy="Run again; it is decided on anew."
 )
@@ -74,7 +75,12 @@ class Wish:
     def remarks(self) -> str:
         """What is told of it once it is written: why the target's card was changed, and what that one says otherwise."""
         changes = self.decision.verdict in {Verdict.UNITE, Verdict.REPLACE} or self.arrives_with
-        return "; ".join(filter(None, (self.decision.why if changes else "", *self.decision.conflicts)))
+        return "; ".join(filter(None, (self.decision.why if changes else "", *map(str, self.decision.conflicts))))
+
+    @property
+    def mark(self) -> str:
+        """What the target says otherwise, by the names of properties alone: `+TEL =BDAY`."""
+        return " ".join(f"{BOTH if one.both else TARGETS}{one.name}" for one in self.decision.conflicts)
 
     def named(self, *words: str) -> str:
         """Words about it behind what people call it; "" without any."""
@@ -146,13 +152,14 @@ class CardMove:
         if decision.verdict is Verdict.KEEP and not wish.arrives_with:
             place = decision.place
             ref = self.there[place].entry.ref if place is not None else ""
-            odd = (*decision.conflicts, *wish.lost, *wish.told)
-            notes = wish.named(decision.why, *odd) if odd or decision.repeats is not None else decision.why
-            fate = Fate.ALTERED if wish.lost else Fate.FOUND if decision.repeats is None else Fate.NORMALISED
-            return Outcome(
-                item.key, fate, ref=ref, size=item.size, digest=wish.digest, note=notes, cure=CURE if wish.lost else ""
-            )
-        return Loaded(item.key, item.size, VERDICT.join((wish.digest, decision.verdict.value, wish.remarks)), wish)
+            odd = (*map(str, decision.conflicts), *wish.lost, *wish.told)
+            repeats = decision.repeats is not None
+            notes = wish.named(decision.why, *odd) if odd or repeats else decision.why
+            fate = Fate.ALTERED if wish.lost else Fate.NORMALISED if repeats or wish.mark else Fate.FOUND
+            cure = CURE if wish.lost else ""
+            return Outcome(item.key, fate, ref, item.size, wish.digest, wish.mark, notes, cure)
+        intent = VERDICT.join((wish.digest, decision.verdict.value, wish.mark, wish.remarks))
+        return Loaded(item.key, item.size, intent, wish)
 
     def fence(self) -> str:
         """Nothing is needed: a card is known by its UID, and an addition was decided because that was not there."""
@@ -176,7 +183,7 @@ class CardMove:
             note = wish.named(f"{wish.decision.why}: it is written with {other}, which did not arrive")
             cure = "See to that card first, then run again."
             return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
-        judged = self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.remarks)
+        judged = self._judged(loaded, wish, wish.decision.card, found)
         return judged if judged.fate is Fate.ALTERED else replace(judged, fate=Fate.NORMALISED)
 
     def _following(self, loaded: Loaded[Wish]) -> Loaded[Wish]:
@@ -253,23 +260,17 @@ class CardMove:
                 cure="Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address.",
             )
         self._arrived[loaded.key] = found
-        return self._judged(loaded.key, loaded.size, wish, wish.decision.card, found, wish.remarks)
+        return self._judged(loaded, wish, wish.decision.card, found)
 
-    def _judged(self, key: str, size: int, wish: Wish, card: Card, found: Held, remarks: str) -> Outcome:
+    def _judged(self, one: Loaded[Wish] | Intended, wish: Wish, card: Card, found: Held) -> Outcome:
+        _, mark, remarks = _intent(one)
         differing = meaning.compare(card, found.card, frozenset({"UID"}))
         lost = [str(one) for one in differing if one.source is not None]
         new = [str(one) for one in differing if one.source is None]
-        fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new or wish.told else Fate.COPIED
+        fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new or wish.told or mark else Fate.COPIED
         notes = wish.named(remarks, *lost, *new, *wish.lost, *wish.told)
-        return Outcome(
-            key,
-            fate,
-            ref=found.entry.ref,
-            size=size,
-            digest=wish.digest,
-            note=notes,
-            cure=CURE if fate is Fate.ALTERED else "",
-        )
+        cure = CURE if fate is Fate.ALTERED else ""
+        return Outcome(one.key, fate, found.entry.ref, one.size, wish.digest, mark, notes, cure)
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence
@@ -284,12 +285,12 @@ class CardMove:
             if held is None:
                 continue
             wish = wanted[one.key]
-            verdict, remarks = _intent(one)
+            verdict, _, _ = _intent(one)
             if verdict == Verdict.ADD.value and not wish.held.card.is_group:
                 # Decided anew, it is there already: what was put is compared.
-                outcomes.append(self._judged(one.key, one.size, wish, with_uid(wish.decision.wanted), held, remarks))
+                outcomes.append(self._judged(one, wish, with_uid(wish.decision.wanted), held))
             elif verdict == Verdict.ADD.value or meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
-                outcomes.append(self._judged(one.key, one.size, wish, wish.decision.card, held, remarks))
+                outcomes.append(self._judged(one, wish, wish.decision.card, held))
         return outcomes
 
 
@@ -307,11 +308,12 @@ def _was_put(intended: Intended) -> bool:
     return _intent(intended)[0] != Verdict.KEEP.value
 
 
-def _intent(intended: Intended) -> tuple[str, str]:
-    """What was going to be done, and what was to be told of it. Decided anew, a card that has arrived is merely there."""
-    _, _, said = intended.digest.partition(VERDICT)
-    verdict, _, remarks = said.partition(VERDICT)
-    return verdict, remarks
+def _intent(intended: Loaded[Wish] | Intended) -> tuple[str, str, str]:
+    """What was going to be done, its mark, and what was to be told of it. Decided anew, a card that has arrived is merely there."""
+    _, verdict, mark, remarks = (*intended.digest.split(VERDICT, 3), "", "")[
+        :4
+    ]  # an older version's intent ends with the verdict
+    return verdict, mark, remarks
 
 
 def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]:

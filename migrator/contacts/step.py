@@ -16,7 +16,18 @@ from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, apart, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
-from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
+from migrator.contacts.moving import (
+    AT_ONCE,
+    BOTH,
+    PORTION,
+    TARGETS,
+    CardMove,
+    Wish,
+    data_for,
+    data_of,
+    everything,
+    written_with,
+)
 from migrator.contacts.options import BookOptions, ContactsOptions
 from migrator.engine.contract import (
     ARRIVED,
@@ -297,6 +308,8 @@ class ContactsStep:
             work.record(_reconsidered(recorded[ref], move.wishes[ref]) for ref in changed)
             work.carry(move, BatchLimit(items=AT_ONCE))
             recorded = _recorded(action.key, list(move.wishes), work)
+            for finding in _said_otherwise(action, recorded.values()):
+                work.note(finding)
             settled = all(_is_settled(wish, recorded.get(ref)) for ref, wish in move.wishes.items())
             whole = _size(move.wishes.values())
             work.remember(
@@ -435,6 +448,27 @@ def _stray_lines(about: str, action: Action, source: BookReader) -> Iterator[Fin
         )
 
 
+def _said_otherwise(action: Action, recorded: Iterable[Outcome]) -> Iterator[Finding]:
+    """Which properties of how many cards the two sides say otherwise; what they say is told where each card is named."""
+    marks = [one.mark.split() for one in recorded if one.mark]
+    for sign, words, told, remedy in (
+        (
+            BOTH,
+            ("has", "have"),
+            "what the source says beside what the target said",
+            "Take away at the target what is old.",
+        ),
+        (TARGETS, ("says", "say"), "otherwise at the source", "Correct it at the target where the source is right."),
+    ):
+        names = [{word[1:] for word in mark if word.startswith(sign)} for mark in marks]
+        cards = sum(map(bool, names))
+        if cards:
+            these = f"{cards:,} card {words[0]}" if cards == 1 else f"{cards:,} cards {words[1]}"
+            kept = "; the target's is kept" if sign == TARGETS else ""
+            said = f"{these} {told} ({', '.join(sorted(set().union(*names)))}){kept}, and the report names each"
+            yield Finding("said-otherwise", Weight.WARNING, action.label, said, remedy)
+
+
 def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for start in range(0, len(refs), MANY_KEYS):
@@ -488,8 +522,8 @@ def _details(wishes: Iterator[Wish]) -> Iterator[str]:
     """What a preview tells one by one: cards that change something at the target, and those of which something is lost."""
     for wish in wishes:
         decision = wish.decision
-        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or wish.lost or wish.told:
-            told = "; ".join(filter(None, (decision.why, *decision.conflicts, *wish.lost, *wish.told)))
+        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or decision.conflicts or wish.lost or wish.told:
+            told = "; ".join(filter(None, (decision.why, *map(str, decision.conflicts), *wish.lost, *wish.told)))
             yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.label}  ({told})"
 
 

@@ -79,7 +79,11 @@ def test_of_two_with_one_uid_and_no_known_age_both_stay_in_one() -> None:
     target = card("Ann", email("b@example.com"), tel("1", "work"), text_property("NOTE", "from the target"), uid="a")
     (decision,) = merge([source], [target])
     assert decision.verdict is Verdict.UNITE
-    assert not decision.conflicts
+    assert list(map(str, decision.conflicts)) == [
+        "EMAIL: a@example.com is put beside b@example.com, both are kept",
+        "NOTE: from the source is put beside from the target, both are kept",
+    ]
+    assert all(one.both for one in decision.conflicts)
     assert {one.text for one in decision.card.all("EMAIL")} == {"a@example.com", "b@example.com"}
     assert [one.types for one in decision.card.all("TEL")] == [frozenset({"home", "work"})]
     assert decision.card.text("NOTE") == "from the target\n\nfrom the source"
@@ -91,10 +95,18 @@ def test_what_a_card_can_say_only_once_stays_the_targets_and_is_named() -> None:
     (decision,) = merge([source], [target])
     assert decision.verdict is Verdict.KEEP
     assert decision.card == target
-    assert decision.conflicts == (
+    assert list(map(str, decision.conflicts)) == [
         "FN: the source has Ann Doe, the target keeps Ann M. Doe",
         "BDAY: the source has 1980-04-12, the target keeps 1981-04-12",
-    )
+    ]
+
+
+def test_what_one_side_merely_adds_is_put_beside_nothing() -> None:
+    source = card("Ann", tel("1"), tel("2"), text_property("NOTE", "short"), uid="a")
+    target = card("Ann", tel("1"), email("b@example.com"), text_property("NOTE", "short and long"), uid="a")
+    (decision,) = merge([source], [target])
+    assert decision.verdict is Verdict.UNITE
+    assert not decision.conflicts
 
 
 def test_a_card_without_a_uid_becomes_one_with_its_namesake_if_an_address_is_the_same() -> None:

@@ -128,7 +128,35 @@ def test_what_the_target_keeps_otherwise_is_told_as_a_conflict() -> None:
     world.new.fill(ANN, "Contacts", person("Ana Peña", "u1", text_property("BDAY", "1981-04-12")))
     world.trial.run()
     assert world.there()[0].text("BDAY") == "1981-04-12"
-    assert any("1980" in note for fate in (Fate.FOUND, Fate.COPIED) for note in world.notes(fate))
+    (note,) = world.notes(Fate.NORMALISED)
+    assert note.endswith("BDAY: the source has 1980-04-12, the target keeps 1981-04-12")
+    (found,) = world.trial.findings("run")
+    assert found.weight is Weight.WARNING
+    assert found.text == "1 card says otherwise at the source (BDAY); the target's is kept, and the report names each"
+
+
+def test_a_number_that_changes_at_the_source_is_kept_beside_the_old_one_and_told() -> None:
+    world = World(person("Ana Peña", "u1", text_property("TEL", "+34 1"), email="ana@example.com"), PEOPLE[1])
+    world.trial.run()
+    shelf = world.old.shelves[ANN]["Contacts"]
+    ref, shelved = next(iter(shelf.cards.items()))
+    changed = shelved.card.without("TEL").with_property(text_property("TEL", "+34 2"))
+    shelf.cards[ref] = replace(shelved, card=changed)
+    told = "Ana Peña: the target has its UID; TEL: +34 2 is put beside +34 1, both are kept"
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert action.details == (f"~ Ana Peña  ({told.partition(': ')[2]})",)
+    world.trial.run()
+    assert [one.text for one in world.there()[0].all("TEL")] == ["+34 1", "+34 2"]
+    assert world.notes(Fate.NORMALISED) == [told]
+    (found,) = world.trial.findings("run")
+    assert found.text == "1 card has what the source says beside what the target said (TEL), and the report names each"
+    assert found.remedy == "Take away at the target what is old."
+    assert "+34" not in found.text
+    assert world.trial.verify().differences == 0
+    world.old.fill(ANN, "Contacts", PEOPLE[2])
+    world.trial.run()
+    assert world.trial.findings("run") == [found], "it is told until somebody has changed the card"
 
 
 def test_a_card_dropped_in_silence_is_left_behind_by_name() -> None:
