@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias, cast
+from itertools import chain
+from typing import TypeAlias, cast, overload
 
 Value: TypeAlias = str | bytes | None
 Row: TypeAlias = tuple[Value, ...]
@@ -343,24 +344,43 @@ def crc_of(row: Row) -> int:
     return zlib.crc32(row_bytes(row))
 
 
-class Summed(list[Row]):
-    """Rows whose checksum is known, and how many bytes their values have; nobody changes them any more. A reader that has the bytes at
-    hand gives pages of this kind, so that nobody spells them again.
-    """
+class Summed(Sequence[Row]):
+    """Rows whose checksum is known, and how many bytes they are spelt with; nobody changes them any more."""
 
-    __slots__ = ("size", "sum")
-
-    def __init__(self, rows: Iterable[Row], crc: int, size: int) -> None:
-        super().__init__(rows)
-        self.sum = Checksum(len(self), crc)
+    def __init__(self, rows: Sequence[Row], crc: int, size: int) -> None:
+        self._rows: Sequence[Row] | None = rows
+        self.sum = Checksum(len(rows), crc)
         self.size = size
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows themselves."""
+        assert self._rows is not None
+        return self._rows
+
+    def __len__(self) -> int:
+        return self.sum.rows
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        return self.rows[at]
 
     @classmethod
     def of(cls, pages: Iterable[Sequence[Row]]) -> Summed:
         """All rows of these pages."""
+        told = list(pages)
+        spelt = [page for page in told if isinstance(page, Spelt)]
+        if spelt and len(spelt) == len(told):
+            return spelt[0].joined(spelt[1:])
         rows: list[Row] = []
         crc = size = 0
-        for page in pages:
+        for page in told:
             rows += page
             if isinstance(page, Summed):
                 crc, size = crc + page.sum.crc, size + page.size
@@ -368,7 +388,50 @@ class Summed(list[Row]):
             for row in page:
                 said = row_bytes(row)
                 crc, size = crc + zlib.crc32(said), size + len(said)
-        return cls(rows, crc, size)
+        return Summed(rows, crc, size)
+
+
+class Spelt(Summed):
+    """Rows as a server spelt them: their values column by column as bytes, texts in UTF-8. They are told as rows only to those who look at
+    them, for what writes bytes needs none: to decode every value is a good part of what a row costs.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Sequence[bytes | None]],
+        is_bytes: Sequence[bool],
+        crc_and_size: tuple[int, int] | None = None,
+    ) -> None:
+        """`columns` are of equal length and not empty; `is_bytes` says of each whether its values are bytes or texts."""
+        self.columns = columns
+        self.is_bytes = is_bytes
+        crc, self.size = crc_and_size or crc_of_bytes(columns)
+        self.sum = Checksum(len(columns[0]), crc)
+        self._rows = None
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        if self._rows is None:
+            self._rows = list(zip(*[self.values(place) for place in range(len(self.columns))], strict=True))
+        return self._rows
+
+    def values(self, place: int) -> Sequence[Value]:
+        """The values of one column as rows have them."""
+        column = self.columns[place]
+        if self.is_bytes[place]:
+            return column
+        try:
+            return [None if one is None else one.decode() for one in column]
+        except UnicodeDecodeError:
+            return [None if one is None else one.decode("utf-8", "surrogatepass") for one in column]
+
+    def joined(self, others: Sequence[Spelt]) -> Spelt:
+        """These rows and those of others of the same columns."""
+        if not others:
+            return self
+        every = (self, *others)
+        columns = [[*chain.from_iterable(one)] for one in zip(*[page.columns for page in every], strict=True)]
+        return Spelt(columns, self.is_bytes, (sum(one.sum.crc for one in every), sum(one.size for one in every)))
 
 
 def crc_of_bytes(columns: Sequence[Sequence[bytes | None]]) -> tuple[int, int]:

@@ -123,6 +123,28 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @DRIVERS
+def test_ranges_of_numbers_are_reckoned_where_most_have_a_row(mariadb, fresh, client) -> None:
+    options = fresh(client)
+    mariadb.say(
+        "CREATE TABLE t (id int(6) unsigned zerofill NOT NULL PRIMARY KEY, said int);"
+        "INSERT INTO t SELECT seq, 0 FROM seq_11_to_400; DELETE FROM t WHERE id BETWEEN 60 AND 170 OR id % 7 = 0;"
+        "CREATE TABLE below (id bigint NOT NULL PRIMARY KEY, said int); INSERT INTO below SELECT CAST(seq AS SIGNED) - 9, 0 FROM seq_1_to_100;"
+        "ANALYZE TABLE t; ANALYZE TABLE below",
+        options.database,
+    )
+    with closing(MysqlReader(options, LOGIN)) as reader:
+        for table, count, first in (("t", 239, "000020"), ("below", 100, "1")):
+            extract = Extract(TableReaderContract.the_table(reader, table))
+            assert reader._is_numbered(extract, 10)
+            ranges = list(reader.ranges(extract, None, 10))
+            rows = [everything(reader, extract, one) for one in ranges]
+            assert (sum(map(len, rows)), ranges[0].upto) == (count, (first,))
+            assert all(0 < len(some) <= 10 and some[-1][:1] == one.upto for some, one in zip(rows, ranges, strict=True))
+            assert [one.after for one in ranges] == [None, *(one.upto for one in ranges)][:-1]
+            assert list(reader.ranges(extract, ranges[4].upto, 10)) == ranges[5:]
+
+
+@DRIVERS
 def test_text_in_other_charsets_is_told_and_summed_as_what_it_says(mariadb, reader) -> None:
     mariadb.say(
         "CREATE TABLE t (id int PRIMARY KEY, latin varchar(20) CHARACTER SET latin1, greek varchar(20) CHARACTER SET greek,"

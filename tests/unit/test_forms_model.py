@@ -14,6 +14,7 @@ from migrator.forms.model import (
     Index,
     KeyRange,
     Paging,
+    Spelt,
     Summed,
     checksum_of,
     choose_paging,
@@ -39,6 +40,10 @@ def test_a_sum_is_the_same_however_the_rows_are_given(rows) -> None:
     assert checksum_of(reversed(rows)) == total
     if rows:
         assert crc_of_bytes(list(zip(*spelt, strict=True)))[0] == total.crc
+        parts = [Spelt(list(zip(*some, strict=True)), (True,) * 3) for some in (spelt[:3], spelt[3:]) if some]
+        assert [Summed.of(parts).sum, Summed.of([*parts, []]).sum] == [total, total]
+        assert list(Summed.of(parts)) == spelt == list(Summed.of([*parts, []]))
+        assert Summed.of(parts).size == Summed.of([rows]).size
     assert sum((checksum_of([row]) for row in rows), NOTHING) == total
     assert Checksum.read(str(total)) == total
 
@@ -50,6 +55,13 @@ def test_rows_that_differ_are_spelt_differently(one, other) -> None:
     ]
     if as_bytes[0] != as_bytes[1]:
         assert row_bytes(one) != row_bytes(other)
+
+
+def test_rows_as_a_server_spelt_them_are_told_as_rows() -> None:
+    rows = Spelt([[b"1", b"2"], [b"M\xc3\xbcller", b"\xed\xa0\xbd"], [b"\xff", None]], (False, False, True))
+    assert list(rows) == [("1", "M\u00fcller", b"\xff"), ("2", "\ud83d", None)]
+    assert (len(rows), rows[-1], rows.values(1)) == (2, ("2", "\ud83d", None), ["M\u00fcller", "\ud83d"])
+    assert rows.sum == checksum_of(list(rows))
 
 
 def test_a_value_never_runs_into_its_neighbour() -> None:

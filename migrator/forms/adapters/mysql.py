@@ -9,7 +9,7 @@ is an expression of somebody's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Literal, cast
@@ -26,16 +26,15 @@ from migrator.forms.model import (
     NOTHING,
     Checksum,
     Extract,
+    Family,
     Features,
     Key,
     KeyRange,
     Paging,
     Row,
     Server,
-    Summed,
+    Spelt,
     Table,
-    Value,
-    crc_of_bytes,
 )
 from migrator.forms.sql import schema, spelling
 from migrator.wire.sql import Database, DatabaseOptions
@@ -43,6 +42,7 @@ from migrator.wire.sql import Database, DatabaseOptions
 PAGE = 1000  # rows fetched at once
 LONGEST_STATEMENT = MB  # of rows that are put; servers take 16 MB, old ones 1 MB
 SLACK = 64 * 1024
+MOST_GAPS = 2  # numbers for each row, where ranges are reckoned and not counted
 FLOAT_CASTS = {"mariadb": (10, 4), "mysql": (8, 0, 17)}
 
 # -- what a plan says -------------------------------------------------------------------------------------------------
@@ -126,34 +126,46 @@ class MysqlReader:
         if table.paging is Paging.CONTENT:
             yield from parts_of(self.count(extract), rows)
             return
-        keys = ",".join(spelling.shown(table.column(one), casts_float=False) for one in table.page_by)
-        order = spelling.ordered(table)
-        while True:
-            start = f"SELECT {keys} FROM {_from(extract)}{self._where(extract, KeyRange(after))}{order}"
-            found = self._keys(table, f"{start} LIMIT 1 OFFSET {rows - 1}") or self._keys(
-                table, f"{start.replace(order, _reversed(order))} LIMIT 1"
-            )
-            if not found:
-                return
+        next_end = self._reckoned_end if self._is_numbered(extract, rows) else self._counted_end
+        while found := next_end(extract, after, rows):
             yield KeyRange(after, found)
             after = found
+
+    def _counted_end(self, extract: Extract, after: Key | None, rows: int) -> Key | None:
+        """The key of the row that is so many behind `after`, or of the last one. The server goes over every row on the way."""
+        beyond = KeyRange(after)
+        return self._key_at(extract, beyond, offset=rows - 1) or self._key_at(extract, beyond, backwards=True)
+
+    def _reckoned_end(self, extract: Extract, after: Key | None, rows: int) -> Key | None:
+        """The last key among so many numbers behind `after`, or behind the gap that begins there. The server goes over no row."""
+        if after is not None and (found := self._key_at(extract, _numbers(after, rows), backwards=True)):
+            return found
+        first = self._key_at(extract, KeyRange(after))
+        if first is None:
+            return None
+        return self._key_at(extract, _numbers((str(int(first[0]) - 1),), rows), backwards=True)
+
+    def _is_numbered(self, extract: Extract, rows: int) -> bool:
+        """Whether most numbers from the first key to the last have a row, so that no range comes out much smaller than it was to be."""
+        table = extract.table
+        if not extract.is_whole or table.paging is not Paging.KEY or (table.rows or 0) <= rows:
+            return False
+        if [table.column(one).family for one in table.page_by] != [Family.INTEGER]:
+            return False
+        first, last = self._key_at(extract, EVERYTHING), self._key_at(extract, EVERYTHING, backwards=True)
+        return bool(first and last and int(last[0]) - int(first[0]) < MOST_GAPS * (table.rows or 0))
 
     def rows(self, extract: Extract, among: KeyRange) -> Iterator[Sequence[Row]]:
         table = extract.table
         columns = spelling.columns(table, casts_float=self._casts_float)
         order = spelling.ordered(table) if table.paging is Paging.KEY else ""
-        told = [_teller(column.family.is_bytes) for column in table.columns]
+        is_bytes = tuple(column.family.is_bytes for column in table.columns)
         # A range with an end was cut to fit into memory. To fetch it whole is faster: row by row, a driver gives up the interpreter
         # for every row, and gets it back when the thread that writes has done a slice of its own.
         streamed = among.upto is None or table.paging is not Paging.KEY
         statement = f"SELECT {columns} FROM {_from(extract)}{self._where(extract, among)}{order}"
         for page in self._stream(statement, streamed=streamed):
-            # Column by column: to decode a thousand values in one go costs half of a thousand times one.
-            columns_of_page = list(zip(*page, strict=True))
-            crc, size = crc_of_bytes(columns_of_page)
-            yield Summed(
-                zip(*[tell(one) for tell, one in zip(told, columns_of_page, strict=True)], strict=True), crc, size
-            )
+            yield Spelt(list(zip(*page, strict=True)), is_bytes)
 
     def checksum(self, extract: Extract, among: KeyRange) -> Checksum:
         crc = spelling.row_crc(extract.table, casts_float=self._casts_float)
@@ -202,7 +214,15 @@ class MysqlReader:
             finally:
                 result.close()
 
-    def _keys(self, table: Table, statement: str) -> Key | None:
+    def _key_at(self, extract: Extract, among: KeyRange, *, offset: int = 0, backwards: bool = False) -> Key | None:
+        """The key of the row that is so many behind the first of a range, or before its last; None where there is none."""
+        table = extract.table
+        keys = ",".join(spelling.shown(table.column(one), casts_float=False) for one in table.page_by)
+        order = spelling.ordered(table)
+        statement = (
+            f"SELECT {keys} FROM {_from(extract)}{self._where(extract, among)}{_reversed(order) if backwards else order}"
+            f" LIMIT 1 OFFSET {offset}"
+        )
         with self._connected() as connection:
             row = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).first()
         if row is None:
@@ -375,6 +395,11 @@ def _from(extract: Extract) -> str:
     return spelling.name(extract.table.name)
 
 
+def _numbers(after: Key, count: int) -> KeyRange:
+    """So many whole numbers behind one."""
+    return KeyRange(after, (str(int(after[0]) + count),))
+
+
 def _reversed(order: str) -> str:
     return f"{order.replace(',', ' DESC,')} DESC"
 
@@ -386,20 +411,6 @@ def _asked(connection: Connection, statement: str) -> list[tuple[str | None, ...
 
 def _text(one: Any) -> str | None:  # Any: drivers give numbers and texts as bytes, one of them only most
     return one.decode("utf-8", "surrogatepass") if isinstance(one, bytes) else None if one is None else str(one)
-
-
-def _teller(is_bytes: bool) -> Callable[[Sequence[Any]], Sequence[Value]]:  # noqa: FBT001 - Any: as above
-    """How a column of bytes is told: as it is, or as text."""
-    if is_bytes:
-        return lambda column: column
-
-    def texts(column: Sequence[bytes | None]) -> Sequence[Value]:
-        try:
-            return [None if one is None else one.decode() for one in column]
-        except UnicodeDecodeError:
-            return [None if one is None else one.decode("utf-8", "surrogatepass") for one in column]
-
-    return texts
 
 
 def _read(options: Options, login: Login) -> TableReader:
