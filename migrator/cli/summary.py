@@ -194,7 +194,7 @@ def _part_row(part: Part, nouns: Nouns) -> tuple[str, ...]:
     return (
         part.label,
         done_of([part], nouns),
-        f"{figures.count(part.sums.recorded)} of {nouns.items(part.sums.total.items)}",
+        f"{figures.count(part.sums.recorded - part.sums.departed)} of {nouns.items(part.sums.total.items)}",
         _standing(part),
     )
 

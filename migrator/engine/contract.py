@@ -285,6 +285,9 @@ class Reading(Protocol):
     def outcomes(self, action_key: str) -> Iterator[Outcome]:
         """The recorded outcomes of this action's items, streamed, in no promised order."""
 
+    def intended(self, action_key: str) -> AbstractSet[str]:
+        """The items of batches that a death left open: of these some have arrived, perhaps half, and the next run looks which."""
+
     def settled(self, action_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
         """The recorded outcomes of these items; keys without one are absent. Ask in portions of some hundred keys."""
 

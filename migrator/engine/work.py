@@ -12,6 +12,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -95,6 +96,10 @@ class StageReading:
 
     def outcomes(self, action_key: str) -> Iterator[Outcome]:
         return self._store.outcomes(self._stage.ledger_key(action_key)) if self._store else iter(())
+
+    def intended(self, action_key: str) -> AbstractSet[str]:
+        batches = self._store.open_batches(self._stage.ledger_key(action_key)) if self._store else ()
+        return frozenset(item.key for batch in batches for item in batch.items)
 
     def settled(self, action_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
         return self._store.settled(self._stage.ledger_key(action_key), keys) if self._store else {}

@@ -44,8 +44,9 @@ class ListReader(Protocol):
         """What is set for a list; None for what the product does not tell. Raises NotFound, LoginRefused."""
 
     def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
-        """Everybody of one role, page by page as the product gives them, streamed, in a stable order, each once. Only asked for roles in
-        `features.roles`; empty where there is nobody. A nonmember without a treatment of his own is not told.
+        """Everybody of one role, page by page as the product gives them, streamed, in a stable order, each once; a file that names somebody
+        twice tells him twice, the one who counts first. Only asked for roles in `features.roles`; empty where there is nobody. A nonmember
+        without a treatment of his own is not told.
 
         Where the product states how many there are, what was read adds up to that number; else Misbehaved is raised at the end, and
         before anybody of the role could be taken for gone. Raises NotFound, LoginRefused.
@@ -135,6 +136,16 @@ class MakesDomains(Protocol):
 
     def has_domain(self, domain: str) -> bool:
         """Whether it has the domain already."""
+
+
+@runtime_checkable
+class ForeseesRefusals(Protocol):
+    """A product of which it is known before whom it will not take (`features.foresees_refusals`)."""
+
+    def why_not(self, address: str, member: Member, banned: Sequence[str]) -> str:
+        """Why it would not take somebody on the list of this address, which may not be there yet and bans these addresses and patterns; ""
+        if nothing is known against him. Costs no request for each member.
+        """
 
 
 LISTS: Contract[ListReader, ListWriter] = Contract("lists", connects=False, of_accounts=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -30,6 +31,7 @@ from migrator.lists.model import (
 from migrator.panel.model import How
 
 BROUGHT = frozenset({Fate.COPIED, Fate.NORMALISED, Fate.ALTERED})  # by a run of ours
+HALFWAY = "was being brought when a run died, and is completed"
 BEFORE = "|"  # in the mark of a member who is looked at again, behind what had become of him
 IN_STEP = "="  # ends the mark of a member who was there before and was as at the source
 SHOWN = 60  # characters of a value in a message
@@ -109,11 +111,12 @@ def as_wanted(member: Member, names: Names, rule: Treatment | None, target: Feat
 @dataclass(frozen=True, slots=True)
 class Past:
     """What earlier runs recorded of one role of one list, by key at the source. `unproven` says that the newest of it was not read again
-    before its run died: what is missing then may never have arrived.
+    before its run died: what is missing then may never have arrived. `halfway` are those whom it was about to write.
     """
 
     outcomes: Mapping[str, Outcome]
     unproven: bool = False
+    halfway: AbstractSet[str] = frozenset()
 
 
 def decide(
@@ -127,10 +130,18 @@ def decide(
     for key, wanted in source.items():
         first = taken.setdefault(wanted.key, key)
         if first != key:
-            decisions.append(Decision(key, wanted, Do.SKIP, f"{wanted.address} is on the list already, as {first}"))
+            decisions.append(Decision(key, wanted, Do.SKIP, _told_twice(key, wanted, first, source[first])))
             continue
         decisions.append(_decide(key, wanted, there.get(wanted.key), past, as_kept))
     return decisions
+
+
+def _told_twice(key: str, wanted: Member, first: str, counts: Member) -> str:
+    if not key.startswith(f"{first} ("):  # two addresses that the plan makes one
+        return f"{wanted.address} is on the list already, as {first}"
+    differing = differences(counts, wanted)
+    otherwise = f", not this one ({', '.join(differing)})" if differing else ""
+    return f"{wanted.address} stands on the source's list more than once; the first counts{otherwise}"
 
 
 def decide_leavers(
@@ -155,7 +166,9 @@ def _decide(
     kept = as_kept(wanted)
     recorded = past.outcomes.get(key)
     if recorded is None or recorded.fate not in ARRIVED:
-        return _first(key, wanted, there, kept, as_kept)
+        first = _first(key, wanted, there, kept, as_kept)
+        is_half = key in past.halfway and first.do is Do.KEEP and first.why
+        return replace(first, do=Do.CHANGE, why=HALFWAY) if is_half else first
     in_step = IN_STEP if recorded.mark.endswith(IN_STEP) else ""
     undecided = Decision(key, wanted, Do.KEEP, there=there, mark=marked(kept) + in_step, recorded=recorded)
     if there is None:
@@ -198,7 +211,8 @@ def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool, sweepin
         outcome.key, Member(outcome.ref or outcome.key), Do.KEEP, there=there, mark=outcome.mark, recorded=outcome
     )
     if outcome.fate not in ARRIVED:
-        return replace(left, do=Do.SKIP, why="has left the list at the source; was never brought")
+        never = "was passed over" if outcome.fate is Fate.SKIPPED else "was never brought"
+        return replace(left, do=Do.SKIP, why=f"has left the list at the source; {never}")
     if there is None:
         return replace(left, do=Do.SKIP, why="has left the list on both sides")
     if not left.brought:

@@ -48,6 +48,7 @@ SUFFIX = ".csv"
 OF_SETTINGS = ".settings.csv"
 ADDRESS = "address"  # the row among the settings that names the list
 PAGE = 1000
+NO_ADDRESS = "this is no address"
 
 UTF8 = Look()
 
@@ -195,8 +196,8 @@ class FolderReader:
             raise Misbehaved(f"{of_settings}: {error}.", remedy="Correct the file, then run again.") from error
 
     def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
-        """Everybody of one role, in the file's order."""
-        everybody = list(self._members(self._file(address), role).values())
+        """Everybody of one role, in the file's order; whoever has two rows is told twice."""
+        everybody = list(self._members(self._file(address), role))
         return (everybody[start : start + PAGE] for start in range(0, len(everybody), PAGE))
 
     def as_kept(self, member: Member) -> Member:
@@ -206,6 +207,11 @@ class FolderReader:
     def settings_as_kept(self, settings: Settings) -> Settings:
         """The settings the file has place for."""
         return settings_without_lost(settings, self.features)
+
+    def why_not(self, address: str, member: Member, banned: Sequence[str]) -> str:
+        """Only what is no address; files ban nobody."""
+        del address, banned
+        return "" if is_address(member.address) else NO_ADDRESS
 
     def close(self) -> None:
         """Nothing is open between two questions."""
@@ -242,13 +248,12 @@ class FolderReader:
     def _sheet(self, path: Path) -> Sheet:
         return _parse(path, self._layout.header)
 
-    def _members(self, path: Path, role: Role) -> dict[str, Member]:
-        """By key. Raises Misbehaved naming file and line where a row cannot be read."""
-        found: dict[str, Member] = {}
+    def _members(self, path: Path, role: Role) -> list[Member]:
+        """In the file's order. Raises Misbehaved naming file and line where a row cannot be read."""
+        found: list[Member] = []
         for line, cells in self._sheet(path).rows:
             try:
-                for member in self._layout.members(cells, role):
-                    found.setdefault(member.key, member)
+                found += self._layout.members(cells, role)
             except ValueError as error:
                 raise Misbehaved(
                     f"{path}, line {line}: {error}.", remedy="Correct the file, then run again."
@@ -293,7 +298,7 @@ class FolderWriter(FolderReader):
                 place = places.get(self._layout.key_of(member))
                 there = place is not None and any(self._layout.members(rows[place], member.role))
                 if not is_address(member.address):
-                    answers.append(Put(refused="this is no address"))
+                    answers.append(Put(refused=NO_ADDRESS))
                 elif there:
                     answers.append(Put(already=True))
                 else:
@@ -342,7 +347,8 @@ class FolderWriter(FolderReader):
         return self._change(address, members, put)
 
     def _places(self, rows: Sequence[Cells]) -> dict[str, int]:
-        return {self._layout.key(cells): number for number, cells in enumerate(rows)}
+        """Where each stands; of several rows the first counts."""
+        return {self._layout.key(cells): number for number, cells in reversed(list(enumerate(rows)))}
 
     def _change(
         self, address: str, members: Sequence[Member], put: Callable[[list[Cells]], list[Put]]

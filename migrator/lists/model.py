@@ -317,7 +317,7 @@ class Features:
     sends mail at all, so that posts can be held. `at_once` is how many members one request can bring; `configures_at_once` how many
     settings. `creates` says that lists can be made; where they have a password, `list_password` says what it has to look like. `asks_panel`
     says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils KnowsAddresses, `makes_domains`
-    MakesDomains.
+    MakesDomains, `foresees_refusals` ForeseesRefusals.
     """
 
     title: str
@@ -335,6 +335,7 @@ class Features:
     asks_panel: bool = False
     knows_addresses: bool = False
     makes_domains: bool = False
+    foresees_refusals: bool = False
 
     def shares_own_with(self, other: Features) -> bool:
         """Whether what only this product has (`Settings.own`) can go to the other one."""

@@ -6,6 +6,7 @@ minute to show one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,10 +23,27 @@ MADE = "list"  # the item's key
 
 
 def everybody(session: ListReader, address: str, role: Role) -> dict[str, Member]:
-    """Everybody of one role, by key, in the roster's order; nobody where the product has no such role. Raises NotFound."""
-    if role not in session.features.roles:
-        return {}
-    return {one.key: one for page in session.roster(address, role) for one in page}
+    """Everybody of one role, by key, in the roster's order, of twins the first; nobody where the product has no such role. Raises NotFound."""
+    found: dict[str, Member] = {}
+    for one in _told(session, address, role):
+        found.setdefault(one.key, one)
+    return found
+
+
+def everybody_with_twins(session: ListReader, address: str, role: Role) -> dict[str, Member]:
+    """The same with whoever is told once more: the second time as "<key> (2)"."""
+    found: dict[str, Member] = {}
+    times: Counter[str] = Counter()
+    for one in _told(session, address, role):
+        times[one.key] += 1
+        found[f"{one.key} ({times[one.key]})" if times[one.key] > 1 else one.key] = one
+    return found
+
+
+def _told(session: ListReader, address: str, role: Role) -> Iterator[Member]:
+    if role in session.features.roles:
+        for page in session.roster(address, role):
+            yield from page
 
 
 def is_there(session: ListReader, address: str) -> bool:

@@ -59,6 +59,7 @@ from migrator.lists.telling import (
     setting_details,
     setting_summary,
     summary,
+    to_move,
     told_apart,
 )
 from migrator.lists.visit import (
@@ -72,12 +73,14 @@ from migrator.lists.visit import (
     Quiet,
     Roster,
     Visit,
+    next_making,
     standing_of,
 )
 from migrator.panel.contract import PANEL, THE_PANEL, PanelReader
 from migrator.panel.model import make_password
 
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
+REFUSED = "refused"  # in an action's data: who will be refused, and why
 _LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
 
 
@@ -139,7 +142,8 @@ class ListsStep:
             return
         with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
             earlier: tuple[str, ...] = ()
-            for action in self._actions(self._visit(subject.key, plan, source, target, read)):
+            visit = self._visit(subject.key, plan, source, target, read)
+            for action in self._actions(replace(visit, see=cache(visit.see))):  # nobody changes it meanwhile
                 yield replace(action, after=earlier) if action.lanes else action
                 earlier = (*earlier, action.key) if action.verb not in {Verb.KEEP, Verb.BY_HAND} else earlier
 
@@ -147,7 +151,18 @@ class ListsStep:
         _tell_password(plan.target, target, read)
         standing = standing_of(key, plan.target, target, read)
         tell = cache(lambda: source.settings(plan.address))
-        return Visit(key, plan, self.options, self.names, source, target, read, standing, tell)
+        return Visit(
+            key,
+            plan,
+            self.options,
+            self.names,
+            source,
+            target,
+            read,
+            standing,
+            tell,
+            lambda: target.settings(plan.target),
+        )
 
     def _actions(self, visit: Visit) -> Iterator[Action]:
         rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
@@ -173,9 +188,11 @@ class ListsStep:
             yield release
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """What does not pass as it is, once for each list and option."""
+        """What does not pass as it is, once for each list and option, and who will be refused, one by one."""
         del read  # the plan has seen it
         for action in actions:
+            for text in filter(None, action.data.get(REFUSED, "").split("\n")):
+                yield Finding("will-be-refused", Weight.WARNING, f"{subject.label}: {action.label}", text)
             for text in filter(None, action.data.get(MEANING, "").split("\n")):
                 yield Finding("not-kept", Weight.NOTE, f"{subject.label}: {action.label}", text)
 
@@ -206,7 +223,6 @@ class ListsStep:
         if before is not None and not is_there(target, plan.target):
             note, cure = "is not at the target any more", "It is made anew by this run."
             work.record([replace(before, fate=Fate.LEFT_BEHIND, note=note, cure=cure)])
-        making = int(before.mark or "0") + 1 if before is not None else 1
         owners = list(everybody(source, plan.address, Role.OWNER).values())
 
         def make() -> None:
@@ -216,7 +232,7 @@ class ListsStep:
                 work.keep_password(plan.target, password)  # first the hand-out, then the list
             target.create_list(plan.target, owners[0].address if owners else "", password)
 
-        work.carry(ListMove(target, plan.target, str(making), make))
+        work.carry(ListMove(target, plan.target, next_making(before), make))
         visit = self._visit(key, plan, source, target, work)
         loud = visit.loud()
         if loud and visit.standing.quiet is None:
@@ -265,6 +281,8 @@ def _action(visit: Visit, part: str, verb: Verb, why: str) -> Action:
 def _list_action(visit: Visit, *, quietens: bool) -> Action:
     features = visit.target.features
     one = replace(_action(visit, "list", Verb.KEEP, "is there"), total=Size(1))
+    if visit.standing.is_there and visit.standing.cut_off:
+        return replace(one, verb=Verb.CREATE, why="was being made when a run died, and is taken up", size=Size(1))
     if visit.standing.is_there:
         if quietens:
             return replace(one, verb=Verb.CHANGE, why="is there, and is silenced for a while")
@@ -301,17 +319,18 @@ def _settings_action(visit: Visit, part: str) -> Action:
 
 
 def _roster_action(visit: Visit, roster: Roster) -> Action:
-    to_do = roster.to_do
     people = list(roster.people.values())
     meaning = differences_of_meaning("", roster.word, people, visit.source, visit.target)
-    todo = to_do or not visit.is_filled(roster.word)
-    action = _action(visit, roster.word, Verb.COPY if todo else Verb.KEEP, summary(roster))
+    refusals = visit.refusals(roster)
+    refused = (f"{one.wanted.address}: {refusals[one.key]}" for one in roster.decisions if one.key in refusals)
+    todo = roster.to_do or not visit.is_filled(roster.word)
+    action = _action(visit, roster.word, Verb.COPY if todo else Verb.KEEP, summary(roster, refusals))
     return replace(
         action,
-        size=Size(sum(one.do in {Do.ADD, Do.CHANGE, Do.REMOVE} for one in to_do)),
+        size=Size(to_move(roster, refusals)),
         total=Size(len(roster.decisions)),
-        data={**action.data, MEANING: "\n".join(one.text for one in meaning)},
-        details=tuple(details(roster)),
+        data={**action.data, MEANING: "\n".join(one.text for one in meaning), REFUSED: "\n".join(refused)},
+        details=tuple(details(roster, refusals, delta=visit.was_filled(roster.word))),
     )
 
 

@@ -4,57 +4,113 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
 from migrator.lists.contract import ListReader
-from migrator.lists.decisions import Decision, Do, SettingDecision, differences, not_kept, shown, title_of
+from migrator.lists.decisions import HALFWAY, Decision, Do, SettingDecision, differences, not_kept, shown, title_of
 from migrator.lists.model import Member, Settings
 from migrator.lists.visit import Roster
 
 NAMED = 5  # people named in a finding
 
 
-def summary(roster: Roster) -> str:
-    """One line for everybody of a role."""
-    counts = Counter(one.do for one in (*roster.decisions, *roster.leavers))
-    asides = sum(bool(one.aside) for one in roster.decisions)
-    if not roster.to_do and not asides:
+class _Fits(Enum):
+    """What is to become of one, in the words of a preview's line, in its order."""
+
+    ADD = "add {:,}"
+    REFUSED = "{:,} will be refused"
+    AGAIN = "{:,} left behind before, tried again"
+    COMPLETE = "complete {:,}"
+    CHANGE = "change {:,}"
+    THERE = "{:,} there already"
+    CHANGED_THERE = "{:,} changed at the target since"
+    LEFT_THERE = "{:,} left the target since"
+    LEAVE = "{:,} left behind"
+    OVER = "{:,} passed over"
+    REMOVE = "take off {:,}"  # from here on, those who have left the source
+    STAY = "{:,} who left stay"
+    OFF = "{:,} who left are off already"
+
+
+_BY_DEED = {
+    Do.ADD: _Fits.ADD,
+    Do.CHANGE: _Fits.CHANGE,
+    Do.KEEP: _Fits.THERE,
+    Do.LEAVE: _Fits.LEAVE,
+    Do.SKIP: _Fits.OVER,
+}
+_OF_LEAVERS = (_Fits.REMOVE, _Fits.STAY, _Fits.OFF)
+WRITTEN = frozenset({_Fits.ADD, _Fits.COMPLETE, _Fits.CHANGE, _Fits.REMOVE})
+
+
+def outlook(roster: Roster, refusals: Mapping[str, str]) -> Counter[_Fits]:
+    """How many are to become what: everybody of the source once, and everybody who has left it once."""
+    counts = Counter(_fits(one, roster, refusals) for one in roster.decisions)
+    leaving = {Do.REMOVE: _Fits.REMOVE, Do.KEEP: _Fits.STAY}
+    return counts + Counter(leaving.get(one.do, _Fits.OFF) for one in roster.leavers)
+
+
+def _fits(one: Decision, roster: Roster, refusals: Mapping[str, str]) -> _Fits:
+    match one.do:
+        case Do.ADD if one.key in refusals:
+            return _Fits.REFUSED
+        case Do.ADD if _was_refused(one, roster):
+            return _Fits.AGAIN
+        case Do.CHANGE if one.why == HALFWAY:
+            return _Fits.COMPLETE
+        case Do.KEEP if one.aside:
+            return _Fits.LEFT_THERE if one.there is None else _Fits.CHANGED_THERE
+    return _BY_DEED[one.do]
+
+
+def _was_refused(one: Decision, roster: Roster) -> bool:
+    outcome = roster.past.outcomes.get(one.key)
+    return outcome is not None and outcome.fate is Fate.LEFT_BEHIND
+
+
+def to_move(roster: Roster, refusals: Mapping[str, str]) -> int:
+    """How many a run is going to write."""
+    return sum(number for fits, number in outlook(roster, refusals).items() if fits in WRITTEN)
+
+
+def summary(roster: Roster, refusals: Mapping[str, str]) -> str:
+    """One line for everybody of a role: those of the source add up to their number, and those who have left it stand apart."""
+    counts = outlook(roster, refusals)
+    if not roster.to_do and counts.keys() <= {_Fits.THERE}:
         return f"{len(roster.decisions):,} as they should be"
-    words = (
-        (Do.ADD, "add {:,}"),
-        (Do.CHANGE, "change {:,}"),
-        (Do.REMOVE, "take off {:,}"),
-        (Do.KEEP, "{:,} there already"),
-        (Do.LEAVE, "{:,} left behind"),
-        (Do.SKIP, "{:,} passed over"),
-    )
-    parts = [word.format(counts[do]) for do, word in words if counts[do]]
-    return ", ".join([*parts, *([f"{asides:,} otherwise at the target since"] if asides else [])])
+    of_source = [fits.value.format(counts[fits]) for fits in _Fits if counts[fits] and fits not in _OF_LEAVERS]
+    of_leavers = [fits.value.format(counts[fits]) for fits in _OF_LEAVERS if counts[fits]]
+    return "; ".join(filter(None, (", ".join(of_source), ", ".join(of_leavers))))
 
 
-def details(roster: Roster) -> Iterator[str]:
-    """Both ways, one by one: who joined, left or changed at the source since the first pass, and who at the target."""
-    delta = bool(roster.past.outcomes)
+def details(roster: Roster, refusals: Mapping[str, str], *, delta: bool) -> Iterator[str]:
+    """Both ways, one by one: who joined, left or changed at the source since the first pass (`delta`: it is over), and who at the target."""
     for one in (*roster.decisions, *roster.leavers):
-        yield from _detail(one, delta=delta)
-    if delta:
+        yield from _detail(one, roster, refusals, delta=delta)
+    if roster.past.outcomes:
         expected = {one.wanted.key for one in (*roster.decisions, *roster.leavers)}
         expected |= {one.ref for one in roster.past.outcomes.values() if one.fate in ARRIVED}
         alone = (member for key, member in roster.there.items() if key not in expected)
         yield from (f"= {member.address}  (on the target's list alone, and stays)" for member in alone)
 
 
-def _detail(one: Decision, *, delta: bool) -> Iterator[str]:
+def _detail(one: Decision, roster: Roster, refusals: Mapping[str, str], *, delta: bool) -> Iterator[str]:
     why = "; ".join(filter(None, (one.why, one.aside)))
     match one.do:
+        case Do.ADD if one.key in refusals:
+            yield f"! {one.wanted.address}  (will be refused: {refusals[one.key]})"
+        case Do.ADD if _was_refused(one, roster):
+            before = roster.past.outcomes[one.key].note.removeprefix(f"{one.wanted.address}: ")
+            yield f"! {one.wanted.address}  (left behind before, tried again: {before})"
         case Do.ADD:
             if delta:
                 yield f"+ {one.wanted.address}  (joined at the source)"
         case Do.CHANGE | Do.REMOVE:
             yield f"{one.do.value} {one.wanted.address}  ({why})"
         case Do.LEAVE | Do.SKIP:
-            yield f"! {one.wanted.address}  ({why})"
+            yield f"! {one.wanted.address}  ({why.removeprefix(f'{one.wanted.address} ')})"
         case Do.KEEP if why:
             yield f"= {one.wanted.address}  ({why})"
 

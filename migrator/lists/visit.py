@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.addresses import Names
-from migrator.engine.contract import Reading
-from migrator.lists.contract import ListReader
+from migrator.engine.contract import Outcome, Reading
+from migrator.lists.contract import ForeseesRefusals, ListReader
 from migrator.lists.decisions import (
     BROUGHT,
     Decision,
@@ -26,7 +26,7 @@ from migrator.lists.decisions import (
     is_settled,
 )
 from migrator.lists.model import Member, Role, Settings, settings_of
-from migrator.lists.moving import MADE, everybody, is_there
+from migrator.lists.moving import MADE, everybody, everybody_with_twins, is_there
 from migrator.lists.naming import ListPlan
 from migrator.lists.options import ListsOptions
 
@@ -67,13 +67,15 @@ class Quiet:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far a list has come. `making` tells which making of it by a run of ours is at the target, "" for a list that was there before
-    us; `quiet` what is held and silenced, None if nothing is; `opened` whether this making has been opened once.
+    us; `quiet` what is held and silenced, None if nothing is; `opened` whether this making has been opened once. `cut_off` says that a run
+    died while it made the list.
     """
 
     is_there: bool
     making: str
     quiet: Quiet | None
     opened: bool
+    cut_off: bool = False
 
     @property
     def ours(self) -> bool:
@@ -86,10 +88,18 @@ def standing_of(key: str, address: str, target: ListReader, read: Reading) -> St
     there = is_there(target, address)
     outcome = read.settled(f"{key}/list", [MADE]).get(MADE)
     making = outcome.mark if there and outcome is not None and outcome.fate in BROUGHT else ""
+    cut_off = not making and MADE in read.intended(f"{key}/list")
+    if there and cut_off:
+        making = next_making(outcome)
     facts = read.remembered(f"{key}/release")
     quiet = Quiet.read(read.remembered(f"{key}/list").get(QUIET, ""))
     is_quiet = there and quiet.round > int(facts.get(RELEASED, "0")) and quiet.making == making
-    return Standing(there, making, quiet if is_quiet else None, facts.get(OPENED, "") == making)
+    return Standing(there, making, quiet if is_quiet else None, facts.get(OPENED, "") == making, cut_off)
+
+
+def next_making(before: Outcome | None) -> str:
+    """What tells the next making of a list from the one that is recorded."""
+    return str(int((before.mark if before is not None else "") or "0") + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,8 @@ class Roster:
     def to_do(self) -> list[Decision]:
         """What a run has to look at."""
         recorded = self.past.outcomes
-        return [one for one in (*self.decisions, *self.leavers) if not is_settled(one, recorded.get(one.key))]
+        unsettled = [one for one in self.decisions if not is_settled(one, recorded.get(one.key))]
+        return [*unsettled, *(one for one in self.leavers if one.do is not Do.KEEP)]
 
     @property
     def writes(self) -> bool:
@@ -117,8 +128,8 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """See the module. `key` is the subject's; `tell` answers what the source says of the whole list, and is asked when that is needed: some
-    products take as many requests for it as for hundreds of members.
+    """See the module. `key` is the subject's; `tell` answers what the source says of the whole list, `see` what is set for the target's. They
+    are asked when that is needed: some products take as many requests for it as for hundreds of members.
     """
 
     key: str
@@ -130,6 +141,7 @@ class Visit:
     read: Reading
     standing: Standing
     tell: Callable[[], Settings]
+    see: Callable[[], Settings]
 
     def roster(self, word: str) -> Roster:
         """Everybody of one role. Raises NotFound if the source has the list no longer."""
@@ -138,7 +150,7 @@ class Visit:
         rule = self.tell().member_treatment if wants_one else None
         people = {
             one: as_wanted(member, self.names, rule, target.features)
-            for one, member in everybody(self.source, self.plan.address, role).items()
+            for one, member in everybody_with_twins(self.source, self.plan.address, role).items()
         }
         there = everybody(target, self.plan.target, role) if self.standing.is_there else {}
         past = self._past(key)
@@ -153,7 +165,12 @@ class Visit:
         if not self.holds_for_this_making(key):
             return Past({})
         unproven = bool(self.read.remembered(key).get(UNPROVEN))
-        return Past({one.key: as_before(one) for one in self.read.outcomes(key)}, unproven)
+        outcomes = {one.key: as_before(one) for one in self.read.outcomes(key)}
+        return Past(outcomes, unproven, self.read.intended(key))
+
+    def was_filled(self, word: str) -> bool:
+        """Whether a run has been through everybody of one role to the end, so that what is new came since."""
+        return self.read.remembered(f"{self.key}/{word}").get(FILLED, "") == self.making
 
     @property
     def making(self) -> str:
@@ -168,7 +185,7 @@ class Visit:
         """What becomes of the settings that belong to "settings" or, because they are held or silenced meanwhile, to "release"."""
         waiting = self.waiting
         chosen = {name: value for name, value in self.tell().told().items() if (name in waiting) == (part == "release")}
-        there = self.target.settings(self.plan.target).told() if self.standing.is_there else {}
+        there = self.see().told() if self.standing.is_there else {}
         if self.standing.quiet is not None:
             there |= self.standing.quiet.before
         key = f"{self.key}/{part}"
@@ -176,6 +193,22 @@ class Visit:
         ours = self.standing.ours or self.options.existing == "configure"
         ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours)
         return {one.name: one for one in decide_settings(chosen, there, recorded, ends)}
+
+    def banned(self) -> Sequence[str]:
+        """Whom the target's list will not take, by address or pattern, once its settings are as this step leaves them."""
+        decision = self.settings("settings").get("banned")
+        if decision is not None and decision.do in {Do.KEEP, Do.CHANGE} and not decision.aside:
+            return tuple(decision.kept or ())
+        return (self.see().banned or ()) if self.standing.is_there else ()
+
+    def refusals(self, roster: Roster) -> dict[str, str]:
+        """Who is to be added and will be refused, as far as that can be known before, by key; and why."""
+        adding = [one for one in roster.decisions if one.do is Do.ADD]
+        if not adding or not self.target.features.foresees_refusals or not isinstance(self.target, ForeseesRefusals):
+            return {}
+        banned = self.banned()
+        told = {one.key: self.target.why_not(self.plan.target, one.wanted, banned) for one in adding}
+        return {key: why for key, why in told.items() if why}
 
     def is_filled(self, word: str) -> bool:
         """Whether everybody of one role has been brought once, and what was written was read again."""
@@ -205,6 +238,6 @@ class Visit:
         """What has to be otherwise while the list changes, as it is set at the target now."""
         if not self.standing.is_there:
             return {}
-        now = self.target.settings(self.plan.target).told()
+        now = self.see().told()
         names = self.target.features.noisy | (self.holding if self.holds else frozenset())
         return {name: now[name] for name in sorted(names) if name in now and now[name] is not (name == EMERGENCY)}

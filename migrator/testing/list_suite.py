@@ -29,7 +29,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import NotFound, Refused
-from migrator.lists.contract import THE_LISTS, KnowsAddresses, ListReader, ListWriter
+from migrator.lists.contract import THE_LISTS, ForeseesRefusals, KnowsAddresses, ListReader, ListWriter
 from migrator.lists.model import (
     NEUTRAL_MEMBER,
     Archive,
@@ -369,6 +369,26 @@ class ListContract:
         assert puts[1].refused
         with reading() as reader:
             assert {one.key for one in everybody(reader, address)} == {"ann@example.com"}
+
+    def test_who_is_foreseen_to_be_refused_is_refused_and_nobody_else_is_foreseen(
+        self, writer: ListWriter, address: str
+    ) -> None:
+        if not writer.features.foresees_refusals:
+            return
+        assert isinstance(writer, ForeseesRefusals)
+        bans = writer.settings_as_kept(Settings(banned=("banned@example.com", "^.*@spam\\.example$"))).banned or ()
+        writer.configure(address, writer.settings_as_kept(Settings(banned=bans)))
+        odd = (
+            "no address at all", "ann", "ann@localhost", "@example.com", "a@b@c.example", "a|b@example.com", "ann@-x.example", "ä@example.com",
+            "ann@example..com", "Banned@example.com", "ann@spam.example", "ann@spam.example.com",
+        )  # fmt: skip
+        people = [*(replace(ANN, address=one) for one in odd), *(self.sent(writer, one) for one in MEMBERS.values())]
+        first = list({one.key: one for one in people}.values())
+        for one in first:
+            foreseen = writer.why_not(address, one, bans)
+            (put,) = writer.add(address, [one])
+            assert bool(foreseen) <= bool(put.refused), (one.address, foreseen)
+        assert all(writer.why_not(address, replace(ANN, address=one), bans) for one in odd[:2])
 
     def test_who_is_there_already_is_never_changed(self, writer: ListWriter, address: str, reading: Opens) -> None:
         writer.add(address, [ANN])

@@ -44,6 +44,7 @@ ABLE = Features(
     at_once=10,
     knows_addresses=True,
     makes_domains=True,
+    foresees_refusals=True,
 )
 PAGE = 7  # members on a page
 BARE = {"welcomes": True, "says_goodbye": True, "tells_owner_of_changes": True, "emergency": False}
@@ -70,7 +71,7 @@ class MemoryLists:
     `refuses` answers the words of a refusal, "" for none; `lacks` those about a member whose options it does not keep; `refuses_settings`
     are names it does not take. `forgets` are keys of members that it takes and does not keep. `drops` breaks the connection at the nth
     write, "before" or "after" it was made, `read_drops` at the nth page. `miscounts` are lists whose total is not what their pages hold.
-    `languages` are those a member may have (None for any), and `longest_description` is where one is cut.
+    `twins` are by list, as a file tells somebody once more. `languages` are those a member may have (None for any), and `longest_description` is where one is cut.
     """
 
     name: str
@@ -83,6 +84,7 @@ class MemoryLists:
     forgets: set[str] = field(default_factory=set)
     refused_lists: set[str] = field(default_factory=set)  # a wrong password
     miscounts: set[str] = field(default_factory=set)
+    twins: dict[str, list[Member]] = field(default_factory=dict)
     login_refused: bool = False
     wants_passwords: bool = False  # of lists that were made with one
     drops: dict[int, str] = field(default_factory=dict)
@@ -152,7 +154,7 @@ class MemoryLists:
 
 
 class _Reader:
-    """Fulfils ListReader, KnowsAddresses, MakesDomains and TakesPasswords."""
+    """Fulfils ListReader, KnowsAddresses, MakesDomains, ForeseesRefusals and TakesPasswords."""
 
     def __init__(self, product: MemoryLists) -> None:
         self._product = product
@@ -177,6 +179,7 @@ class _Reader:
         assert role in self.features.roles, f"{role.value} was asked of a product that has none"
         with self._product.lock:
             everybody = list(self._list(address).people[role].values())
+            everybody += [one for one in self._product.twins.get(address.lower(), []) if one.role is role]
         return self._pages(address, everybody)
 
     def _pages(self, address: str, everybody: Sequence[Member]) -> Iterator[Sequence[Member]]:
@@ -206,6 +209,14 @@ class _Reader:
     def settings_as_kept(self, settings: Settings) -> Settings:
         kept = settings_without_lost(settings, self.features)
         return replace(kept, description=kept.description and kept.description[: self._product.longest_description])
+
+    def why_not(self, address: str, member: Member, banned: Sequence[str]) -> str:
+        del address
+        local, at, domain = member.address.rpartition("@")
+        if not (local and at and domain) or " " in member.address:
+            return "not an address"
+        is_banned = any(fnmatchcase(member.key, str(one).lower()) for one in banned)
+        return "the address is banned" if is_banned and member.role is Role.MEMBER else ""
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -292,13 +303,10 @@ class _Writer(_Reader):
     def _why_refused(self, kept: Kept, member: Member) -> Put:
         if member.key in kept.people[member.role]:
             return Put(already=True)
-        local, at, domain = member.address.rpartition("@")
-        if not (local and at and domain) or " " in member.address:
-            return Put(refused="not an address")
         banned = kept.settings.get("banned") or ()
         assert isinstance(banned, tuple)
-        if member.role is Role.MEMBER and any(fnmatchcase(member.key, str(one).lower()) for one in banned):
-            return Put(refused="the address is banned", remedy="Take it off the list's bans if it should be there.")
+        if why := self.why_not(kept.address, member, banned):
+            return Put(refused=why, remedy="Take it off the list's bans if it should be there." if banned else "")
         return Put(refused=self._product.refuses(member), lacking=self._product.lacks(member))
 
     def update(self, address: str, members: Sequence[Member]) -> Sequence[Put]:

@@ -103,7 +103,7 @@ def test_a_second_pass_shows_both_ways_and_brings_what_changed(office: Office) -
     office.edit("new", lambda lines: [*lines, "theirs@example.com,Theirs,member"])
     shown = office.does("preview", "plan.yaml").stdout
     for line in (
-        "add 1, change 1, take off 1, 38 there already, 1 otherwise at the target since",
+        "add 1, change 1, 37 there already, 1 left the target since; take off 1",
         "+ fresh@example.com  (joined at the source)",
         "- p3@example.com  (has left the list at the source)",
         "~ p5@example.com  (name: Person 5 -> Person Five)",

@@ -85,6 +85,13 @@ def test_a_file_from_a_spreadsheet_is_read_however_it_was_saved(folder, writer, 
     assert everybody(writer, NEWS) == [Member("ann@example.com", "Zoë")]
 
 
+def test_whoever_has_two_rows_is_told_twice_and_the_first_one_counts(folder, writer) -> None:
+    by_hand(folder, "address,name\nann@example.com,Ann\nANN@example.com,Shouted\n")
+    assert [one.name for one in everybody(writer, NEWS)] == ["Ann", "Shouted"]
+    writer.update(NEWS, [Member("ann@example.com", "Ann Doe")])
+    assert [one.name for one in everybody(writer, NEWS)] == ["Ann Doe", "Shouted"]
+
+
 def test_columns_of_others_stay(folder, writer) -> None:
     by_hand(folder, "address,phone\nann@example.com,+49 30 1\n")
     writer.add(NEWS, [Member("bob@example.com", "Bob")])

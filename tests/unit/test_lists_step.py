@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from migrator.engine.contract import Fate, Verb
+from migrator.engine.contract import Fate, Verb, Weight
 from migrator.engine.stage import Stage
 from migrator.errors import Misbehaved
 from migrator.lists.model import Delivery, Joining, Member, Role, Settings, Stopped, Treatment
@@ -32,7 +33,10 @@ class World:
 
     def __init__(self, *members: Member, accounts: object = None, **options: object) -> None:
         self.old, self.new = MemoryLists("old"), MemoryLists("new")
-        self.old.fill(NEWS, SETTINGS, *OWNERS, *(members or people(25)))
+        self.old.fill(NEWS, SETTINGS, *OWNERS)
+        for one in members or people(25):
+            told = one.key in self.old.people(NEWS)
+            self.old.twins.setdefault(NEWS, []).append(one) if told else self.old.fill(NEWS, None, one)
         self.route = ListsRoute(self.old, self.new)
         self.accounts = accounts_of("ann@example.com") if accounts is None else accounts
         self.plan_with(**options)
@@ -207,7 +211,7 @@ def test_what_changed_at_the_source_is_shown_and_brought() -> None:
     world.trial.run()
     delta(world)
     members = world.preview()["members"]
-    assert members.why == "add 3, change 2, take off 2, 21 there already"
+    assert members.why == "add 3, change 2, 21 there already; take off 2"
     assert [line for line in members.details if not line.startswith("+")] == [
         "~ p5@example.com  (delivery: regular -> MIME digest)",
         "~ p6@example.com  (name: Person 6 -> Somebody Else, delivery stopped: as the list has it -> by the member)",
@@ -351,6 +355,143 @@ def test_a_list_that_was_deleted_at_the_target_is_made_anew_with_everybody() -> 
     assert world.same()
     assert world.new.set_now(NEWS)["emergency"] is False
     assert world.trial.verify().differences == 0
+
+
+def test_whoever_the_source_names_twice_is_told_and_the_sums_add_up() -> None:
+    first = people(3)[1]
+    shouted = replace(first, address="P1@example.com", hidden=True)
+    world = World(*people(3), shouted, replace(first, name="Other"))
+    members = world.preview()["members"]
+    assert (members.why, members.total.items, members.size.items) == ("add 3, 2 passed over", 5, 3)
+    assert members.details == (
+        "! P1@example.com  (stands on the source's list more than once; the first counts, not this one (hidden: yes instead of no))",
+        "! p1@example.com  (stands on the source's list more than once; the first counts, not this one (name: Other instead of Person 1))",
+    )
+    world.trial.run()
+    assert Counter(fate for fate, _ in world.outcomes().values()) == {Fate.COPIED: 3, Fate.SKIPPED: 2}
+    assert world.new.people(NEWS)["p1@example.com"].name == "Person 1"
+    assert world.trial.verify().differences == 0
+    assert world.done_again() == []
+    assert world.whys()["members"] == (Verb.KEEP, "3 there already, 2 passed over")
+    world.old.twins[NEWS].clear()
+    world.trial.run()
+    assert Counter(fate for fate, _ in world.outcomes().values()) == {Fate.COPIED: 3, Fate.GONE: 2}
+    assert world.done_again() == []
+
+
+def test_the_counts_of_a_second_pass_name_everybody_once_both_ways() -> None:
+    world = World(*people(10), Member("not an address"))
+    world.trial.run()
+    there, target = world.old.people(NEWS), world.new.people(NEWS)
+    there["new@example.com"] = Member("new@example.com")
+    there["wrong one"] = Member("wrong one")
+    there["p1@example.com"] = replace(there["p1@example.com"], hidden=True)
+    for gone in ("p2@example.com", "p3@example.com"):
+        del there[gone]
+    for left in ("p3@example.com", "p4@example.com"):
+        del target[left]
+    target["p5@example.com"] = replace(target["p5@example.com"], name="Changed There")
+    target["own@example.com"] = Member("own@example.com")
+    members = world.preview()["members"]
+    assert members.why == (
+        "add 1, 2 will be refused, change 1, 5 there already, 1 changed at the target since, 1 left the target since; "
+        "take off 1, 1 who left are off already"
+    )
+    assert (members.total.items, members.size.items) == (11, 3)
+    assert [line for line in members.details if line.startswith(("+", "!"))] == [
+        "! not an address  (will be refused: not an address)",
+        "+ new@example.com  (joined at the source)",
+        "! wrong one  (will be refused: not an address)",
+        "! p3@example.com  (has left the list on both sides)",
+    ]
+    before = len(world.new.writes)
+    world.trial.run()
+    about_people = [one for one in world.new.writes[before:] if not one.startswith("configure")]
+    assert about_people == ["add new@example.com", "update p1@example.com", "remove p2@example.com"]
+    assert Counter(fate for fate, _ in world.outcomes().values()) == {
+        Fate.COPIED: 9, Fate.LEFT_BEHIND: 2, Fate.GONE: 2,
+    }  # fmt: skip
+
+
+def test_refusals_are_foreseen_one_by_one() -> None:
+    world = World(*people(3), Member("not an address"), Member("spam@example.com"))
+    world.old.fill(NEWS, Settings(banned=("spam@example.com",)))
+    (stage,) = world.trial.preview(world.trial.store).stages
+    assert [(one.weight, one.text) for one in stage.findings] == [
+        (Weight.WARNING, "not an address: not an address"),
+        (Weight.WARNING, "spam@example.com: the address is banned"),
+    ]
+    assert world.preview()["members"].why == "add 3, 2 will be refused"
+    world.trial.run()
+    assert world.trial.fates()[Fate.LEFT_BEHIND] == 2
+
+
+def test_the_bans_of_a_list_that_keeps_its_settings_are_its_own() -> None:
+    world = World(*people(3), Member("spam@example.com"))
+    world.old.fill(NEWS, Settings(banned=("spam@example.com",)))
+    world.new.fill(NEWS, Settings(banned=("p1@*",)))
+    assert world.preview()["members"].why == "add 3, 1 will be refused"
+    world.trial.run()
+    assert world.outcomes()["p1@example.com"][0] is Fate.LEFT_BEHIND
+    assert world.outcomes()["spam@example.com"][0] is Fate.COPIED
+
+
+def test_who_was_refused_is_told_as_left_behind_and_tried_again() -> None:
+    world = World()
+    world.new.refuses = lambda member: "no such domain" if member.key == "p3@example.com" else ""
+    world.trial.run()
+    members = world.preview()["members"]
+    assert members.why == "1 left behind before, tried again, 24 there already"
+    assert members.details == ("! p3@example.com  (left behind before, tried again: the target says: no such domain)",)
+    assert members.size.items == 0
+
+
+def test_a_preview_after_a_death_tells_what_is_half_done() -> None:
+    world = World()
+    world.new.in_halves, world.new.importer = True, True
+
+    def die(what: str) -> None:
+        if what.startswith("options p10@example.com"):
+            raise Broken("no")
+
+    world.new.before_write = die
+    with pytest.raises(Broken):
+        world.trial.run()
+    members = world.preview()["members"]
+    assert members.why == "add 5, complete 10, 10 there already"
+    assert members.details[0] == "~ p10@example.com  (was being brought when a run died, and is completed)"
+    assert len(members.details) == 10
+    world.new.before_write = lambda _: None
+    world.trial.run()
+    assert world.same()
+    assert {fate for fate, _ in world.outcomes().values()} == {Fate.COPIED}
+
+
+def test_a_list_that_was_being_made_when_a_run_died_is_taken_up_as_ours() -> None:
+    world = World()
+    world.new.features = replace(ABLE, noisy=frozenset(), sends=False)
+    world.new.after_write = fails_hard_at(f"create {NEWS}")
+    with pytest.raises(Broken):
+        world.trial.run()
+    world.new.after_write = lambda _: None
+    actions = world.preview()
+    assert (actions["list"].verb, actions["list"].why) == (
+        Verb.CREATE,
+        "was being made when a run died, and is taken up",
+    )
+    assert not any("the target's own stays" in line for line in actions["settings"].details)
+    world.trial.run()
+    assert world.same()
+    assert world.new.set_now(NEWS)["description"] == "News"
+    assert world.trial.verify().differences == 0
+
+
+def fails_hard_at(what: str) -> Callable[[str], None]:
+    def fail(doing: str) -> None:
+        if doing == what:
+            raise Broken("no")
+
+    return fail
 
 
 # -- what does not go as it should --------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Options(Service):
     )
 
 
-FEATURES = Features(title="CSV files", dialect=EVERY_DIALECT, sends=False, at_once=5000)
+FEATURES = Features(title="CSV files", dialect=EVERY_DIALECT, sends=False, at_once=5000, foresees_refusals=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ FEATURES = Features(
     },
     sends=False,
     at_once=5000,
+    foresees_refusals=True,
 )
 
 
@@ -180,14 +181,14 @@ class OneFileReader(FolderReader):
 
     def roster(self, address: str, role: Role) -> Iterator[Sequence[Member]]:
         """The group's rows."""
-        path, found = self._file(address), dict[str, Member]()
+        path, found = self._file(address), list[Member]()
         for line, cells in self._sheet(path).rows:
             if same_form(cells.get(GROUP, "")).lower() == address.lower():
                 try:
-                    found |= {one.key: one for one in GoogleLayout().members(cells, role)}
+                    found += GoogleLayout().members(cells, role)
                 except ValueError as error:
                     raise Misbehaved(f"{path}, line {line}: {error}.", remedy="Correct the file.") from error
-        return iter([list(found.values())] if found else [])
+        return iter([found] if found else [])
 
 
 def _read(options: Options, login: Login) -> ListReader:

@@ -127,11 +127,13 @@ FEATURES = Features(
     creates=False,
     inherits_moderation=False,
     knows_addresses=True,
+    foresees_refusals=True,
 )
 _NO_OPTIONS = frozenset({Role.OWNER, Role.MODERATOR})
 _STOPPED = {"U": Stopped.BY_USER, "A": Stopped.BY_ADMIN, "B": Stopped.BY_BOUNCES, "?": Stopped.UNKNOWN}
 _GONE = Put(refused="He is not on the list any more.")
 _NO_ADDRESS = Put(refused="Mailman 2.1 takes no such address.", remedy="Correct it at the source.")
+_ADDRESS = re.compile(r"[^\s|^-][^\s|^]*@([-a-z0-9]+\.)+[-a-z0-9]+", re.IGNORECASE | re.ASCII)
 # What Python 2's parser of addresses would read as something else; everything else Mailman judges itself.
 _UNSAFE = frozenset(' \t\r\n()<>@,;:\\"[]')
 
@@ -213,6 +215,16 @@ class Mailman2Reader:
         admin = self._admin(address)
         admin.page(GENERAL)  # the roster page shows the hidden ones to an admin's cookie
         return admin.page("", script="roster").addresses(admin.name)
+
+    def why_not(self, address: str, member: Member, banned: Sequence[str]) -> str:
+        """What Utils.ValidateEmail says of a member, and the list's bans. Owners and nonmembers are lines of a text, which Mailman judges."""
+        del address
+        if member.role is not Role.MEMBER:
+            return ""
+        if not _is_safe(member.address) or not _ADDRESS.fullmatch(member.address):
+            return "Mailman 2.1 takes no such address"
+        ban = next((one for one in banned if _is_met(one, member.key)), "")
+        return f"is banned ({ban})" if ban else ""
 
     def as_kept(self, member: Member) -> Member:
         """The member with the names and treatments that Mailman 2.1 has."""
@@ -684,6 +696,16 @@ def _is_safe(address: str) -> bool:
         and address.isprintable()
         and not _UNSAFE & {*local, *domain}
     )
+
+
+def _is_met(ban: str, address: str) -> bool:
+    """Whether a line of a ban list means an address (MailList.GetBannedPattern)."""
+    if not ban.startswith("^"):
+        return ban.lower() == address
+    try:
+        return re.search(ban, address, re.IGNORECASE) is not None
+    except re.error:
+        return False
 
 
 def _member(row: Row, language: str, moderated: Treatment) -> Member:

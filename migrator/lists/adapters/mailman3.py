@@ -131,6 +131,7 @@ FEATURES = Features(
     noisy=frozenset({"tells_owner_of_changes"}),
     knows_addresses=True,
     makes_domains=True,
+    foresees_refusals=True,
 )
 
 
@@ -152,6 +153,7 @@ class Mailman3Reader:
         )
         self._ids: dict[str, str] = {}
         self._hides: bool | None = None
+        self._banned_everywhere: Sequence[str] | None = None  # on this host, whatever the list
 
     def lists(self) -> Sequence[MailingList]:
         """Every list, in the order of their names, with how many members it has now."""
@@ -210,6 +212,18 @@ class Mailman3Reader:
     def has_domain(self, domain: str) -> bool:
         """Whether core has the domain."""
         return self._found(f"domains/{_quoted(domain)}") is not None
+
+    def why_not(self, address: str, member: Member, banned: Sequence[str]) -> str:
+        """What core's validator of addresses says, and the bans of the list and of the host."""
+        key = people.as_kept(member).address.lower()
+        if not people.is_address(member.address):
+            return "is no address Mailman takes"
+        if key == same_form(address).lower() and member.role is not Role.NONMEMBER:
+            return "is the list's own address"
+        if self._banned_everywhere is None:
+            self._banned_everywhere = [str(row.get("email")) for row in self._collection("GET", "bans")]
+        ban = people.ban_of(key, (*banned, *self._banned_everywhere))
+        return f"is banned ({ban})" if ban else ""
 
     def as_kept(self, member: Member) -> Member:
         """As `people.as_kept` says."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,8 @@ STATUSES = {
 INHERITED = frozenset(
     {"acknowledge_posts", "delivery_mode", "delivery_status", "receive_list_copy", "receive_own_postings"}
 )
+_LOCAL = re.compile(r"[-0-9a-z!#$%&'*+./=?@_`{}~]+", re.IGNORECASE | re.ASCII)
+_LABEL = re.compile(r"[a-z0-9][-a-z0-9]*", re.IGNORECASE | re.ASCII)
 _DELIVERIES = {said: one for one, said in MODES.items()}
 _STOPPED = {said: one for one, said in STATUSES.items()}
 
@@ -89,6 +92,32 @@ def member(row: Row, effective: Row, language: str) -> Member:
         list_copies=bool(effective["receive_list_copy"]),
         language=language,
     )
+
+
+def is_address(address: str) -> bool:
+    """Whether core takes it for an address (mailman.email.validate): a domain of two parts, and no letter that it does not know."""
+    local, _, domain = address.rpartition("@")
+    parts = domain.split(".")
+    return (
+        bool(_LOCAL.fullmatch(re.sub('^"(.*)"$', r"\1", local)))
+        and len(parts) > 1
+        and all(map(_LABEL.fullmatch, parts))
+    )
+
+
+def ban_of(address: str, bans: Sequence[str]) -> str:
+    """The ban that an address in lower case meets, "" without one: the address itself, or a pattern that fits from its beginning."""
+    for ban in bans:
+        if address == ban or (ban.startswith("^") and _fits(ban, address)):
+            return ban
+    return ""
+
+
+def _fits(pattern: str, address: str) -> bool:
+    try:
+        return re.match(pattern, address, re.IGNORECASE) is not None
+    except re.error:
+        return False
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001 - the option's value
