@@ -123,6 +123,14 @@ class KeptInFolder(Protocol):
 
 
 @runtime_checkable
+class NamesLists(Protocol):
+    """A product whose options may name lists, because it does not show all it has."""
+
+    def missing(self) -> Sequence[str]:
+        """Addresses that the plan names for this service and that are not there: a mistake in a source, nothing odd in a target."""
+
+
+@runtime_checkable
 class KnowsAddresses(Protocol):
     """A product that tells who is on a list by a second road (`features.knows_addresses`), for verifying."""
 

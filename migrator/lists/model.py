@@ -295,10 +295,13 @@ def settings_of(told: Mapping[str, Any]) -> Settings:  # Any: as in told()
 
 @dataclass(frozen=True, slots=True)
 class MailingList:
-    """A list as a listing shows it. `members` is how many it has, None where the listing does not tell."""
+    """A list as a listing shows it. `members` is how many it has, None where the listing does not tell. `somewhere` says that its name is
+    known and its domain is not, because it could not be opened.
+    """
 
     address: str
     members: int | None = None
+    somewhere: bool = False
 
     @property
     def key(self) -> str:

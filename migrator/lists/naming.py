@@ -35,7 +35,7 @@ def plan_lists(
     taken: dict[str, str] = {}
     for one in lists:
         address = same_form(one.address)
-        wanted = _fits(address, options.only) if options.only else not domains or split(address)[1] in domains
+        wanted = _is_wanted(one, domains, options)
         if not wanted and address.lower() not in mapped:
             continue
         target = mapped.get(address.lower()) or names.address(address)
@@ -47,7 +47,10 @@ def plan_lists(
                 yield ListPlan(address, target, why, by_hand=True)
                 continue
         yield ListPlan(address, target, why)
+    unknown = {split(one.address)[0].lower() for one in lists if one.somewhere}
     for _, address, hint in _misnamed(options, [one.address for one in lists]):
+        if split(address)[0].lower() in unknown:  # what hinders it is told of that one
+            continue
         why = f"the source has no such list{hint}. Correct the plan's only or map"
         yield ListPlan(address, address, why, by_hand=True)
 
@@ -74,6 +77,27 @@ def _perhaps(address: str, known: Sequence[str]) -> str:
     alike = nearest(name.lower(), [split(one)[0].lower() for one in known if split(one)[1] == domain])
     near = namesake or (f"{alike}@{domain}" if alike else None)
     return f" (did you mean {near}?)" if near else ""
+
+
+def _is_wanted(one: MailingList, domains: AbstractSet[str], options: ListsOptions) -> bool:
+    """Whether a list moves by its name. One that did not tell its domain may be any of those whose name it has: it is not passed over."""
+    address = same_form(one.address)
+    if one.somewhere:
+        names = [split(pattern)[0] for pattern in (*options.only, *options.map)]
+        return not options.only or _fits(split(address)[0], names)
+    return _fits(address, options.only) if options.only else not domains or split(address)[1] in domains
+
+
+def names_missing(missing: Sequence[str], domains: AbstractSet[str], options: ListsOptions) -> Iterator[ListPlan]:
+    """Those of the lists that the source's service names and has not, as far as they were to move."""
+    for address in missing:
+        if _is_wanted(MailingList(address), domains, options) and not _fits(address, options.except_):
+            yield ListPlan(
+                address,
+                address,
+                "the source has no such list. Correct it among the source's lists in the plan",
+                by_hand=True,
+            )
 
 
 def _left_out(address: str, options: ListsOptions) -> str:

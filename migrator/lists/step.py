@@ -44,12 +44,13 @@ from migrator.lists.contract import (
     ListReader,
     ListWriter,
     MakesDomains,
+    NamesLists,
     TakesPasswords,
 )
 from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
 from migrator.lists.model import MailingList, Member, Role, settings_of
 from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
-from migrator.lists.naming import ListPlan, misnamed, plan_lists
+from migrator.lists.naming import ListPlan, misnamed, names_missing, plan_lists
 from migrator.lists.options import ListsOptions
 from migrator.lists.telling import (
     compared,
@@ -98,6 +99,10 @@ class ListsStep:
         with _reading(read, Side.SOURCE) as source:
             lists = source.lists()
             plans = list(plan_lists(lists, self._domains(), self.names, self.options))
+            if isinstance(source, NamesLists):
+                known = {plan.address.lower() for plan in plans}
+                missing = [one for one in source.missing() if one.lower() not in known]
+                plans += names_missing(missing, self._domains(), self.options)
             if not plans:
                 plans = [self._nothing(source, lists)]
         for plan in plans:

@@ -83,6 +83,8 @@ class MemoryLists:
     refuses_settings: set[str] = field(default_factory=set)
     forgets: set[str] = field(default_factory=set)
     refused_lists: set[str] = field(default_factory=set)  # a wrong password
+    somewhere: set[str] = field(default_factory=set)  # lists that do not tell their domain
+    named: list[str] = field(default_factory=list)  # by the plan, beside those that are shown
     miscounts: set[str] = field(default_factory=set)
     twins: dict[str, list[Member]] = field(default_factory=dict)
     login_refused: bool = False
@@ -167,7 +169,13 @@ class _Reader:
     def lists(self) -> Sequence[MailingList]:
         self._asked("lists")
         with self._product.lock:
-            return [MailingList(one.address, len(one.people[Role.MEMBER])) for one in self._product.kept.values()]
+            return [
+                MailingList(one.address, len(one.people[Role.MEMBER]), one.address in self._product.somewhere)
+                for one in self._product.kept.values()
+            ]
+
+    def missing(self) -> Sequence[str]:
+        return [one for one in self._product.named if one.lower() not in self._product.kept]
 
     def settings(self, address: str) -> Settings:
         self._asked("settings")

@@ -576,3 +576,21 @@ def test_the_emulator_does_send_mail_where_a_form_says_so(mailman, writing) -> N
         admin.change("members/list", [(name, value.encode()) for name, value in [*fields, ("setmemberopts_btn", "1")]])
     assert [mail.kind for mail in mailman.mails] == ["goodbye", "notice"]
     mailman.mails.clear()
+
+
+def test_a_list_that_does_not_open_says_that_its_domain_is_not_known(mailman) -> None:
+    mailman.give_list("news", advertised=1)
+    mailman.give_list("board_example.org", advertised=1)
+    with closing(mailman2.ADAPTER.reader(options_for(mailman, lists=(), password="wrong"), LOGIN)) as session:
+        shown = {one.address: one.somewhere for one in session.lists()}
+    assert shown == {"board@example.org": False, "news@127.0.0.1": True}
+    with closing(mailman2.ADAPTER.reader(options_for(mailman, lists=()), LOGIN)) as session:
+        assert ("news@example.com", False) in {(one.address, one.somewhere) for one in session.lists()}
+
+
+def test_lists_that_the_plan_names_and_mailman_has_not_are_told(mailman) -> None:
+    mailman.give_list("news")
+    named = options_for(mailman, lists=(NEWS, "nwes@example.com"))
+    with closing(mailman2.ADAPTER.reader(named, LOGIN)) as session:
+        assert [one.address for one in session.lists()] == [NEWS]
+        assert list(session.missing()) == ["nwes@example.com"]

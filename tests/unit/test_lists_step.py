@@ -781,3 +781,36 @@ def test_a_run_reads_no_roster_more_often_than_it_has_to() -> None:
     world.trial.run()
     assert (world.old.calls["roster member"], world.new.calls["roster member"]) == (1, 1)
     assert world.old.calls["settings"] == 1
+
+
+# -- what cannot be opened, or is not there ------------------------------------------------------------------------------
+
+
+def test_a_list_that_does_not_tell_its_domain_is_never_passed_over() -> None:
+    world = World()
+    world.old.refused_lists.add("board@lists.example.net")
+    world.old.fill("board@lists.example.net", Settings(), ANN)
+    world.old.somewhere.add("board@lists.example.net")
+    result = world.trial.run()
+    assert "login-refused" in result.codes
+    assert [*world.new.kept] == [NEWS]
+
+
+def test_a_list_that_does_not_tell_its_domain_is_not_told_as_missing_as_well() -> None:
+    world = World(only=("board@example.com",))
+    world.old.fill("board@lists.example.net", Settings(), ANN)
+    world.old.somewhere.add("board@lists.example.net")
+    world.old.refused_lists.add("board@lists.example.net")
+    (stage,) = world.trial.preview(world.trial.store).stages
+    assert [subject.label for subject, _ in stage.troubles] == ["board@lists.example.net"]
+    assert stage.actions == []
+
+
+def test_a_list_that_the_sources_service_names_and_has_not_is_told() -> None:
+    world = World(**{"except": ("left@example.com",)})
+    world.old.named = ["nwes@example.com", "else@example.org", "left@example.com"]
+    result = world.trial.run()
+    assert "by-hand" in result.codes
+    told = {row.subject: row.why for row in world.trial.actions().values() if row.verb is Verb.BY_HAND}
+    assert told == {"nwes@example.com": "the source has no such list. Correct it among the source's lists in the plan"}
+    assert world.same()

@@ -103,6 +103,21 @@ def test_the_plan_may_leave_the_version_away(url):
     assert mailman3.Options(url=url, password="pw").url.rstrip("/") == "http://127.0.0.1:8001/3.1"
 
 
+@pytest.mark.parametrize("version", ["3.9", "3.0", "v4", "2"])
+def test_another_version_of_the_api_is_told_with_what_to_write(version):
+    with pytest.raises(
+        ValidationError, match=rf"url ends in /{version}, and migrator speaks version 3\.1 .* leave /{version} away"
+    ):
+        mailman3.Options(url=f"http://127.0.0.1:8001/{version}", password="pw")
+
+
+def test_something_that_is_no_core_is_told_once_with_what_to_write(core, session):
+    core.on("GET", "/3.1/lists", Answer(b"not here", 404, "text/plain"))
+    with pytest.raises(EndpointRefused, match="it is not the REST service of Mailman 3's core") as raised:
+        session.lists()
+    assert "mailman conf -s webservice" in raised.value.remedy
+
+
 def test_a_core_behind_a_path_is_reached_below_it():
     assert (
         mailman3.Options(url="https://lists.example.com/api", password="pw").url == "https://lists.example.com/api/3.1"

@@ -180,8 +180,7 @@ class Mailman2Reader:
 
     def lists(self) -> Sequence[MailingList]:
         """The lists that the plan names as far as they are there; without names, those of the panel, else those that Mailman advertises."""
-        named = dict.fromkeys(same_form(one) for one in (*self._options.lists, *self._passwords))
-        if named:
+        if named := self._named():
             return [MailingList(address) for address in named if self._name(address)]
         if self._panel is not None and ListName in self._panel.features.lists:
             panel = self._panel
@@ -197,6 +196,13 @@ class Mailman2Reader:
                 remedy="Correct the url in the plan: the folder above /admin.",
             )
         return list({one.key: one for one in map(self._listed, page_of(reply)[1].lists())}.values())
+
+    def missing(self) -> Sequence[str]:
+        """Those of `lists` and `passwords` that Mailman does not have."""
+        return [address for address in self._named() if not self._name(address)]
+
+    def _named(self) -> Sequence[str]:
+        return list(dict.fromkeys(same_form(one) for one in (*self._options.lists, *self._passwords)))
 
     def settings(self, address: str) -> Settings:
         """What all settings pages say; pages that this Mailman does not have say nothing."""
@@ -282,12 +288,13 @@ class Mailman2Reader:
     def _listed(self, name: str) -> MailingList:
         """A list of the overview. Where its password is refused, its domain is the best guess."""
         local, marker, domain = name.partition("_")
-        guess = f"{local}@{domain}" if marker and "." in domain else f"{name}@{urlsplit(self._options.url).hostname}"
+        in_name = bool(marker) and "." in domain
+        guess = f"{local}@{domain}" if in_name else f"{name}@{urlsplit(self._options.url).hostname}"
         try:
             admin = self._at(name, guess)
             there = _address(name, admin.form(GENERAL)[1].first("host_name"))
         except LoginRefused:
-            return MailingList(guess)
+            return MailingList(guess, somewhere=not in_name)
         admin.address = there
         self._known[there.lower()] = admin
         return MailingList(there)

@@ -76,7 +76,12 @@ class Options(WebOptions, Service):
             return values
         parts = urlsplit(url)
         path = parts.path.rstrip("/")
-        if path.rpartition("/")[2] != API:
+        last = path.rpartition("/")[2]
+        if re.fullmatch(r"v?\d+(\.\d+)*", last) and last != API:
+            raise ValueError(
+                f"url ends in /{last}, and migrator speaks version {API} of Mailman's REST API: leave /{last} away"
+            )
+        if last != API:
             return {**values, "url": urlunsplit(parts._replace(path=f"{path}/{API}"))}
         return values
 
@@ -151,13 +156,20 @@ class Mailman3Reader:
         self._lines = _Lines(
             lambda: Site(options, writes=self._writes, auth=(options.user, secret)), _lines_of_a_session(options)
         )
+        self._place = options.url
         self._ids: dict[str, str] = {}
         self._hides: bool | None = None
         self._banned_everywhere: Sequence[str] | None = None  # on this host, whatever the list
 
     def lists(self) -> Sequence[MailingList]:
         """Every list, in the order of their names, with how many members it has now."""
-        rows = self._collection("GET", "lists")
+        try:
+            rows = self._collection("GET", "lists")
+        except NotFound as error:
+            raise EndpointRefused(
+                f"{self._place}: something answers there, and it is not the REST service of Mailman 3's core.",
+                remedy="Correct the url in the plan: hostname and port of `mailman conf -s webservice`, not the address of Postorius.",
+            ) from error
         with _understood("lists"):
             return [MailingList(same_form(row["fqdn_listname"]), int(row["member_count"])) for row in rows]
 
