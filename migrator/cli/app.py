@@ -41,7 +41,8 @@ def migrator(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    """Move everything that hangs on a domain's mail from one host to another, and prove that nothing is missing.
+    """Move everything that hangs on a domain's mail (accounts, mail, contacts, mailing lists, form entries) from one host to another,
+    and prove that nothing is missing.
 
     Write a plan, look at it with `migrator preview plan.yaml`, do it with `migrator run plan.yaml`; after any interruption run it
     again. `migrator verify plan.yaml` compares both sides, `migrator report plan.yaml` writes it down for the customer.

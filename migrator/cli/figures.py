@@ -5,11 +5,14 @@ Sizes are shown in steps of 1024.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 STEP = 1024
 UNITS = ("KB", "MB", "GB", "TB", "PB")
 WHOLE_FROM = 100  # from here a decimal says nothing more
+LONGEST_NAME, NAME_BEGINS = 80, 50  # characters of a name that are shown, and how many of them are its beginning
+ARROW = " -> "  # between a thing's name and the one it gets
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -74,9 +77,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def name(text: str) -> str:
+    """A name as the screen shows it: one that is very long loses its middle, also where it is given another (this -> that)."""
+    return ARROW.join(
+        one if len(one) <= LONGEST_NAME else f"{one[:NAME_BEGINS]}…{one[NAME_BEGINS + 1 - LONGEST_NAME :]}"
+        for one in text.split(ARROW)
+    )
+
+
 def sentence(about: str, text: str, remedy: str) -> str:
-    """What happened to what, and what to do: one line. A text that names its subject itself is not told it again."""
-    return joined(text if text.startswith(f"{about}:") else f"{about}: {text}", remedy)
+    """What happened to what, and what to do: one line. A text that names its subject itself, or a part of it, is not told it again."""
+    parts = [about, *re.split(r": |, ", about)]
+    while named := next((part for part in parts if part and text.startswith(f"{part}: ")), None):
+        text = text[len(named) + 2 :]
+    return joined(f"{name(about)}: {text}", remedy)
 
 
 def joined(text: str, remedy: str) -> str:

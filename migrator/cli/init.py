@@ -76,7 +76,8 @@ def init(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Write a first plan: plan.yaml, and accounts.csv with a row for each mailbox that the source panel tells of.
+    """Write a first plan for accounts and mail: plan.yaml, and accounts.csv with a row for each mailbox that the source panel tells
+    of. For contacts, lists and forms, add their steps or begin with one of the plans that come with migrator.
 
     Asks for the two panels at a terminal; what is given by flags is not asked. Passwords are never asked for, only where they come
     from. Only the source panel is logged in to, and only read. Files that are there are never overwritten.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from migrator.engine.ledger import Store
     from migrator.engine.preview import Preview, StagePreview
 
-RENAMED = " -> "  # an action whose label holds it gives its thing another name
+UNCHANGED = "Nothing was changed."
 LEGEND = "+ create   ~ change   > copy   - remove   = nothing to do   ! by hand"
 
 
@@ -33,12 +33,13 @@ def preview(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Show what a run would do, without doing it: every folder with counts and sizes, name changes, refusals foreseen, time.
+    """Show what a run would do, without doing it: every account, mail folder, address book, list and form table with counts and
+    sizes, name changes, refusals foreseen, time.
 
     Logs in to both sides and reads; writes to neither, and keeps nothing. What earlier runs did is taken off.
 
-    Exit codes: 0 shown, 2 the plan is wrong, 4 a login was refused, 5 a server did not answer, 8 changes are pending (with
-    --exit-code).
+    Exit codes: 0 shown, 2 the plan is wrong, 3 shown, but something could not be looked at or has to be done by hand, 4 a login
+    was refused, 5 a server did not answer, 6 no space, 8 changes are pending (with --exit-code), 130 or 143 interrupted.
     """
     return show(Console.of(context, verbose), plan, state, as_json=as_json, tell_changes=exit_code)
 
@@ -53,21 +54,29 @@ def show(console: Console, plan: Path, state: str | None, *, as_json: bool, tell
     from migrator.engine.preview import preview as make
     from migrator.engine.stop import Stop
     from migrator.engine.walk import Surroundings
+    from migrator.errors import MigratorError
+    from migrator.plan.problems import PlanMistakes
 
-    programme = programme_of(plan_of(plan, console), console)
-    store = _state_if_there(state_of(plan, state))
     stop = Stop()
+    store = None
     try:
+        programme = programme_of(plan_of(plan, console), console)
+        store = _state_if_there(state_of(plan, state))
         with (
             asking(stop, console.screen) as asked,
             watching(console, Progress(monotonic), as_json=False, kinds=kinds_of(programme)) as tell,
         ):
             seen = make(programme, Surroundings(tell, stop), store)
+    except PlanMistakes:  # each is a line of its own
+        raise
+    except MigratorError as error:
+        error.remedy = f"{error.remedy} {UNCHANGED}".strip()
+        raise
     finally:
         if store is not None:
             store.close()
     if asked.exit_code is not None:
-        console.screen.say("Stopped before everything was looked at. Nothing was changed.")
+        console.screen.say(f"Stopped before everything was looked at. {UNCHANGED}")
         return asked.exit_code
     if as_json:
         console.screen.document(preview_document(seen))
@@ -96,7 +105,7 @@ def print_preview(console: Console, seen: Preview) -> None:
     screen.answer()
     for line in summary(seen):
         screen.answer(line)
-    screen.answer("Nothing was changed.")
+    screen.answer(UNCHANGED)
 
 
 def preview_document(seen: Preview) -> dict[str, Any]:
@@ -146,6 +155,8 @@ def summary(seen: Preview) -> list[str]:
         f"Left out: {nouns.actions(sums['left_out'])}.",
     ]
     lines = [f"{', '.join([*amounts, held] if sums['bytes'] else amounts)}.", " ".join(odds)]
+    if sums["by_hand"]:
+        lines.append(f"To be done by hand: {nouns.actions(sums['by_hand'])}.")
     if sums["given_up"]:
         lines.append(f"Could not be looked at: {nouns.subjects(sums['given_up'])}.")
     # Of those who could not be looked at nobody knows what is to do.
@@ -171,6 +182,7 @@ def _time(seconds: float | None) -> str:
 
 
 def _sums(seen: Preview) -> dict[str, Any]:
+    from migrator.cli.figures import ARROW
     from migrator.engine.contract import Verb, Weight, prepares
     from migrator.engine.report import added
 
@@ -183,8 +195,9 @@ def _sums(seen: Preview) -> dict[str, Any]:
         "items": moving.items,
         "bytes": moving.bytes,
         "refusals": sum(finding.weight >= Weight.WARNING for finding in noted),
-        "name_changes": sum(RENAMED in action.label for _, action in pairs),
+        "name_changes": sum(ARROW in action.label for _, action in pairs),
         "left_out": sum("left_out" in action.data for _, action in pairs),
+        "by_hand": sum(action.verb is Verb.BY_HAND for _, action in pairs),
         "given_up": sum(len(stage.troubles) for stage in seen.stages),
     }
 
@@ -203,7 +216,7 @@ def _stage_lines(stage: StagePreview) -> list[str]:
 
     lines = ["", heading(stage.name, stage.kind, stage.route)]
     for subject, actions in _by_subject(stage):
-        lines += ["", subject.label, *_action_lines(actions, nouns_of([stage.kind]))]
+        lines += ["", figures.name(subject.label), *_action_lines(actions, nouns_of([stage.kind]))]
     if stage.findings:
         lines += ["", "Foreseen:", *finding_lines(stage.findings)]
     if stage.troubles:
@@ -219,7 +232,7 @@ def _action_lines(actions: Sequence[Action], nouns: Nouns) -> list[str]:
     rows = [
         (
             action.verb.value,
-            action.label,
+            figures.name(action.label),
             nouns.items(action.size.items) if action.size.items else "",
             figures.size(action.size.bytes) if action.size.items and nouns.sized else "",
             "; ".join(filter(None, (action.why, action.amounts))),

@@ -171,7 +171,7 @@ class Progress:
         return (speed, f"{figures.duration((whole - done) / rate)} left") if whole > done else (speed,)
 
     def _active(self) -> str:
-        names = [self._labels.get(subject, subject) for subject in self._working]
+        names = [figures.name(self._labels.get(subject, subject)) for subject in self._working]
         more = f"+{len(names) - NAMED}" if len(names) > NAMED else ""
         return " ".join(part for part in (", ".join(names[:NAMED]), more) if part)
 

@@ -71,12 +71,13 @@ def report(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Write plan.report.html, .json and .csv: for every mailbox and folder what was found, copied, normalised, altered and left
-    behind, why and what to do, with sums that add up to the source's own counts. From the state alone; no server is asked.
+    """Write plan.report.html, .json and .csv: for all mail, accounts, contacts, lists and forms what was found, copied, normalised,
+    altered and left behind, why and what to do, with sums that add up to the source's own counts. From the state alone; no server
+    is asked.
 
     The page is one file without script that asks nothing of the network: it can be mailed, printed and read on a phone.
 
-    Exit codes: 0 written, 2 nothing has been run yet or the state cannot be read.
+    Exit codes: 0 written, 2 nothing has been run yet, the state cannot be read or the files cannot be written.
     """
     from migrator.cli import figures
     from migrator.cli.exits import Exit

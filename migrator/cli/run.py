@@ -42,12 +42,13 @@ def run(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Do what the plan says. Run the same command again after any interruption: it goes on where things stand.
+    """Do what the plan says: make accounts, copy mail, move contacts, lists and forms. Run the same command again after any
+    interruption: it goes on where things stand.
 
-    Ctrl-C stops at the next safe place; a second one stops at once, which is safe too. Nothing is copied twice. With --json
+    Ctrl-C stops at the next safe place; a second one stops at once, which is safe too. Nothing is moved twice. With --json
     every event is a line of JSON on stdout, the result is the last one.
 
-    Exit codes: 0 all done, 2 the plan is wrong, 3 finished but something was left behind, 4 a login was refused, 5 a server did
+    Exit codes: 0 all done, 2 the plan is wrong or the state cannot be used, 3 finished but something was left behind, 4 a login was refused, 5 a server did
     not answer, 6 no space, 7 a verify step found differences, 9 another run holds this plan, 130 or 143 interrupted: run again.
     """
     console = Console.of(context, verbose)

@@ -28,9 +28,10 @@ def status(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Show how far a plan has come: its newest run, every mailbox, what was left behind and why. May be asked during a run.
+    """Show how far a plan has come: its newest run, everyone's mail, accounts, contacts, lists and forms, what was left behind and
+    why. May be asked during a run.
 
-    Exit codes: 0 shown, 2 nothing has been run yet or the state cannot be read.
+    Exit codes: 0 shown, 2 nothing has been run yet or the state cannot be read, 130 interrupted (with --watch).
     """
     from migrator.cli.exits import Exit
     from migrator.state.store import open_for_questions

@@ -115,7 +115,7 @@ def part_rows(report: Report) -> list[str]:
 def subject_sums(report: Report) -> list[str]:
     """The sums of each subject, then those of the whole."""
     rows = [
-        f"{part.label}: {sums_sentence(part.sums, nouns_of([part.kind]), part.differences)}"
+        f"{figures.name(part.label)}: {sums_sentence(part.sums, nouns_of([part.kind]), part.differences)}"
         for part in report.parts
         if not part.unseen
     ]
@@ -192,7 +192,7 @@ def _rest_of(heavy: Sequence[Placed]) -> list[str]:
 
 def _part_row(part: Part, nouns: Nouns) -> tuple[str, ...]:
     return (
-        part.label,
+        figures.name(part.label),
         done_of([part], nouns),
         f"{figures.count(part.sums.recorded - part.sums.departed)} of {nouns.items(part.sums.total.items)}",
         _standing(part),

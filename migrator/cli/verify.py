@@ -30,17 +30,18 @@ def verify(
         typer.Option(
             "--sample",
             metavar="5%|all",
-            help="How many of the messages are read whole and compared byte for byte. Counts, flags and dates are always "
-            "compared for all. By default what the plan's verify step says, else all.",
+            help="How many of the messages are read whole and compared byte for byte. Counts, flags and dates, and all that is "
+            "not mail, are always compared whole. By default what the plan's verify step says, else all.",
             show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Compare both sides: counts, flags, dates, and the content of all or a sample. Writes to neither.
+    """Compare both sides of what was moved: messages with their flags and dates, accounts, contacts, lists and forms, the content of
+    all messages or of a sample. Writes to neither.
 
-    The sums per mailbox must equal the source's own counts. With --json every event is a line of JSON on stdout, the result is
+    The sums must equal the source's own counts. With --json every event is a line of JSON on stdout, the result is
     the last one.
 
     Exit codes: 0 nothing differs, 2 the plan is wrong, 4 a login was refused, 5 a server did not answer, 6 no space, 7 something

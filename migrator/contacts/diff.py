@@ -57,9 +57,9 @@ def diff(source: Path, target: Path) -> BookDiff:
     found = {key: tuple(meaning.differences(cards[key], held.card, frozenset({"UID"}))) for key, held in pairs.items()}
     return BookDiff(
         equal=sum(not differences for differences in found.values()),
-        differing=tuple(Differing(cards[key].label, told) for key, told in found.items() if told),
-        only_source=tuple(card.label for key, card in cards.items() if key not in pairs),
-        only_target=tuple(held.card.label for held in there if held.entry.ref not in taken),
+        differing=tuple(Differing(cards[key].shown, told) for key, told in found.items() if told),
+        only_source=tuple(card.shown for key, card in cards.items() if key not in pairs),
+        only_target=tuple(held.card.shown for held in there if held.entry.ref not in taken),
         dropped=(*dropped, *dropped_there),
     )
 
@@ -71,7 +71,7 @@ def _read(path: Path) -> tuple[list[Card], list[str]]:
         raise NotFound(f"{path}: there is no such file.", remedy="Correct its name; nothing was compared.")
     with in_our_words(f"reading {path}"), path.open("rb") as file:
         for read in vcard.read(file):
-            dropped += [f"{path.name}, {read.card.label}: {words}" for words in read.dropped]
+            dropped += [f"{path.name}, {read.card.shown}: {words}" for words in read.dropped]
             if read.card.properties:
                 cards.append(read.card)
     if not cards:

@@ -123,7 +123,7 @@ def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, st
     names: defaultdict[str, dict[_Called, str]] = defaultdict(dict)
     for card, uid in zip(source, uids, strict=True):
         if uid in several:
-            names[uid].setdefault(_called(card), card.label)
+            names[uid].setdefault(_called(card), card.shown)
     shared = {uid for uid, known in names.items() if len(known) > 1}
     if not shared:
         return [(card, "") for card in source]

@@ -16,6 +16,7 @@ Parts = tuple[tuple[str, ...], ...]
 COMPONENTS = {"N": 5, "ADR": 7, "ORG": 0, "GENDER": 2, "CLIENTPIDMAP": 2}  # 0: any number
 LISTS = frozenset({"CATEGORIES", "NICKNAME"})
 WORTH_A_CONNECTION = 25  # cards
+LONGEST_SHOWN = 60  # characters of what a card is called in messages
 LARGE = 1024  # bytes of embedded data that are worth being set aside
 UNPREFERRED = 101  # PREF is 1 to 100
 BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
@@ -162,6 +163,12 @@ class Card:
             ),
             "(without a name)",
         )
+
+    @property
+    def shown(self) -> str:
+        """The label as messages name the card: a very long one is cut."""
+        label = self.label
+        return label if len(label) <= LONGEST_SHOWN else f"{label[: LONGEST_SHOWN - 1]}…"
 
 
 def _set_aside(one: Property) -> Property:

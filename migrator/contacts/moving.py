@@ -85,7 +85,7 @@ class Wish:
     def named(self, *words: str) -> str:
         """Words about it behind what people call it; "" without any."""
         said = "; ".join(filter(None, words))
-        return f"{self.held.card.label}: {said}" if said else ""
+        return f"{self.held.card.shown}: {said}" if said else ""
 
 
 def written_with(wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
@@ -179,7 +179,7 @@ class CardMove:
         wish = loaded.content
         found = self._arrived.get(wish.arrives_with)
         if found is None:
-            other = self.wishes[wish.arrives_with].held.card.label
+            other = self.wishes[wish.arrives_with].held.card.shown
             note = wish.named(f"{wish.decision.why}: it is written with {other}, which did not arrive")
             cure = "See to that card first, then run again."
             return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)

@@ -15,15 +15,15 @@ import os
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from migrator.contacts import files
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
-from migrator.engine.contract import Login
+from migrator.engine.contract import Contents, Login, Mistake
 from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
 from migrator.wire import disk
 
@@ -183,6 +183,47 @@ def key_of(uid: str) -> int:
 def _group_entry(group: Card) -> Entry:
     said = "\0".join((group.label, *group.members)).encode("utf-8", "surrogatepass")
     return Entry(f"{GROUP}{key_of(group.uid):016x}", len(said), f"{tag_of(said):016x}")
+
+
+# -- before anything is opened ------------------------------------------------------------------------------------------
+
+
+def contents_of(layout_of: Callable[[Any], Layout]) -> Callable[[Any], Contents]:
+    """For an adapter whose layout this is, what `Adapter.contents` is: which of its files hold no card, each read no further than to the
+    first one.
+    """
+
+    def contents(options: Any) -> Contents:  # Any: the adapter's own options, with a `path`
+        layout, path = layout_of(options), options.path
+        with disk.in_our_words(f"looking at {path}"):
+            is_one = path.is_file()
+            if not is_one and not path.is_dir():
+                what = "file" if path.suffix.lower() == layout.suffix else "folder"
+                raise NotFound(f"there is no {what} {path}.", remedy="Correct the path.")
+            found = [path] if is_one else sorted((*path.glob("*"), *path.glob("*/*")))
+            books = [one for one in found if is_one or (one.suffix.lower() == layout.suffix and one.is_file())]
+        return Contents(mistakes=tuple(one for book in books for one in _mistakes(layout, book, is_one=is_one)))
+
+    return contents
+
+
+def _mistakes(layout: Layout, path: Path, *, is_one: bool) -> Iterator[Mistake]:
+    if path.name.startswith("."):
+        return
+    strays = 0
+    with disk.in_our_words(f"reading {path}"), path.open("rb") as file:
+        opened = layout.opened(file, path.name)
+        for place in opened.places():
+            strays += place.strays
+            if place.size:
+                return
+        if next(iter(opened.groups()), None) is not None:
+            return
+    if strays:
+        told = f"nothing in it is a card: {strays_in_words(strays, 'in it')}. Look at the file, or leave it out."
+        yield Mistake(path, 1, told)
+    elif is_one:  # in a folder it is a book that nobody has put anything into
+        yield Mistake(path, 1, "it holds no card.", odd=True)
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -379,7 +420,7 @@ class ShelfWriter(ShelfReader):
                     if index.holds(card.uid) or card.uid in fresh or card.uid in uids:
                         refused = f"{path.name} has a card of this UID already"
                     elif card in apart and card.label in names:
-                        refused = f"{path.name} has a group {card.label} already"
+                        refused = f"{path.name} has a group {card.shown} already"
                     if refused:
                         answers[place] = Put(refused=refused)
                         continue

@@ -279,7 +279,7 @@ class ContactsStep:
                         "will-be-refused",
                         Weight.WARNING,
                         about,
-                        f"{wishes[ref].held.card.label}: the target {said}",
+                        f"{wishes[ref].held.card.shown}: the target {said}",
                         "Correct it at its source before the run, or expect it in the report as left behind.",
                     )
 
@@ -378,7 +378,7 @@ class ContactsStep:
 def _not_moved(action: Action, cards: Sequence[Card]) -> Iterator[Finding]:
     """What nothing is recorded of, in one finding however much it is."""
     if cards:
-        named = ", ".join(card.label for card in cards[:NAMED])
+        named = ", ".join(card.shown for card in cards[:NAMED])
         more = f" and {len(cards) - NAMED:,} more" if len(cards) > NAMED else ""
         text = f"{len(cards):,} of its cards {'is' if len(cards) == 1 else 'are'} not moved yet: {named}{more}"
         yield Finding("not-moved", Weight.DIFFERENCE, action.label, text, "Run again.")
@@ -388,7 +388,7 @@ def _compared(
     held: Held, outcome: Outcome, by_ref: Mapping[str, Card], by_uid: Mapping[str, Card]
 ) -> Iterator[Finding]:
     """What the target does not say that the source says, but for what is on record."""
-    label = held.card.label
+    label = held.card.shown
 
     def differs(code: str, text: str, remedy: str = "Run again.") -> Finding:
         return Finding(code, Weight.DIFFERENCE, label, f"{label}: {text}", remedy)
@@ -524,7 +524,7 @@ def _details(wishes: Iterator[Wish]) -> Iterator[str]:
         decision = wish.decision
         if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or decision.conflicts or wish.lost or wish.told:
             told = "; ".join(filter(None, (decision.why, *map(str, decision.conflicts), *wish.lost, *wish.told)))
-            yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.label}  ({told})"
+            yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.shown}  ({told})"
 
 
 def _build(options: ContactsOptions, accounts: Sequence[Account]) -> ContactsStep:

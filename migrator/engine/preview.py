@@ -12,7 +12,7 @@ from migrator.engine.lanes import Lanes
 from migrator.engine.ledger import Store
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage
-from migrator.engine.walk import Surroundings, Walk
+from migrator.engine.walk import BY_HAND, Surroundings, Walk
 from migrator.engine.work import StageReading
 from migrator.errors import MigratorError
 
@@ -33,7 +33,9 @@ class StagePreview:
 
 @dataclass(slots=True)
 class Preview:
-    """What a run would do. `seconds` is an estimate of its time, None where nothing could be measured."""
+    """What a run would do. `codes` are those of what could not be looked at, and of what a run would leave to be done by hand; `seconds` is
+    an estimate of its time, None where nothing could be measured.
+    """
 
     stages: list[StagePreview]
     codes: frozenset[str]
@@ -77,6 +79,7 @@ def _preview_stage(walk: Walk, read: StageReading, speed: _Speed) -> StagePrevie
             began = walk.around.clock()
             speed.learn(step.probe(subject, actions, read, PROBE_BYTES), walk.around.clock() - began)
         by_subject[number] = (subject, actions, findings)
+        walk.codes.update(BY_HAND for action in actions if action.verb is Verb.BY_HAND)
         walk.around.tell(SubjectPlanned(stage.name, subject, tuple(actions)))
 
     walk.through(read, planned, lambda _subject, _error: None)

@@ -26,14 +26,13 @@ from migrator.engine.ledger import ActionRow, Claim, Ending, Status, Store, Subj
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.verify import verify_stages
-from migrator.engine.walk import Surroundings, Walk
+from migrator.engine.walk import BY_HAND, Surroundings, Walk
 from migrator.engine.work import ActionWork, Desk, StageReading
 from migrator.errors import MigratorError, Stops
 
 IDLE = (Verb.KEEP, Verb.BY_HAND)
 AT_FIRST = {Verb.KEEP: Status.KEPT, Verb.BY_HAND: Status.FAILED}
 RESTORING = "restore"
-BY_HAND = "by-hand"  # the code of a run that left something for the admin to decide
 
 
 @dataclass(frozen=True, slots=True)

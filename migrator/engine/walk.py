@@ -20,6 +20,7 @@ from migrator.engine.stage import Programme, Stage
 from migrator.engine.stop import Stop
 from migrator.errors import Interrupted, MigratorError, Stops, Unreachable
 
+BY_HAND = "by-hand"  # the code of what is left for the admin to decide
 Planned = Callable[[Job, int, Subject, Sequence[Action]], None]
 GaveUp = Callable[[Job, MigratorError], None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,58 @@ def test_a_book_that_a_run_gave_up_is_told_by_verify_as_not_moved_once(office: O
     )
     assert told.stdout.count("\n  Work: making Work.vcf of bob@example.com: ") == 1
     assert "Person" not in told.stdout
+
+
+def test_a_file_without_a_card_is_told_by_check_and_by_preview_and_by_run(office: Office) -> None:
+    (office.folder / "in" / "bob@example.com" / "Work.vcf").write_text("no card\n")
+
+    checked = office.does("check", "plan.yaml")
+    assert checked.returncode == 2
+    assert re.fullmatch(
+        r"in/bob@example\.com/Work\.vcf:1: nothing in it is a card: 1 line in it that belongs to no card\. Look at the file, or leave "
+        r"it out\.\n",
+        checked.stderr,
+    )
+
+    seen = office.does("preview", "plan.yaml")
+    assert seen.returncode == 3
+    assert "\n  !  Work      nothing in it is a card: 1 line in it that belongs to no card" in seen.stdout
+    assert "\nTo be done by hand: 1 address book.\n" in seen.stdout
+
+    done = office.does("run", "plan.yaml")
+    assert done.returncode == 3
+    assert "\n  Work: nothing in it is a card: 1 line in it that belongs to no card" in done.stdout
+
+
+def test_check_tells_of_a_source_that_is_not_there_and_of_an_empty_one_and_of_no_target(office: Office) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("path: in", "path: nowhere"))
+    assert ": there is no folder " in office.does("check", "plan.yaml").stderr
+    (office.folder / "plan.yaml").write_text(
+        PLAN.replace("path: in", "path: cards.vcf").replace(", bob@example.com", "")
+    )
+    (office.folder / "cards.vcf").write_text("")
+    assert "cards.vcf:1: it holds no card." in office.does("check", "plan.yaml").stderr
+    office.book("../cards", "Ana")
+    assert office.does("check", "plan.yaml").stderr == ""
+
+
+def test_long_names_of_books_and_cards_are_cut_on_the_screen(office: Office) -> None:
+    long = "Freunde " * 20
+    office.book(f"ann@example.com/{long}", "Zo" * 2000)
+    (office.folder / "out" / "ann@example.com").mkdir(parents=True)
+    (office.folder / "out" / "ann@example.com" / f"{long}.vcf").write_text(
+        f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{'Zo' * 2000}\r\nFN:{'Zo' * 2000}\r\nNOTE:more\r\nEND:VCARD\r\n"
+    )
+    for verb in ("preview", "run", "verify", "status"):
+        told = office.does(verb, "plan.yaml")
+        assert max(map(len, told.stdout.splitlines())) < 300, verb
+        assert told.returncode == 0, told.stdout
+
+
+def test_a_preview_that_an_error_ends_says_that_nothing_was_changed(office: Office) -> None:
+    (office.folder / "plan.state.sqlite").write_text("no state")
+
+    told = office.does("preview", "plan.yaml")
+
+    assert told.returncode == 2
+    assert told.stderr.endswith(" Nothing was changed.\n")

@@ -188,6 +188,28 @@ def test_counts_have_thousands_commas_and_the_right_noun():
     assert figures.counted(1_204_331, "message", "messages") == "1,204,331 messages"
 
 
+def test_a_long_name_loses_its_middle_and_keeps_the_one_it_gets():
+    shown = figures.name(f"{'Clientes ' * 30}(viejos) -> {'Kunden ' * 30}(alt)")
+
+    assert re.fullmatch(r"(Clientes ){5}Clien….{21}\(viejos\) -> (Kunden ){7}K….{24}\(alt\)", shown)
+    assert [len(one) for one in shown.split(" -> ")] == [80, 80]
+    assert figures.name("Clientes/2025/Presupuestos") == "Clientes/2025/Presupuestos"
+
+
+@pytest.mark.parametrize(
+    ("about", "text", "line"),
+    [
+        ("Friends", "Friends: it is gone", "Friends: it is gone. Look."),
+        ("ann@example.com: Friends", "Friends: it is gone", "ann@example.com: Friends: it is gone. Look."),
+        ("ann@example.com, Friends", "Friends: Friends: gone", "ann@example.com, Friends: gone. Look."),
+        ("ann@example.com", "ann@example.com: Friends: gone", "ann@example.com: Friends: gone. Look."),
+        ("Friends", "Friendship: it is gone", "Friends: Friendship: it is gone. Look."),
+    ],
+)
+def test_no_name_is_said_twice(about, text, line):
+    assert figures.sentence(about, text, "Look.") == line
+
+
 def test_a_moment_names_its_zone():
     madrid = timezone(timedelta(hours=1), "CET")
 

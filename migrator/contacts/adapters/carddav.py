@@ -599,7 +599,7 @@ def _held(ref: str, got: _Got) -> Held:
     if not read.card.properties and not dropped:
         dropped = ("the server gave nothing for this card",)
     if more:  # forbidden by RFC 6352, 5.1, and taken by Xandikos
-        labels = ", ".join(one.card.label for one in more)
+        labels = ", ".join(one.card.shown for one in more)
         dropped = (*dropped, f"the server keeps {len(more) + 1} cards as one; not read: {labels[:LONGEST_QUOTE]}")
     return Held(Entry(ref, len(got.raw), got.tag), read.card, dropped, got.raw)
 

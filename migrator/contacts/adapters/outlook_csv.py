@@ -22,7 +22,7 @@ from migrator.contacts import columns, outlook
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Features
 from migrator.contacts.sheet import SheetLayout
-from migrator.contacts.shelf import ShelfReader, ShelfWriter
+from migrator.contacts.shelf import ShelfReader, ShelfWriter, contents_of
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.wire.table import BOM, Look
 
@@ -81,4 +81,5 @@ ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
     reader=_read,
     writer=_fill,
     connections=lambda _: (8, 4),
+    contents=contents_of(_layout),
 )
