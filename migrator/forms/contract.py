@@ -91,6 +91,11 @@ class TableWriter(TableReader, Protocol):
         asked for with `features.merges`.
         """
 
+    def reserve(self, table: Table, upto: int) -> None:
+        """Numbers that the target gives to new rows of the table by itself are above `upto` from now on; where it gives none, nothing is done. No
+        row is changed. Only asked for with `features.merges`.
+        """
+
 
 @runtime_checkable
 class RemembersSource(Protocol):

@@ -526,11 +526,41 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A number of another table's row that stands where no reference can be: in some rows only (`only` says what a column of theirs has to be),
+    inside a text (the first group of `named`), inside a value (`way`, as `fields.*.formId`), or in a circle. `otherwise` is put where it
+    leads nowhere; without it such a row cannot be moved to other numbers.
+    """
+
+    column: str
+    table: str
+    key: str
+    only: tuple[str, tuple[str, ...]] = ("", ())
+    named: str = ""
+    way: str = ""
+    otherwise: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A column that names a field of a form by a key of the form's own: the first group of `named`. The form is what the row's column `form`
+    says, or the entry that its column `entry` names. With `items`, it holds a list of objects whose member of that name is the field's key.
+    """
+
+    column: str
+    form: str = ""
+    entry: str = ""
+    named: str = "(.+)"
+    items: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTable:
     """One table, or part of one, that a plugin keeps something in. `table` is the whole name at the site. `conditions` and `within` say
     which rows of a table it shares with others (posts); `moment` is the column that `since` and `older_than` are about, `moment_of` the
     reference to the row that has it where it has none itself; `references` come before it when it is restored. `identity` is a column
-    that tells the same submission wherever it is (a hash, a uuid), "" without one.
+    that tells the same submission wherever it is (a hash, a uuid), "" without one. `links` and `keyed` are numbers and keys in its rows that
+    change when rows or forms are others at the target.
     """
 
     table: str
@@ -541,6 +571,8 @@ class StoredTable:
     moment: str = ""
     clock: Clock = Clock.UTC
     identity: str = ""
+    links: tuple[Link, ...] = ()
+    keyed: tuple[Keyed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

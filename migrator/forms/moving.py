@@ -8,7 +8,7 @@ asking what the range holds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome
@@ -79,7 +79,7 @@ class RangeMove:
     extract: Extract
     place: Extract
     known: Sequence[KeyRange]
-    redaction: Redaction = field(default_factory=Redaction)
+    redaction: Callable[[Sequence[Row]], Sequence[Row]] = field(default_factory=Redaction)
     held: Mapping[KeyRange, Checksum] | None = None
     unsure: Counter[str] = field(default_factory=Counter)
 

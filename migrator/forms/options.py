@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class RedactOptions(BaseModel):
@@ -50,6 +50,22 @@ class HandOverOptions(BaseModel):
     book: str = Field(default="Website", min_length=1, description="Name of the address book; it is made if need be.")
 
 
+class FormMapOptions(BaseModel):
+    """Which form of the target is which of the source, where its title does not tell. Forms are named by title or number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Form at the source: form at the target ({Contact: Kontakt, '3': '7'}). One that is not named and whose title the "
+        "target has not comes along as a new form.",
+    )
+    fields: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="By form at the source, field at the source: field at the target, by label or key ({Contact: {Fax: Telefax}}).",
+    )
+
+
 class FormsOptions(BaseModel):
     """Options of a `forms` step."""
 
@@ -72,10 +88,15 @@ class FormsOptions(BaseModel):
         default_factory=dict,
         description="What stands before the names of tables at the source: at the target ({wp_: new_}).",
     )
-    existing: Literal["refuse", "keep-ids", "skip-existing"] = Field(
+    existing: Literal["refuse", "keep-ids", "skip-existing", "remap"] = Field(
         default="refuse",
         description="What to do where the target's table has rows already: refuse; keep-ids: put ours beside them, refuse if an id is "
-        "taken; skip-existing: leave out what is there (by a plugin's own identity, else by id).",
+        "taken; skip-existing: leave out what is there (by a plugin's own identity, else by id); remap: give ours new ids where theirs "
+        "are taken, and put them under the target's own forms of the same title.",
+    )
+    forms: FormMapOptions = Field(
+        default_factory=FormMapOptions,
+        description="Which form of the target is which of the source; only with `existing: remap`.",
     )
     sheets: Path | None = Field(
         default=None,
@@ -93,3 +114,9 @@ class FormsOptions(BaseModel):
     senders: SenderOptions | None = Field(
         default=None, description="Look for settings by which the site sends its own mail through the old host."
     )
+
+    @model_validator(mode="after")
+    def _maps_only_where_numbers_change(self) -> Self:
+        if self.existing != "remap" and (self.forms.map or self.forms.fields):
+            raise ValueError("forms.map and forms.fields are only for `existing: remap`")
+        return self

@@ -65,8 +65,8 @@ def redaction_of(table: Table, options: RedactOptions, joined_by: Sequence[str],
 
 def _rule(word: str, table: Table, column: Column, key: bytes) -> Callable[[Value], Value]:
     if word == "drop":
-        empty = None if column.nullable else _empty(column)
-        return lambda value: None if value is None else empty
+        nothing = None if column.nullable else empty(column)
+        return lambda value: None if value is None else nothing
     if (
         column.family not in {Family.TEXT, Family.BINARY}
         or column.type.lower().startswith(("enum", "set"))
@@ -81,7 +81,8 @@ def _rule(word: str, table: Table, column: Column, key: bytes) -> Callable[[Valu
     return lambda value: _hashed(value, key, column)
 
 
-def _empty(column: Column) -> Value:
+def empty(column: Column) -> Value:
+    """What a column says where nothing is said: its default, else nothing of its kind."""
     if column.default is not None and not column.default_is_words:
         return column.default.encode() if column.family.is_bytes else column.default
     if column.family.is_bytes:

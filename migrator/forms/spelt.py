@@ -31,6 +31,9 @@ class Spelt(Protocol):
         a text cannot be the number that stands there.
         """
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The value with its outermost members called by other names; as it is where two would be called alike."""
+
     def write(self) -> bytes:
         """It as it is spelt."""
 
@@ -79,6 +82,10 @@ class InText:
             raise ValueError("a text has no members")
         return InText(text.encode("utf-8", "surrogateescape"))
 
+    def renamed(self, names: Mapping[str, str]) -> InText:
+        del names
+        return self
+
     def write(self) -> bytes:
         return self.raw
 
@@ -111,6 +118,13 @@ class InPhp:
     def put(self, way: Way, text: str) -> InPhp:
         return InPhp(_put_in_php(self.value, way, text))
 
+    def renamed(self, names: Mapping[str, str]) -> InPhp:
+        if not isinstance(self.value, php.Array):
+            return self
+        items = tuple((_key(names.get(_name(key)), key), member) for key, member in self.value.items)
+        distinct = len({key for key, _ in items}) == len(items)
+        return InPhp(replace(self.value, items=items)) if distinct else self
+
     def write(self) -> bytes:
         return php.written(self.value)
 
@@ -124,6 +138,13 @@ def _unpacked(value: php.Value) -> php.Value:
 def _name(key: php.Key) -> str:
     plain = php.property_name(key)
     return str(plain) if isinstance(plain, int) else plain.decode("utf-8", "surrogateescape")
+
+
+def _key(name: str | None, key: php.Key) -> php.Key:
+    """A member's name as PHP has it: a number where it looks like one."""
+    if name is None:
+        return key
+    return int(name) if name.isdecimal() and str(int(name)) == name else name.encode("utf-8", "surrogateescape")
 
 
 def _in_php(value: php.Value, way: Way, led: Way) -> Iterator[tuple[Way, str]]:
@@ -202,6 +223,12 @@ class InJson:
 
     def put(self, way: Way, text: str) -> InJson:
         return replace(self, value=_put_in_json(self.value, way, text))
+
+    def renamed(self, names: Mapping[str, str]) -> InJson:
+        if not isinstance(self.value, Mapping):
+            return self
+        members = {names.get(name, name): one for name, one in self.value.items()}
+        return replace(self, value=members) if len(members) == len(self.value) else self
 
     def write(self) -> bytes:
         return self.style(self.value)

@@ -46,13 +46,31 @@ from migrator.forms.model import (
     range_of,
 )
 from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_once, sums_of
+from migrator.forms.numbering import Sides
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
 from migrator.forms.redaction import Redaction, redaction_of
+from migrator.forms.renumbering import (
+    GIVES,
+    KEY,
+    RENUMBERED,
+    NumberedMove,
+    followed,
+    give_numbers,
+    lacking,
+    made,
+    page_of,
+    plan_numbers,
+    refuse_unnumbered,
+    road,
+    table_at,
+)
 from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
+REMAP = "remap"  # what a plan says of `existing`
+OTHERWISE = "was moved in another way by an earlier run, with or without its own numbers; leave `existing` as it was, or begin with a new state"
 MERGING = "merging"  # a fact: rows were about to be put beside the target's
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
@@ -80,10 +98,32 @@ class FormsStep:
             wanted = takings(tables, found, self.options)
             yield _found(subject, tables, found, wanted)
             there = {one.name: one for one in target.tables()}
+            blocked = ""
+            if self._renumbers:
+                numbers = plan_numbers(subject, self._sides(source, target, wanted, found), read)
+                blocked = "waits for what is told of forms" if numbers.verb is Verb.BY_HAND else ""
+                yield numbers
             for taking in wanted:
-                divided = divided_for(taking, orders_text=target.features.orders_text)
-                yield self._action(divided, source, target, there, read)
+                divided = self._divided(taking, wanted, target)
+                action = self._action(divided, source, target, there, read)
+                if blocked and action.verb is not Verb.KEEP:
+                    action = replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
+                yield action
             yield from self._beside(PRESUMED_KEY).plan(source, target, read)
+
+    @property
+    def _renumbers(self) -> bool:
+        return self.options.existing == REMAP
+
+    def _divided(self, taking: Taking, wanted: Sequence[Taking], target: TableReader) -> Taking:
+        """A taking in the ranges in which it goes to this target."""
+        divided = divided_for(taking, orders_text=target.features.orders_text)
+        return followed(divided, wanted) if self._renumbers else divided
+
+    def _sides(
+        self, source: TableReader, target: TableReader, wanted: Sequence[Taking], found: Sequence[Stored]
+    ) -> Sides:
+        return Sides(source, target, wanted, found, self.options.prefixes, self.options.forms)
 
     def _action(
         self, taking: Taking, source: TableReader, target: TableReader, there: Mapping[str, Table], read: Reading
@@ -113,7 +153,7 @@ class FormsStep:
                 ),
             )
         )
-        if to_do and not place and (refusal := self._in_the_way(there.get(name), target)):
+        if refusal := self._in_the_way(there.get(name), target, place) if to_do else "":
             return Action(key, Verb.BY_HAND, label, f"{why}; {refusal}")
         return Action(
             key,
@@ -126,14 +166,16 @@ class FormsStep:
             ),
             total=Size(len(recorded) + len(fresh), width * count),
             lanes=_LANES,
-            after=tuple(_key(parent) for parent in taking.parents),
+            after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
             data={"table": table.name, "name": name},
             details=_details(taking),
         )
 
-    def _in_the_way(self, there: Table | None, target: TableReader) -> str:
+    def _in_the_way(self, there: Table | None, target: TableReader, place: str) -> str:
         """Why a table at the target cannot be filled as the plan is now; "" if it can."""
-        if there is None:
+        if self._renumbers == (place in {SWAPPED, MERGED}) and place:
+            return OTHERWISE
+        if there is None or place or self._renumbers:
             return ""
         rows = target.count(Extract(there))
         if not rows or (self.options.existing != "refuse" and target.features.merges):
@@ -141,7 +183,7 @@ class FormsStep:
         has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
         if not target.features.merges:
             return f"{has}, and rows cannot be put beside them there"
-        return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing)"
+        return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)"
 
     def redaction(self, taking: Taking, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
@@ -159,17 +201,27 @@ class FormsStep:
         with work.source(FORMS, THE_DATABASE) as source, work.target_for_writing(FORMS, THE_DATABASE) as target:
             if source.features.snapshots:
                 source.snapshot()
+            if GIVES in action.data:
+                give_numbers(action, self._both(source, target), target, work)
+                return
             taking = self._taking(source, target, action.data["table"])
             if isinstance(target, RemembersSource):
                 target.comes_from(source.server())
             filling = _Filling(action, taking, action.data["name"], self, source, target, work)
-            filling.fill()
+            if self._renumbers:
+                filling.put_beside(self._both(source, target))
+            else:
+                filling.fill()
+
+    def _both(self, source: TableReader, target: TableReader) -> Sides:
+        found = present(source, self.options.plugins)
+        return self._sides(source, target, takings(source.tables(), found, self.options), found)
 
     def _taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
         wanted = takings(source.tables(), present(source, self.options.plugins), self.options)
         for one in wanted:
             if one.table.name == table:
-                return divided_for(one, orders_text=target.features.orders_text)
+                return self._divided(one, wanted, target)
         raise NotFound(f"{table} is not at the source any more.", remedy="Run again.")
 
     # -- prove ---------------------------------------------------------------------------------------------------------------
@@ -189,8 +241,38 @@ class FormsStep:
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
                 return
+            if self._renumbers:
+                yield from self._compared_by_numbers(action, taking, self._both(source, target), read)
+                return
             place = at_target(taking.extract, there, self.options.prefixes)
             yield from self._compared(action, taking, place, source, target, read)
+
+    def _compared_by_numbers(self, action: Action, taking: Taking, sides: Sides, read: Reading) -> Iterator[Finding]:
+        """The same where rows have other numbers at the target: through what it has written down of them."""
+        there = table_at(sides, taking)
+        assert there is not None
+        on_road = road(taking, sides.takings, sides.stored, there, page_of(sides, read))
+        redaction = self.redaction(taking, _hash_key(read, self.options))
+        recorded = _recorded(read, action.key)
+        for among, outcome in recorded.items():
+            if outcome.fate not in ARRIVED:
+                continue
+            was, put = sums_of(outcome)
+            here = sides.source.checksum(taking.extract, among)
+            if here != was:
+                text = f"{among.label}: the source has {here.rows:,} rows and had {was.rows:,} when they were moved, or they have changed"
+                yield _differs(action, "changed", text)
+                continue
+            at = on_road.place(among, ()) if on_road.follows is not None else None
+            if at is not None and sides.target.checksum(*at) == put:
+                continue
+            gone = lacking(on_road, among, redaction, sides.source, sides.target)
+            if gone or on_road.follows is not None:
+                text = f"{among.label}: {gone:,} rows are not at the target as they were put there, or others are"
+                yield _differs(action, "differs", text, "If nobody changed them on purpose, copy them by hand.")
+        rows_each, _ = rows_at_once(taking.table, sides.target.features)
+        for among in fresh_ranges(sides.source, taking.extract, list(recorded), rows_each):
+            yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
 
     def _compared(
         self, action: Action, taking: Taking, place: Extract, source: TableReader, target: TableReader, read: Reading
@@ -255,6 +337,40 @@ class _Filling:
             self._follow()
         elif place != MERGED or self._has_more():
             self._fill_shadow(place)
+
+    def put_beside(self, sides: Sides) -> None:
+        """The rows with the numbers that the target has given them."""
+        if self.work.remembered(self.action.key).get(PLACE, "") in {SWAPPED, MERGED}:
+            raise Refused(f"{self.action.label}: {OTHERWISE}.", remedy="Say in the plan what it was (existing).")
+        there = made(sides, self.target, self.taking)
+        on_road = road(self.taking, sides.takings, sides.stored, there, page_of(sides, self.work))
+        refuse_unnumbered(on_road, self.source)
+        recorded = _recorded(self.work, self.action.key)
+        held = {among: sums_of(one)[1] for among, one in recorded.items() if one.digest}
+        stale = _stale(self.source, self.taking.extract, recorded)
+        redaction = self.step.redaction(self.taking, _hash_key(self.work, self.step.options))
+        move = NumberedMove(
+            self.source,
+            self.target,
+            on_road.extract,
+            Extract(on_road.there),
+            list(recorded),
+            held=held,
+            road=on_road,
+            redacted=redaction,
+        )
+        self.work.resolve(move)
+        self.work.record(_reconsidered(recorded[among]) for among in stale)
+        self.work.carry(move, LIMIT)
+        self.work.remember({PLACE: RENUMBERED})
+        self._tell_unsure(move)
+        for column, often in move.stayed.items():
+            text = f"{self.action.label}: {often:,} values of {column} could not be written again as they are; numbers inside them stay"
+            self.work.note(
+                Finding(
+                    "numbers-inside", Weight.WARNING, self.action.label, text, "Look at these forms at the new site."
+                )
+            )
 
     # -- the first time --------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from migrator.forms.model import (
     Condition,
     Extract,
     Family,
+    Keyed,
+    Link,
     Operator,
     Paging,
     Role,
@@ -31,6 +33,8 @@ from migrator.forms.options import FormsOptions
 class Taking:
     """A table, or rows of it. `plugins` keep something in it, `parents` are tables that are restored before it; `references` are columns
     that name rows of others, by table and key column; `identity` is a column that tells the same row wherever it is, "" without one.
+    `links` and `keyed` are what else names rows, forms or fields; `describes` are those references by which rows belong to a form's
+    description, `moment` is a column that never changes in a row that is an entry.
     """
 
     extract: Extract
@@ -38,6 +42,10 @@ class Taking:
     parents: tuple[str, ...] = ()
     references: tuple[tuple[str, str, str], ...] = ()
     identity: str = ""
+    links: tuple[Link, ...] = ()
+    keyed: tuple[Keyed, ...] = ()
+    describes: tuple[str, ...] = ()
+    moment: str = ""
 
     @property
     def table(self) -> Table:
@@ -81,7 +89,18 @@ def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions) 
     extract = _where(Extract(table, conditions, within), options)
     parents = tuple(dict.fromkeys(one.table for one in part.references if one.table != part.table))
     references = tuple((one.column, one.table, one.key) for one in part.references)
-    return Taking(extract, (stored.title,), parents, references, part.identity)
+    describes = tuple(one.column for one in part.references) if part.role is Role.FORMS else ()
+    return Taking(
+        extract,
+        (stored.title,),
+        parents,
+        references,
+        part.identity,
+        part.links,
+        part.keyed,
+        describes,
+        part.moment if part.role is Role.ENTRIES else "",
+    )
 
 
 def _of_entry(entries: StoredTable, options: FormsOptions) -> tuple[Condition, ...]:
@@ -138,6 +157,10 @@ def _together(one: Taking, other: Taking) -> Taking:
         tuple(dict.fromkeys((*one.parents, *other.parents))),
         tuple(dict.fromkeys((*one.references, *other.references))),
         one.identity if one.identity == other.identity else "",
+        tuple(dict.fromkeys((*one.links, *other.links))),
+        tuple(dict.fromkeys((*one.keyed, *other.keyed))),
+        tuple(dict.fromkeys((*one.describes, *other.describes))),
+        one.moment or other.moment,
     )
 
 

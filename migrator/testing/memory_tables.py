@@ -230,6 +230,11 @@ class MemoryWriter(MemoryReader):
             kept.rows = [*kept.rows, *fresh]
             return len(fresh)
 
+    def reserve(self, table: Table, upto: int) -> None:
+        with self._writing(f"reserve {table.name}"):
+            kept = self._there.kept[table.name]
+            kept.table = replace(kept.table, next_number=max(kept.table.next_number or 1, upto + 1))
+
     def _clash(self, table: Table, there: Sequence[Row], rows: Sequence[Row]) -> str:
         if table.paging is not Paging.KEY:
             return ""

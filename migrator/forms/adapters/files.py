@@ -554,6 +554,10 @@ class FilesWriter(FilesReader):
         """Never asked for."""
         raise NotImplementedError(extract, columns)
 
+    def reserve(self, table: Table, upto: int) -> None:
+        """Never asked for."""
+        raise NotImplementedError(table, upto)
+
 
 # -- what is written --------------------------------------------------------------------------------------------------
 

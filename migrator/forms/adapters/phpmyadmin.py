@@ -349,6 +349,11 @@ class PhpMyAdminWriter(PhpMyAdminReader):
         self._say("START TRANSACTION", statement, "COMMIT", about=table.name)
         return self.count(Extract(table)) - before
 
+    def reserve(self, table: Table, upto: int) -> None:
+        (there,) = self._described(table.name)
+        if any(one.counts_up for one in there.columns) and (there.next_number or 0) <= upto:
+            self._say(f"ALTER TABLE {spelling.name(table.name)} AUTO_INCREMENT = {upto + 1}", about=table.name)
+
     def _guard(self, extract: Extract, among: KeyRange, wanted: Checksum) -> str:
         """Ends an import unless the rows of a range still are these."""
         crc = spelling.row_crc(extract.table, casts_float=self._casts_float)

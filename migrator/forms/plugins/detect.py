@@ -143,6 +143,8 @@ def _tables(plugin: Plugin, prefix: str, names: set[str]) -> tuple[StoredTable, 
             part.moment,
             part.clock,
             part.identity,
+            tuple(replace(one, table=f"{prefix}{one.table}") for one in part.links if f"{prefix}{one.table}" in names),
+            part.keyed,
         )
         for part in parts
         if not part.within or next(one.table for one in part.references if one.column == part.within) in kept

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from migrator.forms.model import Clock, Reference, Role
+from migrator.forms.model import Clock, Keyed, Link, Reference, Role
 from migrator.forms.plugins.shape import (
     FieldRows,
     FieldTree,
@@ -32,13 +32,13 @@ _POST_HEADER: Final = {"status": "post_status", "user_id": "post_author"}
 _BACKSLASHES: Final = "Backslashes were lost when entries were stored."
 
 
-def _posts(*types: str, role: Role = Role.ENTRIES) -> Part:
+def _posts(*types: str, role: Role = Role.ENTRIES, links: tuple[Link, ...] = ()) -> Part:
     moment = "post_date_gmt" if role is Role.ENTRIES else ""
-    return Part("posts", role, only={"post_type": types}, moment=moment)
+    return Part("posts", role, only={"post_type": types}, moment=moment, links=links)
 
 
-def _meta_of_posts(identity: str = "") -> Part:
-    return Part("postmeta", Role.VALUES, (_POST_META,), within="post_id", identity=identity)
+def _meta_of_posts(*links: Link) -> Part:
+    return Part("postmeta", Role.VALUES, (_POST_META,), within="post_id", links=links)
 
 
 CFDB7: Final = Plugin(
@@ -63,7 +63,7 @@ CFDB7: Final = Plugin(
         clock=Clock.LOCAL,
         answers=(InCell("form_value", Spelling.PHP),),
         header={"status": "answer:cfdb7_status"},
-        titles=Titles("posts", "ID", "post_title", {"post_type": ("wpcf7_contact_form",)}),
+        titles=Titles("posts", "ID", "post_title", {"post_type": ("wpcf7_contact_form",)}, "post_name"),
         # Once each, and nothing else: what a visitor typed as &amp; was stored as typed.
         undo={"&quot;": '"', "&#039;": "'", "&#047;": "/", "&#092;": "\\"},
         file_mark="cfdb7_file",
@@ -102,7 +102,13 @@ FLAMINGO: Final = Plugin(
         _posts("flamingo_inbound"),
         _posts("flamingo_contact", role=Role.NOTES),
         _meta_of_posts(),
-        Part("term_relationships", Role.NOTES, (Reference("object_id", "posts", "ID"),), within="object_id"),
+        Part(
+            "term_relationships",
+            Role.NOTES,
+            (Reference("object_id", "posts", "ID"),),
+            within="object_id",
+            links=(Link("term_taxonomy_id", "term_taxonomy", "term_taxonomy_id"),),
+        ),
     ),
     view=View(
         entries="posts",
@@ -139,7 +145,10 @@ NINJA: Final = Plugin(
         Part("nf3_fields", Role.FORMS, (Reference("parent_id", "nf3_forms", "id"),)),
         Part("nf3_field_meta", Role.FORMS, (Reference("parent_id", "nf3_fields", "id"),), needed=False),
         _posts("nf_sub"),
-        _meta_of_posts(),
+        _meta_of_posts(
+            Link("meta_value", "nf3_forms", "id", only=("meta_key", ("_form_id",))),
+            Link("meta_key", "nf3_fields", "id", named=r"_field_(\d+)"),
+        ),
     ),
     view=View(
         entries="posts",
@@ -162,13 +171,24 @@ WPFORMS: Final = Plugin(
     "WPForms",
     slugs=("wpforms/wpforms.php",),
     parts=(
-        _posts("wpforms", role=Role.FORMS),
-        Part("wpforms_entries", Role.ENTRIES, (Reference("form_id", "posts", "ID"),), moment="date"),
+        _posts(
+            "wpforms",
+            role=Role.FORMS,
+            links=(Link("post_content", "posts", "ID", only=("post_type", ("wpforms",)), way="id"),),
+        ),
+        Part(
+            "wpforms_entries",
+            Role.ENTRIES,
+            (Reference("form_id", "posts", "ID"),),
+            moment="date",
+            keyed=(Keyed("fields", form="form_id", items="id"),),
+        ),
         Part(
             "wpforms_entry_fields",
             Role.VALUES,
             (Reference("entry_id", "wpforms_entries", "entry_id"), Reference("form_id", "posts", "ID")),
             needed=False,
+            keyed=(Keyed("field_id", form="form_id"),),
         ),
         Part(
             "wpforms_entry_meta",
@@ -185,7 +205,18 @@ WPFORMS: Final = Plugin(
         clock=Clock.UTC,
         answers=(InCell("fields", Spelling.JSON, Items("id", "name", "value", "type")),),
         header={"status": "status", "ip": "ip_address", "user_agent": "user_agent", "user_id": "user_id"},
-        titles=Titles("posts", "ID", "post_title", {"post_type": ("wpforms",)}),
+        titles=Titles("posts", "ID", "post_title", {"post_type": ("wpforms",)}, "post_name"),
+        fields=FieldTree(
+            "posts",
+            "ID",
+            "post_content",
+            Spelling.JSON,
+            "fields",
+            "id",
+            ("label",),
+            "type",
+            only={"post_type": ("wpforms",)},
+        ),
         files=frozenset({"file-upload", "signature"}),
     ),
 )
@@ -204,12 +235,21 @@ GRAVITY: Final = Plugin(
     slugs=("gravityforms/gravityforms.php",),
     parts=(
         Part("gf_form", Role.FORMS),
-        Part("gf_form_meta", Role.FORMS, (Reference("form_id", "gf_form", "id"),)),
+        Part(
+            "gf_form_meta",
+            Role.FORMS,
+            (Reference("form_id", "gf_form", "id"),),
+            links=(
+                Link("display_meta", "gf_form", "id", way="id"),
+                Link("display_meta", "gf_form", "id", way="fields.*.formId"),
+            ),
+        ),
         Part("gf_entry", Role.ENTRIES, (Reference("form_id", "gf_form", "id"),), moment="date_created"),
         Part(
             "gf_entry_meta",
             Role.VALUES,
             (Reference("entry_id", "gf_entry", "id"), Reference("form_id", "gf_form", "id")),
+            keyed=(Keyed("meta_key", form="form_id", named=r"(\d+(?:\.\d+)?)"),),
         ),
         Part("gf_entry_notes", Role.NOTES, (Reference("entry_id", "gf_entry", "id"),), needed=False),
         Part(
@@ -265,6 +305,7 @@ GRAVITY_OLD: Final = Plugin(
             "rg_lead_detail",
             Role.VALUES,
             (Reference("lead_id", "rg_lead", "id"), Reference("form_id", "rg_form", "id")),
+            keyed=(Keyed("field_number", form="form_id", named=r"(\d+(?:\.\d+)?)"),),
         ),
         Part(
             "rg_lead_detail_long",
@@ -319,7 +360,7 @@ FORMIDABLE: Final = Plugin(
     "Formidable Forms",
     slugs=("formidable/formidable.php", "formidable-pro/formidable-pro.php"),
     parts=(
-        Part("frm_forms", Role.FORMS),
+        Part("frm_forms", Role.FORMS, links=(Link("parent_form_id", "frm_forms", "id", otherwise="0"),)),
         Part("frm_fields", Role.FORMS, (Reference("form_id", "frm_forms", "id"),)),
         Part(
             "frm_items",
@@ -348,7 +389,7 @@ FORMIDABLE: Final = Plugin(
             "source_url": "description.referrer",
             "user_id": "user_id",
         },
-        titles=Titles("frm_forms", "id", "name"),
+        titles=Titles("frm_forms", "id", "name", slug="form_key"),
         fields=FieldRows("frm_fields", "form_id", "id", "name", "type", "field_order"),
         files=frozenset({"file", "signature"}),
         parent="parent_item_id",
@@ -430,7 +471,12 @@ FORMINATOR: Final = Plugin(
             moment="date_created",
             clock=Clock.LOCAL,
         ),
-        Part("frmt_form_entry_meta", Role.VALUES, (Reference("entry_id", "frmt_form_entry", "entry_id"),)),
+        Part(
+            "frmt_form_entry_meta",
+            Role.VALUES,
+            (Reference("entry_id", "frmt_form_entry", "entry_id"),),
+            keyed=(Keyed("meta_key", entry="entry_id", named=r"([^_].*)"),),
+        ),
     ),
     view=View(
         entries="frmt_form_entry",
@@ -443,7 +489,11 @@ FORMINATOR: Final = Plugin(
         ),
         header={"status": "status", "ip": "meta:_forminator_user_ip"},
         titles=Titles(
-            "posts", "ID", "post_title", {"post_type": ("forminator_forms", "forminator_polls", "forminator_quizzes")}
+            "posts",
+            "ID",
+            "post_title",
+            {"post_type": ("forminator_forms", "forminator_polls", "forminator_quizzes")},
+            "post_name",
         ),
         fields=FieldTree(
             "postmeta",
@@ -484,7 +534,7 @@ EVEREST: Final = Plugin(
             "source_url": "referer",
             "user_id": "user_id",
         },
-        titles=Titles("posts", "ID", "post_title", {"post_type": ("everest_form",)}),
+        titles=Titles("posts", "ID", "post_title", {"post_type": ("everest_form",)}, "post_name"),
         files=frozenset({"file-upload", "image-upload", "signature"}),
     ),
 )
@@ -494,7 +544,13 @@ ELEMENTOR: Final = Plugin(
     "Elementor Pro",
     slugs=("elementor-pro/elementor-pro.php",),
     parts=(
-        Part("e_submissions", Role.ENTRIES, moment="created_at_gmt", identity="hash_id"),
+        Part(
+            "e_submissions",
+            Role.ENTRIES,
+            moment="created_at_gmt",
+            identity="hash_id",
+            links=(Link("main_meta_id", "e_submissions_values", "id", otherwise="0"),),
+        ),
         Part("e_submissions_values", Role.VALUES, (Reference("submission_id", "e_submissions", "id"),)),
         Part(
             "e_submissions_actions_log", Role.NOTES, (Reference("submission_id", "e_submissions", "id"),), needed=False
@@ -531,7 +587,12 @@ JETPACK: Final = Plugin(
     "jetpack",
     "Jetpack",
     slugs=("jetpack/jetpack.php", "jetpack-forms/jetpack-forms.php"),
-    parts=(_posts("feedback"), _meta_of_posts()),
+    parts=(
+        _posts(
+            "feedback", links=(Link("post_parent", "posts", "ID", only=("post_type", ("feedback",)), otherwise="0"),)
+        ),
+        _meta_of_posts(),
+    ),
     view=View(
         entries="posts",
         id="ID",
@@ -541,7 +602,7 @@ JETPACK: Final = Plugin(
         local="post_date",
         answers=(InCell("post_content", Spelling.JETPACK),),
         header={"status": "post_status", "ip": "answer:IP", "source_url": "answer:entry_permalink"},
-        titles=Titles("posts", "ID", "post_title", {"post_type": ("page", "post")}),
+        titles=Titles("posts", "ID", "post_title", {"post_type": ("page", "post")}, "post_name"),
     ),
     notes=("What is called a form is the page it stands on.",),
 )
@@ -551,9 +612,14 @@ CALDERA: Final = Plugin(
     "Caldera Forms",
     slugs=("caldera-forms/caldera-core.php",),
     parts=(
-        Part("cf_forms", Role.FORMS, needed=False),
-        Part("cf_form_entries", Role.ENTRIES, moment="datestamp"),
-        Part("cf_form_entry_values", Role.VALUES, (Reference("entry_id", "cf_form_entries", "id"),)),
+        Part("cf_forms", Role.FORMS, (Reference("form_id", "cf_forms", "form_id"),), needed=False),
+        Part("cf_form_entries", Role.ENTRIES, moment="datestamp", links=(Link("form_id", "cf_forms", "form_id"),)),
+        Part(
+            "cf_form_entry_values",
+            Role.VALUES,
+            (Reference("entry_id", "cf_form_entries", "id"),),
+            keyed=(Keyed("field_id", entry="entry_id"),),
+        ),
         Part("cf_form_entry_meta", Role.NOTES, (Reference("entry_id", "cf_form_entries", "id"),), needed=False),
     ),
     view=View(
@@ -584,7 +650,11 @@ HAPPYFORMS: Final = Plugin(
     "happyforms",
     "HappyForms",
     slugs=("happyforms-upgrade/happyforms-upgrade.php",),
-    parts=(_posts("happyform", role=Role.FORMS), _posts("happyforms-message"), _meta_of_posts()),
+    parts=(
+        _posts("happyform", role=Role.FORMS),
+        _posts("happyforms-message"),
+        _meta_of_posts(Link("meta_value", "posts", "ID", only=("meta_key", ("_happyforms_form_id",)))),
+    ),
     view=View(
         entries="posts",
         id="ID",
@@ -607,7 +677,7 @@ HAPPYFORMS: Final = Plugin(
             "ip": "meta:_happyforms_client_ip",
             "source_url": "meta:_happyforms_client_referer",
         },
-        titles=Titles("posts", "ID", "post_title", {"post_type": ("happyform",)}),
+        titles=Titles("posts", "ID", "post_title", {"post_type": ("happyform",)}, "post_name"),
     ),
 )
 

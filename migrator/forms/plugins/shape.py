@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from migrator.forms.model import Clock, Reference, Role
+from migrator.forms.model import Clock, Keyed, Link, Reference, Role
 
 # -- tables -----------------------------------------------------------------------------------------------------------
 
@@ -29,7 +29,8 @@ class System(Enum):
 @dataclass(frozen=True, slots=True)
 class Part:
     """A table of a plugin, or some rows (`only`) of one it shares with others. `within` is a column among `references`: rows belong to the
-    plugin if the row it names does. A table that is not `needed` may be missing.
+    plugin if the row it names does. A table that is not `needed` may be missing. `links` and `keyed` say what else changes in a row whose
+    forms or entries have other numbers at the target.
     """
 
     table: str
@@ -41,6 +42,8 @@ class Part:
     clock: Clock = Clock.UTC
     identity: str = ""
     needed: bool = True
+    links: tuple[Link, ...] = ()
+    keyed: tuple[Keyed, ...] = ()
 
 
 # -- where an entry says what --------------------------------------------------------------------------------------------
@@ -130,12 +133,15 @@ Answers: TypeAlias = InCell | InRows | InColumns
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """A table with a row for each form. `title` may lead inside a cell (`config.name`)."""
+    """A table with a row for each form. `title` may lead inside a cell (`config.name`); `slug` is a column with a name of the plugin's own
+    for it, which another site may have too.
+    """
 
     table: str
     key: str
     title: str
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slug: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -360,6 +360,9 @@ class OtherWriter(OtherReader):
                 self._run(connection, f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {shadow}{beside}").rowcount
             )
 
+    def reserve(self, table: Table, upto: int) -> None:
+        """Nothing: tables that were made here number no row themselves."""
+
     def _remember(self, connection: Connection, name: str, told: str) -> None:
         mark = self._dialect.mark
         self._run(connection, f"DELETE FROM {quoted(MEMORY)} WHERE name = {mark}", [name])

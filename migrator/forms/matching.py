@@ -1,0 +1,183 @@
+"""Which form of the target is which of the source, and which of its fields: by hand, by what an earlier run settled, by title or label, by the
+plugin's own key. Pure.
+
+What surprises: nothing is guessed. Two that might be meant are named, and the plan decides; numbers alone say nothing, for every site counts
+from 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from migrator.errors import PlanError
+from migrator.forms.fields import Field
+
+BY_HAND, BEFORE, BY_TITLE, BY_KEY = "by hand", "as before", "by title", "by key"
+_COUNTED: Final = re.compile(r"(?:[a-z_]+[-_])?\d{1,4}")  # a key that only says which one it was on its form
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form at one side. `slug` is a name of the plugin's own for it, "" without one."""
+
+    key: str
+    title: str
+    slug: str = ""
+
+    @property
+    def shown(self) -> str:
+        """As an admin reads it."""
+        return f"{self.title or 'without a title'} ({self.key})"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A form of the source and its counterpart, None without one; `rivals` are those that might be meant."""
+
+    source: Form
+    target: Form | None = None
+    how: str = ""
+    rivals: tuple[Form, ...] = ()
+
+
+def match_forms(
+    source: Sequence[Form], target: Sequence[Form], by_hand: Mapping[str, str], before: Mapping[str, str]
+) -> list[Match]:
+    """A match for each form of the source, in order; `before` are pairs of keys of earlier runs. Only by hand can two forms become one. Raises
+    PlanError where the plan names a form that the target has not, or has twice, or one other than before.
+    """
+    keys = {one.key: one for one in target}
+    found: dict[str, Match] = {}
+    for one in source:
+        named = _hand(one, by_hand)
+        if named is not None:
+            chosen = _named(named, target)
+            if before.get(one.key, chosen.key) != chosen.key:
+                raise PlanError(
+                    f"forms.map: {one.shown} went to form {before[one.key]} in an earlier run and cannot go to {chosen.shown} now.",
+                    remedy="Leave the map as it was, or move the entries of this form by hand.",
+                )
+            found[one.key] = Match(one, chosen, BY_HAND)
+        elif one.key in before and before[one.key] in keys:
+            found[one.key] = Match(one, keys[before[one.key]], BEFORE)
+    taken = {match.target.key for match in found.values() if match.target}
+    open_ones = [one for one in source if one.key not in found]
+    free = [one for one in target if one.key not in taken]
+    for one in open_ones:
+        found[one.key] = _by_itself(one, open_ones, free)
+    return [found[one.key] for one in source]
+
+
+def _by_itself(one: Form, source: Sequence[Form], target: Sequence[Form]) -> Match:
+    def alike(forms: Iterable[Form]) -> list[Form]:
+        return [other for other in forms if _plain(other.title) == _plain(one.title)]
+
+    here, there = alike(source), alike(target) if one.title else []
+    if len(here) == len(there) == 1:
+        return Match(one, there[0], BY_TITLE)
+    titles = {_plain(mine.title) for mine in source}
+    among = there or [other for other in target if _plain(other.title) not in titles]
+    by_slug = [other for other in among if one.slug and other.slug == one.slug]
+    if len(by_slug) == sum(other.slug == one.slug for other in source) == 1:
+        return Match(one, by_slug[0], BY_KEY)
+    return Match(one, rivals=tuple(there))
+
+
+def _hand(one: Form, by_hand: Mapping[str, str]) -> str | None:
+    return next((by_hand[name] for name in (one.key, one.title, one.slug) if name and name in by_hand), None)
+
+
+def _named(name: str, target: Sequence[Form]) -> Form:
+    by_key = [one for one in target if one.key == name]
+    found = by_key or [one for one in target if _plain(name) in {_plain(one.title), _plain(one.slug)}]
+    if len(found) == 1:
+        return found[0]
+    has = ", ".join(one.shown for one in (found or target)[:20]) or "none"
+    what = "several forms" if found else "no form"
+    raise PlanError(f"forms.map: the target has {what} {name}.", remedy=f"Name one of these by its number: {has}.")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+# -- fields -------------------------------------------------------------------------------------------------------------
+
+
+def match_fields(
+    source: Sequence[Field], target: Sequence[Field], by_hand: Mapping[str, str], before: Mapping[str, str]
+) -> dict[str, str | None]:
+    """For the key of each field of a form the key of its counterpart, None without one. Parts of a field (`1.3`) are looked for in its counterpart
+    alone. Raises PlanError where the plan names a field that the target's form has not, or has twice.
+    """
+    found: dict[str, str | None] = {}
+    tops, there = _tops(source), _tops(target)
+    by_key = {one.key: one for one in there}
+    for one in tops:
+        named = next((by_hand[name] for name in (one.key, one.label) if name and name in by_hand), None)
+        if named is not None:
+            found[one.key] = _named_field(named, there).key
+        elif before.get(one.key) in by_key:
+            found[one.key] = before[one.key]
+    taken = set(found.values())
+    rest, free = ([one for one in tops if one.key not in found], [one for one in there if one.key not in taken])
+    for one in rest:
+        found[one.key] = _field_by_itself(one, rest, free)
+    return found | _parts(source, target, found)
+
+
+def _field_by_itself(one: Field, source: Sequence[Field], target: Sequence[Field]) -> str | None:
+    def alike(fields: Iterable[Field]) -> list[Field]:
+        return [other for other in fields if one.label and _plain(other.label) == _plain(one.label)]
+
+    here, there = alike(source), alike(target)
+    if len(here) == len(there) == 1:
+        return there[0].key
+    same = next((other for other in target if other.key == one.key), None)
+    if same is None:
+        return None
+    if same in there:
+        return same.key  # several are called so, and of these it is this one
+    said = not (one.label and same.label) or not _COUNTED.fullmatch(one.key)
+    labelled = any(_plain(mine.label) == _plain(same.label) for mine in source if mine is not one)
+    return same.key if said and not labelled and same.kind == one.kind else None
+
+
+def _named_field(name: str, target: Sequence[Field]) -> Field:
+    by_key = [one for one in target if one.key == name]
+    found = by_key or [one for one in target if _plain(one.label) == _plain(name)]
+    if len(found) == 1:
+        return found[0]
+    has = ", ".join(f"{one.label} ({one.key})" for one in (found or target)[:30]) or "none"
+    what = "several fields" if found else "no field"
+    raise PlanError(
+        f"forms.fields: the target's form has {what} {name}.", remedy=f"Name one of these by its key: {has}."
+    )
+
+
+def _tops(fields: Sequence[Field]) -> list[Field]:
+    return [one for one in fields if not _part(one, fields)]
+
+
+def _part(one: Field, fields: Sequence[Field]) -> bool:
+    whole, dot, _ = one.key.partition(".")
+    return bool(dot) and any(other.key == whole for other in fields)
+
+
+def _parts(source: Sequence[Field], target: Sequence[Field], found: Mapping[str, str | None]) -> dict[str, str | None]:
+    parts: dict[str, str | None] = {}
+    for one in source:
+        if not _part(one, source):
+            continue
+        whole, _, part = one.key.partition(".")
+        into = found.get(whole)
+        inside = [other for other in target if into is not None and other.key.startswith(f"{into}.")]
+        labelled = [other for other in inside if one.label and _plain(other.label) == _plain(one.label)]
+        numbered = [other for other in inside if other.key == f"{into}.{part}"]
+        chosen = labelled if len(labelled) == 1 else numbered
+        parts[one.key] = chosen[0].key if chosen else None
+    return parts

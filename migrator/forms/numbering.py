@@ -1,0 +1,451 @@
+"""Which numbers a source's rows get at a target that has rows already: what both sides tell is read, forms are matched, numbers are given and
+written down at the target.
+
+What surprises: all numbers are given before any row is put, and the target is told not to give them to anybody else. A source is known again by
+its entries, not by its name: two sites may have one name, and one site may come by two roads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from migrator.errors import PlanError, Refused
+from migrator.forms import book
+from migrator.forms.answers import text_of
+from migrator.forms.book import Page, Place
+from migrator.forms.contract import TableReader, TableWriter
+from migrator.forms.fields import Field
+from migrator.forms.flat import Flat
+from migrator.forms.flat import Place as SitePlace
+from migrator.forms.matching import BEFORE, Form, Match, match_fields, match_forms
+from migrator.forms.model import (
+    EVERYTHING,
+    Condition,
+    Extract,
+    Family,
+    KeyRange,
+    Operator,
+    Paging,
+    Row,
+    Stored,
+    Table,
+    choose_paging,
+)
+from migrator.forms.moving import UNDIVIDED
+from migrator.forms.numbers import FieldKeys, Numbers, Stretch, largest_of, next_stretch, spare_above
+from migrator.forms.options import FormMapOptions
+from migrator.forms.plugins.detect import by_word
+from migrator.forms.plugins.shape import FieldRows, Terms, Titles, View
+from migrator.forms.taking import Taking, renamed
+
+AT_ONCE: Final = 1000  # rows of a range; identities that are asked for at once
+SAMPLE: Final = 100  # entries by which a source is known again
+TURNS: Final = 5  # times that numbers are looked for while a site goes on giving them out
+
+# -- what is read ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A plugin's forms and their counterparts; for each form that has one, its fields, and theirs by key (None: without one)."""
+
+    title: str
+    matches: tuple[Match, ...]
+    fields: Mapping[str, tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]]
+    comes_along: bool = True
+
+    @property
+    def rivals(self) -> bool:
+        """Whether the plan has to say which form is meant."""
+        return any(one.rivals for one in self.matches)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """All that is decided: under which name the source is known at the target, numbers by place, keys of fields by table and form."""
+
+    origin: str = ""
+    numbers: Mapping[Place, Numbers] = field(default_factory=dict)
+    fields: Mapping[tuple[str, str], FieldKeys] = field(default_factory=dict)
+    plugins: tuple[Matched, ...] = ()
+    written: Page = field(default_factory=Page)
+
+    @property
+    def page(self) -> Page:
+        """What of it is written down."""
+        return Page({place: one for place, one in self.numbers.items() if one != Numbers()}, self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both sides, with what the plan takes and says."""
+
+    source: TableReader
+    target: TableReader
+    takings: Sequence[Taking]
+    stored: Sequence[Stored]
+    prefixes: Mapping[str, str]
+    options: FormMapOptions
+
+    def there(self) -> dict[str, Table]:
+        """The target's tables by what they are called at the source."""
+        names = {renamed(one.table.name, self.prefixes): one.table for one in self.takings}
+        return {names[one.name].name: known(one, names[one.name]) for one in self.target.tables() if one.name in names}
+
+
+def known(there: Table, here: Table) -> Table:
+    """A target's table, told by the source's columns where the target tells of a table that others made no more than their names."""
+    told = {one.name.lower() for one in there.columns}
+    if (
+        there.paging is Paging.CONTENT
+        and here.paging is not Paging.CONTENT
+        and told == {one.name.lower() for one in here.columns}
+    ):
+        return replace(here, name=there.name, engine=there.engine)
+    return there
+
+
+def key_of(table: Table) -> tuple[str, ...]:
+    """The columns by which a table's rows are told apart or found, however they are divided."""
+    if table.page_by:
+        return table.page_by
+    return choose_paging(table.columns, table.indexes)[1]
+
+
+def own_number(taking: Taking) -> str:
+    """The column in which a database numbers rows of this table; "" without one."""
+    table = taking.table
+    paging, key = choose_paging(table.columns, table.indexes) if table.indexes else (table.paging, table.page_by)
+    if paging is not Paging.KEY or len(key) != 1:
+        return ""
+    named = {one for one, _, _ in taking.references}
+    return key[0] if table.column(key[0]).family is Family.INTEGER and key[0] not in named else ""
+
+
+def decide(sides: Sides, remembered: str) -> Numbering:
+    """What both sides, the plan, and what the target has written down make of it; nothing is changed. `remembered` is the name that an earlier
+    run gave the source. Raises PlanError for a map that cannot be meant.
+    """
+    pages = book.read(sides.target)
+    origin = remembered or known_again(sides, pages)
+    page = pages.get(origin, Page())
+    numbers = {place: replace(one, nowhere=frozenset()) for place, one in page.numbers.items()}
+    fields: dict[tuple[str, str], FieldKeys] = {}
+    plugins = []
+    used: set[str] = set()
+    for stored in sides.stored:
+        view = by_word(stored.plugin).view if not stored.silent and _is_known(stored) else None
+        if view is not None and view.titles is not None:
+            plugins.append(_forms_of(stored, view, sides, page, numbers, fields, used))
+    unknown = [name for name in (*sides.options.map, *sides.options.fields) if name not in used]
+    if unknown:
+        raise PlanError(
+            f"forms: the source has no form {unknown[0]}.",
+            remedy="Name a form by its title or its number, as the preview shows them.",
+        )
+    return Numbering(origin, numbers, fields, tuple(plugins), page)
+
+
+def _is_known(stored: Stored) -> bool:
+    try:
+        by_word(stored.plugin)
+    except KeyError:
+        return False
+    return True
+
+
+def _forms_of(
+    stored: Stored,
+    view: View,
+    sides: Sides,
+    page: Page,
+    numbers: dict[Place, Numbers],
+    fields: dict[tuple[str, str], FieldKeys],
+    used: set[str],
+) -> Matched:
+    """A plugin's forms, matched; what follows of it goes into the last three."""
+    here = Flat(sides.source, stored, SitePlace())
+    at_target = replace(stored, prefix=renamed(stored.prefix, sides.prefixes), tables=())
+    there = Flat(sides.target, at_target, SitePlace())
+    place = _place_of(view, stored.prefix)
+    mine, theirs = list(_forms(here, view)), list(_forms(there, view))
+    known_numbers = page.numbers.get(place, Numbers())
+    keys = {one.key for one in theirs}
+    along = {
+        one.key: became
+        for one in mine
+        if one.key not in known_numbers.forms
+        and known_numbers.stretches
+        and (became := known_numbers.of(one.key)) in keys
+    }
+    before = {**known_numbers.forms, **along}
+    used |= {name for one in mine for name in (one.key, one.title, one.slug)}
+    matches = match_forms(mine, theirs, sides.options.map, before)
+    pairs = {
+        one.source.key: one.target.key for one in matches if one.target and along.get(one.source.key) != one.target.key
+    }
+    nowhere = (
+        frozenset(one.source.key for one in matches if not one.target)
+        if isinstance(view.titles, Terms)
+        else frozenset()
+    )
+    now = numbers.get(place, Numbers())
+    numbers[place] = replace(now, forms={**now.forms, **pairs}, nowhere=now.nowhere | nowhere)
+    told: dict[str, tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]] = {}
+    if view.fields is not None:
+        for one in matches:
+            if one.target and one.source.key in pairs:
+                told[one.source.key] = _fields_of(one, here, there, view, stored, sides, page, numbers, fields)
+    shown = tuple(
+        replace(one, how=f"{one.how}, which came along") if one.source.key in along and one.how == BEFORE else one
+        for one in matches
+    )
+    return Matched(stored.title, shown, told, comes_along=not isinstance(view.titles, Terms))
+
+
+def _fields_of(
+    match: Match,
+    here: Flat,
+    there: Flat,
+    view: View,
+    stored: Stored,
+    sides: Sides,
+    page: Page,
+    numbers: dict[Place, Numbers],
+    fields: dict[tuple[str, str], FieldKeys],
+) -> tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]:
+    assert match.target is not None
+    form = match.source
+    mine, theirs = here.fields(form.key), there.fields(match.target.key)
+    hand = next((one for name in (form.key, form.title, form.slug) if (one := sides.options.fields.get(name))), {})
+    if isinstance(view.fields, FieldRows):
+        place = (f"{stored.prefix}{view.fields.table}", view.fields.key)
+        found = match_fields(mine, theirs, hand, page.numbers.get(place, Numbers()).forms)
+        now = numbers.get(place, Numbers())
+        numbers[place] = replace(
+            now,
+            forms={**now.forms, **{key: into for key, into in found.items() if into is not None}},
+            nowhere=now.nowhere | {key for key, into in found.items() if into is None},
+        )
+        return mine, theirs, found
+    keyed = [one for one in stored.tables if one.keyed]
+    if not (mine and theirs and keyed):
+        return (), (), {}
+    before = next((was.keys for part in keyed if (was := page.fields.get((part.table, form.key)))), {})
+    found = match_fields(mine, theirs, hand, {key: into for key, into in before.items() if into is not None})
+    spare = spare_above([one.key for one in theirs]) if any(one.items for part in keyed for one in part.keyed) else None
+    for part in keyed:
+        fields[part.table, form.key] = FieldKeys(found, spare)
+    return mine, theirs, found
+
+
+def _place_of(view: View, prefix: str) -> Place:
+    if isinstance(view.titles, Titles):
+        return (f"{prefix}{view.titles.table}", view.titles.key)
+    return (f"{prefix}term_taxonomy", "term_taxonomy_id")
+
+
+def _forms(flat: Flat, view: View) -> Iterator[Form]:
+    where = view.titles
+    if isinstance(where, Titles):
+        only = tuple(Condition(column, Operator.IN, values) for column, values in where.only.items())
+        for row in flat.rows(where.table, only):
+            slug = text_of(row.get(where.slug)) if where.slug else ""
+            yield Form(text_of(row.get(where.key)), flat.title_in(row, where), slug)
+    elif isinstance(where, Terms):
+        found = {
+            text_of(row["term_id"]): text_of(row["term_taxonomy_id"])
+            for row in flat.rows("term_taxonomy", (Condition("taxonomy", Operator.IN, (where.taxonomy,)),))
+        }
+        for row in flat.rows("terms", (Condition("term_id", Operator.IN, tuple(found)),)) if found else ():
+            yield Form(found[text_of(row["term_id"])], text_of(row["name"]), text_of(row["slug"]))
+
+
+# -- whose numbers they are ------------------------------------------------------------------------------------------------
+
+
+def known_again(sides: Sides, pages: Mapping[str, Page]) -> str:
+    """The name under which the target knows this source: that of the page whose entries are the source's, else one that is free. Entries are the
+    same where the moments at which they were sent are: these nobody changes.
+    """
+    name = sides.source.server().database or "source"
+    candidates = sorted(pages, key=lambda one: (one != name, one))
+    neutral = ""
+    for one in candidates:
+        alike, other = _evidence(sides, pages[one])
+        if alike > other:
+            return one
+        if one == name and not other:
+            neutral = one
+    if neutral:
+        return neutral
+    free, count = name, 1
+    while free in pages:
+        count += 1
+        free = f"{name} {count}"
+    return free
+
+
+def _evidence(sides: Sides, page: Page) -> tuple[int, int]:
+    """How many entries of a sample are at the target as a page says, and how many others are there instead."""
+    there = sides.there()
+    alike = other = 0
+    for taking in sides.takings:
+        own = own_number(taking)
+        numbers = page.numbers.get((taking.table.name, own))
+        if not (taking.moment and numbers and numbers.stretches and taking.table.name in there):
+            continue
+        table, at = taking.table, there[taking.table.name]
+        first = next(iter(sides.source.ranges(taking.extract, None, SAMPLE)), None)
+        if first is None:
+            continue
+        moments = {
+            numbers.of(text_of(row[table.place(own)])): text_of(row[table.place(taking.moment)])
+            for row in _rows(sides.source, taking.extract, first)
+        }
+        wanted = Extract(at, (Condition(own, Operator.IN, tuple(one for one in moments if one)),))
+        for row in _rows(sides.target, wanted, EVERYTHING):
+            same = moments.get(text_of(row[at.place(own)])) == text_of(row[at.place(taking.moment)])
+            alike, other = alike + same, other + (not same)
+    return alike, other
+
+
+# -- numbers that are given ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unnumbered:
+    """Rows of the source that have come behind all numbers that were given: `lowest` to `highest`."""
+
+    taking: Taking
+    own: str
+    lowest: int
+    highest: int
+
+
+def unnumbered(sides: Sides, numbering: Numbering) -> Iterator[Unnumbered]:
+    """What has to be given numbers yet."""
+    for taking in sides.takings:
+        own = own_number(taking)
+        if not own:
+            continue
+        upto = numbering.numbers.get((taking.table.name, own), Numbers()).upto
+        found = extent(sides.source, taking.table, own, upto)
+        if found is not None:
+            lowest, highest = found
+            yield Unnumbered(taking, own, lowest, max(highest, _named(sides, taking, own)))
+
+
+def _named(sides: Sides, taking: Taking, own: str) -> int:
+    """The highest number that a source gave out or still names: what hangs on a row that was deleted may not come under another's."""
+    if taking.table.next_number:
+        return taking.table.next_number - 1
+    naming = [
+        extent(sides.source, one.table, column)
+        for one in sides.takings
+        for column, table, key in one.references
+        if (table, key) == (taking.table.name, own) and one.table.column(column).family is Family.INTEGER
+    ]
+    return max((highest for _, highest in filter(None, naming)), default=0)
+
+
+def extent(reader: TableReader, table: Table, column: str, after: int = 0) -> tuple[int, int] | None:
+    """The lowest and the highest number of a column, of those behind `after`; None where there is none. Where no server can be asked, all rows
+    are read.
+    """
+    if not reader.features.checksums and not reader.features.merges:
+        place = table.place(column)
+        found = [0, 0]
+        for row in _rows(reader, Extract(table), EVERYTHING):
+            number = int(text_of(row[place]) or 0)
+            if number > after:
+                found = [min(found[0] or number, number), max(found[1], number)]
+        return (found[0], found[1]) if found[1] else None
+    by_it = Extract(replace(table, paging=Paging.INDEX, page_by=(column,)))
+    start = (str(after),)
+    lowest = next(iter(reader.ranges(by_it, start, 1)), None)
+    highest = next(iter(reader.ranges(by_it, start, UNDIVIDED)), None)
+    if lowest is None or highest is None or lowest.upto is None or highest.upto is None:
+        return None
+    return int(text_of(lowest.upto[0])), int(text_of(highest.upto[0]))
+
+
+def give(sides: Sides, target: TableWriter, numbering: Numbering) -> Numbering:
+    """The same with numbers for all rows that had none, written down at the target. Callable any number of times. Raises Refused."""
+    there = sides.there()
+    numbers = dict(numbering.numbers)
+    for one in unnumbered(sides, numbering):
+        name = one.taking.table.name
+        place = (name, one.own)
+        now = numbers.get(place, Numbers())
+        at = there.get(name)
+        if at is not None and one.taking.identity:
+            now = replace(now, there={**now.there, **_recognised(sides, one, at)})
+        numbers[place] = now.with_stretch(_stretch(target, now, one, at))
+    given = replace(numbering, numbers=numbers)
+    if given.page != numbering.written:
+        book.write(target, given.origin, given.page)
+    return given
+
+
+def _stretch(target: TableWriter, now: Numbers, one: Unnumbered, at: Table | None) -> Stretch:
+    largest = largest_of((at or one.taking.table).column(one.own))
+    for _ in range(TURNS):
+        inside = (
+            Condition(one.own, Operator.FROM, (str(one.lowest),)),
+            Condition(one.own, Operator.BELOW, (str(one.highest + 1),)),
+        )
+        taken = at is not None and target.count(Extract(at, inside)) > 0
+        there = extent(target, at, one.own) if at is not None else None
+        highest = max(there[1] if there else 0, (at.next_number or 1) - 1) if at is not None else 0
+        found = next_stretch(
+            now.stretches, one.lowest, one.highest, taken=taken, target_highest=highest, largest=largest
+        )
+        if at is None:
+            return found
+        target.reserve(at, found.highest)
+        ours = (
+            Condition(one.own, Operator.FROM, (str(found.after + found.by + 1),)),
+            Condition(one.own, Operator.BELOW, (str(found.highest + 1),)),
+        )
+        if not target.count(Extract(at, ours)):
+            return found
+    raise Refused(
+        f"{one.taking.table.name}: somebody takes numbers at the target as fast as they are looked for.",
+        remedy="Run again when the new site is quiet.",
+    )
+
+
+def _recognised(sides: Sides, one: Unnumbered, at: Table) -> dict[str, str]:
+    """Entries that the target has already, by what tells them wherever they are: number at the source, number at the target."""
+    table, column = one.taking.table, one.taking.identity
+    found: dict[str, str] = {}
+    among = KeyRange((str(one.lowest - 1),))
+    for rows in _portions(_rows(sides.source, one.taking.extract, among), AT_ONCE):
+        mine = {
+            row[table.place(column)]: text_of(row[table.place(one.own)]) for row in rows if row[table.place(column)]
+        }
+        if mine:
+            wanted = Extract(at, (Condition(column, Operator.IN, tuple(mine)),))
+            for row in _rows(sides.target, wanted, EVERYTHING):
+                if row[at.place(column)] in mine:
+                    found[mine[row[at.place(column)]]] = text_of(row[at.place(one.own)])
+    return found
+
+
+def _rows(reader: TableReader, extract: Extract, among: KeyRange) -> Iterator[Row]:
+    for page in reader.rows(extract, among):
+        yield from page
+
+
+def _portions(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    portion: list[Row] = []
+    for row in rows:
+        portion.append(row)
+        if len(portion) == size:
+            yield portion
+            portion = []
+    if portion:
+        yield portion

@@ -1,0 +1,412 @@
+"""Tables beside others with new numbers (`existing: remap`): what a preview tells of it, how ranges go, how they are proven.
+
+What surprises: since the numbers of a range are a range of numbers at the target, and nobody else's, a range is found there again without its
+rows being remembered. So what a death or a lost state has left is seen, and a second run adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from migrator.engine.contract import (
+    Action,
+    Fate,
+    Intended,
+    Item,
+    Lane,
+    Loaded,
+    Outcome,
+    Reading,
+    Side,
+    Subject,
+    Verb,
+    Work,
+)
+from migrator.errors import Refused
+from migrator.forms import book
+from migrator.forms.answers import text_of
+from migrator.forms.contract import THE_DATABASE, TableReader, TableWriter
+from migrator.forms.fields import Field
+from migrator.forms.fitting import Fitting
+from migrator.forms.matching import Match
+from migrator.forms.model import (
+    EVERYTHING,
+    Checksum,
+    Condition,
+    Extract,
+    Keyed,
+    KeyRange,
+    Operator,
+    Paging,
+    Row,
+    Stored,
+    Table,
+    checksum_of,
+)
+from migrator.forms.moving import SIDES, RangeMove, Rows
+from migrator.forms.numbering import (
+    Matched,
+    Sides,
+    decide,
+    give,
+    key_of,
+    known_again,
+    own_number,
+    unnumbered,
+)
+from migrator.forms.numbers import Numbers, image
+from migrator.forms.plugins.detect import by_word
+from migrator.forms.redaction import Redaction
+from migrator.forms.rewriting import Rewriting, Rewritten
+from migrator.forms.taking import Taking, renamed
+
+NUMBERS: Final = "#numbers"  # ends the key of the action that gives numbers
+ORIGIN: Final = "origin"  # a fact of it: the name under which the target knows the source
+GIVES: Final = "numbers"  # in its data
+RENUMBERED: Final = "renumbered"  # where rows are that went with new numbers
+CURE: Final = "Make what is missing at the target, or name its counterpart in the plan (forms), then run again."
+_LANES: Final = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
+KEY: Final = f"{THE_DATABASE}{NUMBERS}"
+
+# -- the action that gives numbers -------------------------------------------------------------------------------------------
+
+
+def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
+    """What would become of forms and numbers, told as a table."""
+    key = f"{subject.key}{NUMBERS}"
+    if not sides.target.features.merges:
+        return Action(
+            key, Verb.BY_HAND, "forms", "rows cannot be put beside others at this target; leave `existing` out"
+        )
+    numbering = decide(sides, read.remembered(key).get(ORIGIN, ""))
+    details = tuple(_table(numbering.plugins))
+    if any(one.rivals for one in numbering.plugins):
+        why = "several forms of the target may be meant; say which in `forms: {map: ...}`"
+        return Action(key, Verb.BY_HAND, "forms", why, details=details)
+    fresh = list(unnumbered(sides, numbering))
+    to_do = bool(fresh) or numbering.page != numbering.written
+    why = _counts(numbering.plugins)
+    if fresh:
+        why += f"; rows of {len(fresh):,} {'table' if len(fresh) == 1 else 'tables'} get numbers at the target"
+    verb = Verb.CREATE if to_do else Verb.KEEP
+    return Action(key, verb, "forms", why, lanes=_LANES, data={GIVES: ""}, details=details)
+
+
+def give_numbers(action: Action, sides: Sides, target: TableWriter, work: Work) -> None:
+    """Do it. Raises Refused where the plan has to say more first."""
+    numbering = decide(sides, work.remembered(action.key).get(ORIGIN, ""))
+    if any(one.rivals for one in numbering.plugins):
+        raise Refused("several forms of the target may be meant.", remedy="Say which in `forms: {map: ...}`.")
+    give(sides, target, numbering)
+    work.remember({ORIGIN: numbering.origin})
+
+
+def _counts(plugins: Sequence[Matched]) -> str:
+    matched = sum(one.target is not None for plugin in plugins for one in plugin.matches)
+    along = sum(one.target is None for plugin in plugins for one in plugin.matches if plugin.comes_along)
+    parts = [f"{matched:,} {'form has' if matched == 1 else 'forms have'} a counterpart at the target"]
+    if along:
+        parts.append(f"{along:,} {'comes' if along == 1 else 'come'} along")
+    return ", ".join(parts)
+
+
+def _table(plugins: Sequence[Matched]) -> Iterator[str]:
+    rows = [line for plugin in plugins for one in plugin.matches for line in _lines(plugin, one)]
+    width = max((len(left) for _, left, _ in rows), default=0)
+    for sign, left, right in rows:
+        yield f"{sign} {left:{width}} -> {right}"
+
+
+def _lines(plugin: Matched, one: Match) -> Iterator[tuple[str, str, str]]:
+    left = f"{plugin.title}: {one.source.shown}"
+    if one.rivals:
+        yield "!", left, f"{' or '.join(rival.shown for rival in one.rivals)}? Say which in forms.map"
+        return
+    if one.target is None:
+        yield (
+            ("+", left, "comes along as a new form")
+            if plugin.comes_along
+            else ("!", left, "the target has no such form")
+        )
+        return
+    yield "=", left, f"{one.target.shown}, {one.how}"
+    mine, theirs, found = plugin.fields.get(one.source.key, ((), (), {}))
+    labels = {each.key: each for each in theirs}
+    for each in mine:
+        into = found.get(each.key)
+        if into is None:
+            yield "!", f"  field {_shown(each)}", "has no counterpart; its answers are left behind or kept out of sight"
+        else:
+            yield "=", f"  field {_shown(each)}", _shown(labels[into])
+
+
+def _shown(one: Field) -> str:
+    return f"{one.label or 'without a label'} ({one.key})"
+
+
+# -- one table -----------------------------------------------------------------------------------------------------------------
+
+
+def followed(taking: Taking, takings: Sequence[Taking]) -> Taking:
+    """A taking as it is divided when its rows get new numbers: rows that have none of their own by those of what they hang on."""
+    table = taking.table
+    if len(table.page_by) < 2 or _followed_place(taking, takings) is None:  # noqa: PLR2004 - a key of several columns
+        return taking
+    divided = replace(table, paging=Paging.INDEX, page_by=table.page_by[:1])
+    return replace(taking, extract=replace(taking.extract, table=divided))
+
+
+def _followed_place(taking: Taking, takings: Sequence[Taking]) -> book.Place | None:
+    """Whose numbers its ranges follow: its own, or those of what its key begins with; None where it is not divided by such."""
+    if not taking.table.page_by:
+        return None
+    first = taking.table.page_by[0]
+    own = {(one.table.name, own_number(one)) for one in takings}
+    if (taking.table.name, first) in own:
+        return (taking.table.name, first)
+    return next(
+        ((table, key) for column, table, key in taking.references if column == first and (table, key) in own), None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """How the rows of one table go: what is done to them, whose numbers its ranges follow (None: they are put by what they say)."""
+
+    taking: Taking
+    there: Table
+    rewriting: Rewriting
+    fitting: Fitting
+    follows: Numbers | None
+    entries: Mapping[Keyed, tuple[Table, str, str]]  # where the form of an entry stands: table, key, column
+
+    def place(self, among: KeyRange, rows: Sequence[Row]) -> tuple[Extract, KeyRange] | None:
+        """Where a range is at the target, or where these rows would be; None for those that have come too late to have numbers."""
+        whole = Extract(self.there)
+        if self.follows is not None:
+            at = image(self.follows, among)
+            return (whole, at) if at is not None else None
+        if not self.found_by:
+            return whole, EVERYTHING
+        values = tuple(dict.fromkeys(row[self.there.place(self.found_by)] for row in rows))
+        return replace(whole, conditions=(Condition(self.found_by, Operator.IN, values),)), EVERYTHING
+
+    @property
+    def found_by(self) -> str:
+        """A column by which rows of the target are found that may be these."""
+        named = [column for column, _ in self.rewriting.references]
+        return next(iter((*key_of(self.taking.table), *named)), "")
+
+    @property
+    def extract(self) -> Extract:
+        """The rows that have numbers at the target."""
+        if self.follows is None:
+            return self.taking.extract
+        below = Condition(self.taking.table.page_by[0], Operator.BELOW, (str(self.follows.upto + 1),))
+        return replace(self.taking.extract, conditions=(*self.taking.extract.conditions, below))
+
+    def rows(self, rows: Sequence[Row], redaction: Redaction, source: TableReader) -> Rewritten:
+        """Rows as the target is to have them."""
+        found = self.rewriting(rows, lambda keyed, ids: self._forms(keyed, ids, source))
+        found.rows = list(self.fitting(redaction(found.rows)))
+        return found
+
+    def _forms(self, keyed: Keyed, ids: Sequence[str], source: TableReader) -> Mapping[str, str]:
+        if keyed not in self.entries or not ids:
+            return {}
+        table, key, column = self.entries[keyed]
+        wanted = Extract(table, (Condition(key, Operator.IN, tuple(ids)),))
+        return {
+            text_of(row[table.place(key)]): text_of(row[table.place(column)])
+            for page in source.rows(wanted, EVERYTHING)
+            for row in page
+        }
+
+
+def road(taking: Taking, takings: Sequence[Taking], stored: Sequence[Stored], there: Table, page: book.Page) -> Road:
+    """How a table goes to a target that knows the source by this page. Raises Refused where it cannot."""
+    if not there.steady:
+        raise Refused(
+            f"{there.name}: the target's table has no transactions ({there.engine}), so rows cannot be put beside others safely.",
+            remedy=f"Let it be made one of InnoDB there (ALTER TABLE {there.name} ENGINE=InnoDB), then run again.",
+        )
+    table = taking.table
+    columns = {one.name for one in table.columns}
+    place = _followed_place(taking, takings)
+    if place:
+        there = replace(there, paging=table.paging, page_by=table.page_by)
+    rewriting = Rewriting(
+        table,
+        page.numbers,
+        own_number(taking),
+        tuple((column, (to, key)) for column, to, key in taking.references if column in columns),
+        frozenset(taking.describes),
+        tuple(one for one in taking.links if {one.column, one.only[0]} - {""} <= columns),
+        tuple(one for one in taking.keyed if {one.column, one.form, one.entry} - {""} <= columns),
+        {form: keys for (of, form), keys in page.fields.items() if of == table.name},
+    )
+    follows = page.numbers.get(place, Numbers()) if place else None
+    return Road(taking, there, rewriting, Fitting.of(table, there), follows, _entries(taking, takings, stored))
+
+
+def _entries(
+    taking: Taking, takings: Sequence[Taking], stored: Sequence[Stored]
+) -> dict[Keyed, tuple[Table, str, str]]:
+    """Where the forms of entries stand, for what does not say them itself."""
+    tables = {one.table.name: one.table for one in takings}
+    found: dict[Keyed, tuple[Table, str, str]] = {}
+    for one in stored:
+        part = next((part for part in one.tables if part.table == taking.table.name and part.keyed), None)
+        view = by_word(one.plugin).view if part else None
+        for keyed in part.keyed if part and view else ():
+            to = next((ref for ref in part.references if ref.column == keyed.entry), None) if part else None
+            if to is not None and to.table in tables and view is not None:
+                found[keyed] = (tables[to.table], to.key, view.form)
+    return found
+
+
+@dataclass(slots=True)
+class NumberedMove(RangeMove):
+    """Carries the ranges of one table to where its numbers are at the target. `left` says what of a range has no place there."""
+
+    road: Road = field(kw_only=True)
+    redacted: Redaction = field(kw_only=True)
+    left: dict[str, str] = field(default_factory=dict, kw_only=True)
+    stayed: Counter[str] = field(default_factory=Counter, kw_only=True)
+    added: int = field(default=0, kw_only=True)
+    _newest: Rewritten = field(default_factory=Rewritten, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.redaction = self._rewritten
+
+    def _rewritten(self, rows: Sequence[Row]) -> Sequence[Row]:
+        self._newest = self.road.rows(rows, self.redacted, self.source)
+        return self._newest.rows
+
+    def _load(self, item: Item) -> Loaded[Rows] | Outcome:
+        loaded = super(NumberedMove, self)._load(item)  # slots make another class of this one
+        self.left[item.key] = self._newest.note
+        self.stayed.update(self._newest.stayed)
+        return loaded
+
+    def _put(self, loaded: Loaded[Rows]) -> Outcome:
+        bundle = loaded.content
+        at = self.road.place(bundle.among, bundle.rows)
+        if at is None:
+            return self._behind(loaded, "its rows have come too late to have numbers", "Run again.")
+        place, among = at
+        there = [row for page in self.target.rows(place, among) for row in page]
+        wanted, stays = self._wanted(bundle, there)
+        if Counter(wanted) != Counter(there):
+            held = self._held(bundle.among)
+            self.target.load(place, among, wanted, checksum_of(there) if held is None else held)
+            self.added += max(len(wanted) - len(there), 0)
+        now = self.target.checksum(place, among)
+        if now != checksum_of(wanted):
+            words = f"{len(wanted):,} rows were put, and the target has {now.rows:,} or others"
+            return self._behind(loaded, words, "Run again; if it stays so, the target changes what it is given.")
+        digest = f"{bundle.source}{SIDES}{now if self.road.follows is not None else bundle.target}"
+        if left := self.left.get(loaded.key):
+            behind = self._behind(loaded, f"{left}; the others are there", CURE)
+            return replace(behind, digest=digest)
+        note = "; ".join(filter(None, (bundle.note, stays)))
+        fate = Fate.NORMALISED if note else Fate.COPIED if Counter(wanted) != Counter(there) else Fate.FOUND
+        return Outcome(loaded.key, fate, size=loaded.size, digest=digest, note=note)
+
+    def _behind(self, loaded: Loaded[Rows], words: str, cure: str) -> Outcome:
+        note = f"{loaded.content.among.label}: {words}"
+        return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
+
+    def _held(self, among: KeyRange) -> Checksum | None:
+        """What an earlier run has put where nobody else puts anything; None where that is not known."""
+        return self.held.get(among) if self.held and self.road.follows is not None else None
+
+    def _wanted(self, bundle: Rows, there: Sequence[Row]) -> tuple[list[Row], str]:
+        """What the target is to have where these rows are, and what has to be told of it."""
+        ours, has = bundle.rows, Counter(there)
+        if self._held(bundle.among) is not None:
+            stays = _without_successor(self.place.table, there, ours)
+            told = f"{len(stays):,} rows that are gone from the source stay at the target" if stays else ""
+            return [*ours, *stays], told
+        missing = list((Counter(ours) - has).elements())
+        if self.place.table.paging is not Paging.KEY:
+            return [*there, *missing], ""
+        keys = {self.place.table.key_of(row) for row in there}
+        fresh = [row for row in missing if self.place.table.key_of(row) not in keys]
+        others = len(missing) - len(fresh)
+        told = (
+            f"{others:,} rows are at the target and say something else by now; they stay as they are there"
+            if others
+            else ""
+        )
+        return [*there, *fresh], told
+
+    def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
+        """Nothing is answered: what is there already is seen when it is written again, and what has no place has to be told."""
+        del fence, intended
+        return ()
+
+
+def _without_successor(table: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    if table.paging is Paging.KEY:
+        keys = {table.key_of(row) for row in rows}
+        return [row for row in there if table.key_of(row) not in keys]
+    return list((Counter(there) - Counter(rows)).elements())
+
+
+# -- doing it, and proving it ----------------------------------------------------------------------------------------------------
+
+
+def page_of(sides: Sides, read: Reading) -> book.Page:
+    """What the target has written down of this source."""
+    pages = book.read(sides.target)
+    origin = read.remembered(KEY).get(ORIGIN, "") or known_again(sides, pages)
+    return pages.get(origin, book.Page())
+
+
+def table_at(sides: Sides, taking: Taking) -> Table | None:
+    """The target's table; None where it has none."""
+    return sides.there().get(taking.table.name)
+
+
+def made(sides: Sides, target: TableWriter, taking: Taking) -> Table:
+    """The target's table, made where there is none."""
+    if (there := table_at(sides, taking)) is not None:
+        return there
+    wanted = replace(
+        taking.table, name=renamed(taking.table.name, sides.prefixes), rows=None, bytes=None, next_number=None
+    )
+    target.discard(wanted)
+    target.shadow(wanted)
+    target.swap(wanted)
+    there = table_at(sides, taking)
+    assert there is not None
+    return there
+
+
+def refuse_unnumbered(one: Road, source: TableReader) -> None:
+    """Raises Refused where rows wait for numbers that were not given."""
+    own = one.rewriting.own
+    numbers = one.rewriting.numbers.get((one.taking.table.name, own), Numbers()) if own else one.follows
+    if numbers is not None and not numbers.stretches and source.count(one.taking.extract):
+        raise Refused(
+            f"{one.taking.table.name}: its rows have no numbers at the target yet.",
+            remedy="See what is told of forms above, then run again.",
+        )
+
+
+def lacking(one: Road, among: KeyRange, redaction: Redaction, source: TableReader, target: TableReader) -> int:
+    """How many rows of a range the target has not as they were to be put there."""
+    rows: list[Row] = []
+    for page in source.rows(one.taking.extract, among):
+        rows += one.rows(page, redaction, source).rows
+    at = one.place(among, rows)
+    if at is None:
+        return len(rows)
+    ours = Counter(rows)
+    for page in target.rows(*at):
+        ours.subtract(page)
+    return sum(count for count in ours.values() if count > 0)
