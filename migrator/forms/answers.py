@@ -120,16 +120,30 @@ UNMIXED: Final = "a text was UTF-8 in a column of latin1 and is shown as it was 
 _LEADS: Final = re.compile(r"[\u00c2-\u00f4][^\x00-\x7f]")
 # What MariaDB calls latin1 is the Windows code page, with its five holes filled.
 _LATIN1: Final = {ord(bytes([code]).decode("cp1252", "ignore") or chr(code)): code for code in range(256)}
+_FROM_LATIN1: Final = {code: chr(letter) for letter, code in _LATIN1.items()}
 
 
 def unmixed(text: str) -> str | None:
     """What a text was before its bytes of UTF-8 were taken for latin1; None where they were not, as far as can be told."""
-    if not _LEADS.search(text):
+    if not _LEADS.search(text) or (raw := to_latin1(text)) is None:
         return None
     try:
-        return bytes(_LATIN1[ord(letter)] for letter in text).decode()
-    except (KeyError, UnicodeDecodeError):
+        return raw.decode()
+    except UnicodeDecodeError:
         return None
+
+
+def to_latin1(text: str) -> bytes | None:
+    """The bytes of a text in a column of latin1; None if it has no place there."""
+    try:
+        return bytes(_LATIN1[ord(letter)] for letter in text)
+    except KeyError:
+        return None
+
+
+def from_latin1(raw: bytes) -> str:
+    """The text that a column of latin1 has with these bytes."""
+    return "".join(_FROM_LATIN1[code] for code in raw)
 
 
 # -- cells ----------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -39,10 +40,10 @@ Rows = Sequence[Row]
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The actions that a plan's options ask for. `redact` gives what becomes of a table's rows."""
+    """The actions that a plan's options ask for. `redact` gives what becomes of the rows of a source's table."""
 
     options: FormsOptions
-    redact: Callable[[Table], Callable[[Rows], Rows]]
+    redact: Callable[[TableReader, Table], Callable[[Rows], Rows]]
 
     def plan(self, source: TableReader, target: TableReader, read: Reading) -> Iterator[Action]:
         """Every action beside the tables'."""
@@ -245,8 +246,9 @@ def _until_stopped(entries: Iterable[Entry], work: Work) -> Iterator[Entry]:
 class _Seen:
     """Fulfils TableReader: a session whose rows are seen as the plan lets them go out."""
 
-    def __init__(self, reader: TableReader, redact: Callable[[Table], Callable[[Rows], Rows]]) -> None:
-        self._reader, self._redact = reader, redact
+    def __init__(self, reader: TableReader, redact: Callable[[TableReader, Table], Callable[[Rows], Rows]]) -> None:
+        self._reader = reader
+        self._redact = cache(lambda table: redact(reader, table))
 
     @property
     def features(self) -> Features:

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class RedactOptions(BaseModel):
-    """What is left out of what people wrote. Columns are `table.column`; `*` and `?` match."""
+    """What is left out of what people wrote. Columns are `table.column`; `*` and `?` match. `table.column:field` is a field in what PHP or
+    JSON packed there, or in the rows of a column, by its name, key or label; `:@files` is what names an uploaded file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -31,9 +31,10 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.errors import Misbehaved, NotFound, PlanError, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
+from migrator.forms.labels import labels_in
 from migrator.forms.model import (
     EVERYTHING,
     NOTHING,
@@ -49,7 +50,7 @@ from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_o
 from migrator.forms.numbering import Sides
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
-from migrator.forms.redaction import Redaction, redaction_of
+from migrator.forms.redaction import Redaction, by_field, redaction_of, without_column
 from migrator.forms.renumbering import (
     GIVES,
     KEY,
@@ -96,6 +97,7 @@ class FormsStep:
             tables = source.tables()
             found = present(source, self.options.plugins)
             wanted = takings(tables, found, self.options)
+            _refuse_what_hides_nothing(tables, self.options)
             yield _found(subject, tables, found, wanted)
             there = {one.name: one for one in target.tables()}
             blocked = ""
@@ -130,7 +132,7 @@ class FormsStep:
     ) -> Action:
         table, key = taking.table, _key(taking.table.name)
         name = renamed(table.name, self.options.prefixes)
-        redaction = self.redaction(taking)
+        redaction = self.redaction(taking, source)
         recorded = _recorded(read, key)
         stale = _stale(source, taking.extract, recorded)
         rows_each, width = rows_at_once(table, target.features)
@@ -185,12 +187,17 @@ class FormsStep:
             return f"{has}, and rows cannot be put beside them there"
         return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)"
 
-    def redaction(self, taking: Taking, key: bytes = b"") -> Redaction:
+    def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
-        return redaction_of(taking.table, self.options.redact, [column for column, _, _ in taking.references], key)
+        return self._redaction(source, taking.table, [column for column, _, _ in taking.references], key)
+
+    def _redaction(self, source: TableReader, table: Table, joined_by: Sequence[str], key: bytes) -> Redaction:
+        redact = self.options.redact
+        labels = labels_in(source, table) if by_field(table, redact) else None
+        return redaction_of(table, redact, joined_by, key, labels)
 
     def _beside(self, key: bytes) -> Beside:
-        return Beside(self.options, lambda table: redaction_of(table, self.options.redact, (), key))
+        return Beside(self.options, lambda source, table: self._redaction(source, table, (), key))
 
     # -- do ------------------------------------------------------------------------------------------------------------------
 
@@ -252,7 +259,7 @@ class FormsStep:
         there = table_at(sides, taking)
         assert there is not None
         on_road = road(taking, sides.takings, sides.stored, there, page_of(sides, read))
-        redaction = self.redaction(taking, _hash_key(read, self.options))
+        redaction = self.redaction(taking, source, _hash_key(read, self.options))
         recorded = _recorded(read, action.key)
         for among, outcome in recorded.items():
             if outcome.fate not in ARRIVED:
@@ -280,7 +287,7 @@ class FormsStep:
         """Range by range: the source now with what was recorded of it, the target now with what was put there."""
         recorded = _recorded(read, action.key)
         beside = read.remembered(action.key).get(PLACE) == MERGED
-        redaction = self.redaction(taking, _hash_key(read, self.options)) if beside else Redaction()
+        redaction = self.redaction(taking, source, _hash_key(read, self.options)) if beside else Redaction()
         for among, outcome in recorded.items():
             if outcome.fate not in ARRIVED:
                 continue
@@ -348,7 +355,7 @@ class _Filling:
         recorded = _recorded(self.work, self.action.key)
         held = {among: sums_of(one)[1] for among, one in recorded.items() if one.digest}
         stale = _stale(self.source, self.taking.extract, recorded)
-        redaction = self.step.redaction(self.taking, _hash_key(self.work, self.step.options))
+        redaction = self.step.redaction(self.taking, self.source, _hash_key(self.work, self.step.options))
         move = NumberedMove(
             self.source,
             self.target,
@@ -462,7 +469,7 @@ class _Filling:
     def _carry(self, place: Extract, held: Mapping[KeyRange, Checksum] | None = None) -> RangeMove:
         extract, redaction = (
             self.taking.extract,
-            self.step.redaction(self.taking, _hash_key(self.work, self.step.options)),
+            self.step.redaction(self.taking, self.source, _hash_key(self.work, self.step.options)),
         )
         recorded = _recorded(self.work, self.action.key)
         move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
@@ -472,7 +479,21 @@ class _Filling:
         self.work.record(_reconsidered(recorded[among]) for among in stale)
         move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
         self.work.carry(move, LIMIT)
+        self._tell_hidden(redaction, of_all=not recorded and _total(_recorded(self.work, self.action.key)).rows > 0)
         return move
+
+    def _tell_hidden(self, redaction: Redaction, *, of_all: bool) -> None:
+        """What was hidden whole, and what the plan wanted hidden and nothing had."""
+        for pattern, often in redaction.opaque.items():
+            values = f"{often:,} {'value' if often == 1 else 'values'}"
+            text = f"{self.action.label}: {values} could not be looked into for {pattern}, so all of each was hidden"
+            remedy = "Nothing has to be done; the source has them as they were."
+            self.work.note(Finding("hidden-whole", Weight.WARNING, self.action.label, text, remedy))
+        for pattern in redaction.fields if of_all else ():
+            if not redaction.met[pattern] and not redaction.opaque[pattern]:
+                text = f"{self.action.label}: no value has the field {pattern} that redact names; nothing was hidden for it"
+                remedy = "If the field is called otherwise, correct the plan and move the table anew."
+                self.work.note(Finding("nothing-hidden", Weight.WARNING, self.action.label, text, remedy))
 
     def _tell_unsure(self, move: RangeMove) -> None:
         if move.unsure:
@@ -496,6 +517,15 @@ def _hash_key(read: Reading, options: FormsOptions) -> bytes:
         known = SecretStr(secrets.token_hex(32))
         read.strongbox.put(HASH_KEY, known)
     return known.get_secret_value().encode()
+
+
+def _refuse_what_hides_nothing(tables: Sequence[Table], options: FormsOptions) -> None:
+    """A slip of the pen must not let out what was to be hidden. Raises PlanError."""
+    for word, pattern in without_column(tables, options.redact):
+        raise PlanError(
+            f"redact.{word}: no column of the source's tables is {pattern}; nothing was moved.",
+            remedy="Write table.column, or table.column:field for a field inside a column.",
+        )
 
 
 # -- pure ------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from migrator.contacts.model import Card
 from migrator.engine.contract import Login, Side, Verb, Weight
 from migrator.engine.events import Noted
 from migrator.engine.stage import Stage
+from migrator.errors import PlanError
 from migrator.forms import php, senders, sheet
 from migrator.forms.model import Row
 from migrator.forms.options import FormsOptions
@@ -135,6 +136,37 @@ def test_sheets_hold_only_what_the_plan_lets_out(tmp_path) -> None:
     World(*rows, sheets=tmp_path / "none", redact={"drop": ["*.form_value"]}).trial.run()
     written = "".join(one.read_text() for one in (tmp_path / "none" / "wp_cfdb7").iterdir())
     assert not [word for word in ("Early", "Other", "Ann") if word in written]
+
+
+def test_a_field_is_hidden_in_tables_and_sheets_alike_and_all_of_it_is_told(tmp_path) -> None:
+    rows = [entry(1, name="Ann", phone="555 1234"), entry(2, name="Bo"), ("3", "7", "a:1:{s:9:", "2026-03-01 10:00:00")]
+    fields = ["wp_db7_forms.form_value:phone", "wp_db7_forms.form_value:@files"]
+    world = World(*rows, sheets=tmp_path / "out", redact={"mask": fields})
+    assert not world.trial.run().codes
+    held = [str(row[2]) for row in world.new.rows("wp_db7_forms")]
+    assert held[0] == serialised(cfdb7_status="unread", name="Ann", phone="000 0000")
+    assert held[1] == rows[1][2]
+    assert held[2] == "x:0:{x:0:"
+    assert {row.get("phone") for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")} == {"000 0000", ""}
+    assert all(
+        "1 value could not be looked into for " + one in text
+        for one, text in zip(fields, world.noted("hidden-whole"), strict=True)
+    )
+    assert not world.trial.verify().differences
+    assert "555" not in repr(world.trial.events)
+    before = len(world.new.writes)
+    assert not world.trial.run().codes
+    assert len(world.new.writes) == before
+
+
+def test_a_field_that_nothing_has_is_told_and_a_column_that_is_not_there_refused() -> None:
+    world = World(entry(1, name="Ann"), redact={"drop": ["wp_db7_forms.form_value:emial"]})
+    world.trial.run()
+    assert "no value has the field wp_db7_forms.form_value:emial" in world.noted("nothing-hidden")[0]
+    world = World(entry(1, name="Ann"), redact={"drop": ["wp_db7_forms.form_valeu:email"]})
+    with pytest.raises(PlanError, match=r"no column of the source's tables is wp_db7_forms\.form_valeu:email"):
+        world.trial.run()
+    assert world.new.writes == []
 
 
 def test_a_prefix_is_never_a_way_out_of_the_folder(tmp_path) -> None:

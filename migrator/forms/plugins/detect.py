@@ -29,7 +29,7 @@ from migrator.forms.model import (
     Within,
 )
 from migrator.forms.plugins.known import KNOWN
-from migrator.forms.plugins.shape import InColumns, Part, Plugin, System, View
+from migrator.forms.plugins.shape import InCell, InColumns, InRows, Part, Plugin, System, View
 
 _OF_A_BLOG: Final = re.compile(r"(?P<base>.*?)(?P<number>[1-9]\d*)_", re.DOTALL)
 LEFT_OVER: Final = "No WordPress stands beside these tables: they may be left over."
@@ -166,6 +166,19 @@ def _within(plugin: Plugin, part: Part, prefix: str) -> Within | None:
             for column, values in other.only.items():
                 chosen[column] = (*chosen.get(column, ()), *values)
     return Within(part.within, f"{prefix}{to.table}", to.key, _conditions(chosen))
+
+
+def kept_in(table: Table, known: Sequence[Plugin] = KNOWN) -> Iterator[tuple[View, InCell | InRows]]:
+    """Where known plugins keep answers in a table of this name, whatever stands before it: in a cell of it, or in its rows."""
+    for plugin in known:
+        for where in (*plugin.view.answers, *plugin.view.copies) if plugin.view else ():
+            if plugin.view and not isinstance(where, InColumns) and table.name.endswith(table_of(plugin.view, where)):
+                yield plugin.view, where
+
+
+def table_of(view: View, where: InCell | InRows) -> str:
+    """The table in which such answers are, without what stands before its name."""
+    return where.table if isinstance(where, InRows) else view.entries
 
 
 # -- tables that are named ------------------------------------------------------------------------------------------------------

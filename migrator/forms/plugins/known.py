@@ -204,6 +204,7 @@ WPFORMS: Final = Plugin(
         submitted="date",
         clock=Clock.UTC,
         answers=(InCell("fields", Spelling.JSON, Items("id", "name", "value", "type")),),
+        copies=(InRows("wpforms_entry_fields", "entry_id", "field_id", "value"),),
         header={"status": "status", "ip": "ip_address", "user_agent": "user_agent", "user_id": "user_id"},
         titles=Titles("posts", "ID", "post_title", {"post_type": ("wpforms",)}, "post_name"),
         fields=FieldTree(
@@ -433,6 +434,7 @@ FLUENT: Final = Plugin(
         form="form_id",
         submitted="created_at",
         clock=Clock.LOCAL,
+        copies=(InRows("fluentform_entry_details", "submission_id", "field_name", "field_value"),),
         answers=(InCell("response", Spelling.JSON, skip=r"__fluent_form_embded_post_id|_fluentform_.*nonce|_wp_.*"),),
         header={
             "status": "status",

@@ -187,7 +187,7 @@ class View:
     """How an entry becomes a row for people. `header` says where it tells what stands before the answers (`status`, `ip`, `user_agent`,
     `source_url`, `user_id`, `form_title`). `local` is where the site's wall clock stands besides `submitted`. `undo` are texts the plugin put in
     place of others. `file_mark` ends the keys of fields that are files, `files` are kinds of fields that are; `uploads` is the folder their
-    names are below, "" where they are URLs. `choices` are kinds of fields whose parts are choices. `parent` is a column that says of
+    names are below, "" where they are URLs. `copies` are rows in which the plugin keeps the same answers once more, for its search. `choices` are kinds of fields whose parts are choices. `parent` is a column that says of
     which entry this one is a repeated part.
     """
 
@@ -205,6 +205,7 @@ class View:
     file_mark: str = ""
     files: frozenset[str] = frozenset()
     uploads: str = ""
+    copies: tuple[InRows, ...] = ()
     choices: frozenset[str] = frozenset()
     parent: str = ""
 

@@ -1,0 +1,250 @@
+"""Fields inside cells are hidden by name or label, the rest stays to the last byte, and what cannot be looked into is hidden whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.engine.contract import Login
+from migrator.errors import PlanError
+from migrator.forms import php
+from migrator.forms.adapters import dump
+from migrator.forms.hiding import Hiding, Opaque, read_json, written_json
+from migrator.forms.labels import labels_in
+from migrator.forms.model import EVERYTHING, Column, Extract, Row, Table, Value
+from migrator.forms.options import RedactOptions
+from migrator.forms.php import Array, Custom, Object, Reference
+from migrator.forms.redaction import Redaction, redaction_of, without_column
+from migrator.testing.form_suite import number, primary, table, text
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "forms"
+OWN = table(
+    "acme_asked", [number("n"), text("said"), Column("doc", "longtext", nullable=False, is_json=True)], primary("n")
+)
+CFDB7 = table("shop_db7_forms", [number("form_id"), text("form_value")], primary("form_id"))
+KEY = b"k" * 32
+
+
+def packed(**pairs: php.Value) -> str:
+    return php.written(Array(tuple((key.encode(), value) for key, value in pairs.items()))).decode()
+
+
+def hidden(of: Table, cell: Value, *patterns: str, word: str = "mask", column: str = "") -> tuple[Value, Redaction]:
+    column = column or of.columns[1].name
+    options = RedactOptions(**{word: [f"{of.name}.{column}:{one}" for one in patterns]})
+    rules = redaction_of(of, options, (), KEY)
+    row: Row = tuple(cell if one.name == column else "1" for one in of.columns)
+    return rules([row])[0][of.place(column)], rules
+
+
+def of_fixture(word: str, of: str, *patterns: str, rule: str = "mask") -> list[dict[str, Value]]:
+    """The rows of a plugin's table, as it leaves them, with fields hidden."""
+    with closing(dump.DumpReader(dump.Options(path=FIXTURES / f"{word}.sql"), Login("database", "database"))) as reader:
+        own = next(one for one in reader.tables() if one.name == of)
+        rules = redaction_of(own, RedactOptions(**{rule: list(patterns)}), (), KEY, labels_in(reader, own))
+        rows = [row for page in reader.rows(Extract(own), EVERYTHING) for row in rules(page)]
+    assert not rules.opaque
+    return [dict(zip([column.name for column in own.columns], row, strict=True)) for row in rows]
+
+
+def test_a_field_of_a_serialised_value_is_hidden_with_right_lengths_and_nothing_else() -> None:
+    cell = packed(
+        cfdb7_status=b"unread", **{"your-email": "añn@example.com".encode(), "your-message": "Grüße 😀".encode()}
+    )
+    masked, _ = hidden(CFDB7, cell, "Your-E*")
+    assert masked == cell.replace('s:16:"añn@example.com"', 's:15:"xxx@xxxxxxx.xxx"')
+    dropped, _ = hidden(CFDB7, cell, "your-email", word="drop")
+    assert dropped == cell.replace('s:16:"añn@example.com"', 's:0:""')
+    hashed, _ = hidden(CFDB7, cell, "your-email", word="hash")
+    again, _ = hidden(CFDB7, packed(**{"your-email": "añn@example.com".encode()}), "your-email", word="hash")
+    (told,) = set(php.plain(php.read(str(again).encode()).value).values())
+    assert php.plain(php.read(str(hashed).encode()).value)["your-email"] == told
+    assert len(told) == 32
+
+
+def test_lengths_that_count_the_bytes_of_latin1_are_kept_so() -> None:
+    cell = 'a:2:{s:4:"name";s:5:"José ";s:4:"city";s:4:"Köln";}'  # a site that spoke latin1 to its database
+    masked, rules = hidden(CFDB7, cell, "name")
+    assert masked == 'a:2:{s:4:"name";s:5:"xxxx ";s:4:"city";s:4:"Köln";}'
+    mixed = packed(name="José".encode(), city="Köln".encode()).encode().decode("cp1252")  # UTF-8 in a column of latin1
+    masked, more = hidden(CFDB7, mixed, "name")
+    assert masked == packed(name=b"xxxx", city="Köln".encode()).encode().decode("cp1252")
+    assert not rules.opaque + more.opaque
+
+
+def test_choices_parts_and_numbers_are_hidden_with_the_shape_around_them() -> None:
+    cell = packed(
+        age=41, who=Array(((b"first", b"Ann"), (b"last", b"Lee"))), picks=Array(((0, b"a b"), (1, b"c"))), rest=7
+    )
+    masked, _ = hidden(CFDB7, cell, "age", "picks", "who.last")
+    expected = packed(
+        age=0, who=Array(((b"first", b"Ann"), (b"last", b"xxx"))), picks=Array(((0, b"x x"), (1, b"x"))), rest=7
+    )
+    assert masked == expected
+
+
+def test_what_is_packed_inside_what_is_packed_is_looked_into() -> None:
+    inner = packed(email=b"ann@example.com", n=b"5")
+    cell = packed(outer=inner.encode(), more=json.dumps({"email": "bo@example.com", "x": "y"}).encode())
+    masked, _ = hidden(CFDB7, cell, "email")
+    assert "ann@" not in masked
+    assert "bo@" not in masked
+    assert php.written(php.read(masked.encode()).value).decode() == masked
+    assert '"x": "y"' in masked
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        'a:1:{s:5:"email";s:99:"ann@example.com";}',
+        'a:1:{s:5:"email";s:15:"ann@exam',
+        "email: ann@example.com",
+        "i:5;",
+        packed(x=Custom(b"Acme", b"ann@example.com")),
+        packed(y=b"ann@example.com", email=Reference(2)),
+    ],
+)
+def test_what_cannot_be_looked_into_is_hidden_whole_and_counted(cell: str) -> None:
+    masked, rules = hidden(CFDB7, cell, "email")
+    assert "ann" not in masked
+    assert len(masked) == len(cell)
+    assert rules.opaque == {"shop_db7_forms.form_value:email": 1}
+    assert hidden(CFDB7, cell, "email", word="drop")[0] is None
+    assert hidden(CFDB7, None, "email")[0] is None
+    assert hidden(CFDB7, "", "email")[0] == ""
+
+
+def test_objects_that_stand_for_fields_are_told_by_their_labels() -> None:
+    before, after = (
+        of_fixture("wpforms", "wp_wpforms_entries", *rules)[0] for rules in ((), ("*.fields:E-mail", "*.fields:name"))
+    )
+    assert after["fields"] == str(before["fields"]).replace("ana@example.com", "xxx@xxxxxxx.xxx").replace(
+        "P\\u00e9rez", "xxxxx"
+    ).replace('"Ana', '"xxx')
+    assert {**after, "fields": ""} == {**before, "fields": ""}
+
+
+def test_files_that_were_sent_are_hidden_where_that_is_asked_for() -> None:
+    (entry, _) = of_fixture("wpforms", "wp_wpforms_entries", "*.fields:@files", rule="drop")
+    assert [one["value"] for one in json.loads(str(entry["fields"]))][-1] == ""
+    assert "uploads" not in str(entry["fields"])
+    assert "ana@example.com" in str(entry["fields"])
+    cell = packed(name=b"Ann", cvcfdb7_file=b"1700000000-cv-ann.pdf")
+    assert hidden(CFDB7, cell, "@files", word="drop")[0] == packed(name=b"Ann", cvcfdb7_file=b"")
+    link = "https://www.example.com/wp-content/uploads/ann.pdf"
+    assert "ann" not in str(hidden(OWN, link, "@files")[0])
+
+
+def test_answers_that_are_rows_are_told_by_key_part_or_label() -> None:
+    def values(*rules: str) -> dict[str, Value]:
+        rows = of_fixture("gravity-forms", "wp_gf_entry_meta", *rules)
+        return {str(one["meta_key"]): one["meta_value"] for one in rows}
+
+    plain = values()
+    fields = labels()
+    key, label = next((key, label) for key, label in fields.items() if plain.get(key))
+    by_key, by_label = values(f"*.meta_value:{key}"), values(f"*.meta_value:{label}")
+    for changed in (by_key, by_label):
+        assert changed[key] != plain[key]
+    assert {name for name in plain if by_key[name] != plain[name]} == {key}
+
+
+def labels() -> dict[str, str]:
+    with closing(
+        dump.DumpReader(dump.Options(path=FIXTURES / "gravity-forms.sql"), Login("database", "database"))
+    ) as reader:
+        own = next(one for one in reader.tables() if one.name == "wp_gf_entry_meta")
+        found = labels_in(reader, own)
+    return {key: fields[0].label for (form, key), fields in found.items() if form == "" and fields[0].label}
+
+
+def test_a_json_document_stays_one_in_its_own_spelling() -> None:
+    cell = '{"e": "a\\/b \\u00e9", "email": "ann@example.com", "n": 1.50, "list": [true, null, 12345678901234567890]}'
+    masked, _ = hidden(OWN, cell, "email", column="doc")
+    assert masked == cell.replace("ann@example.com", "xxx@xxxxxxx.xxx")
+    assert hidden(OWN, '{"email": 5}', "email", word="drop", column="doc")[0] == '{"email": null}'
+    assert hidden(OWN, '"just words"', "email", column="doc")[0] == "null"
+
+
+def test_a_column_that_holds_no_fields_and_one_that_is_not_there_are_refused() -> None:
+    with pytest.raises(PlanError, match=r"acme_asked\.n holds no fields"):
+        redaction_of(OWN, RedactOptions(mask=["acme_asked.n:email"]), ())
+    assert redaction_of(OWN, RedactOptions(mask=["acme_*.*:email"]), ()).told == "said:email (mask), doc:email (mask)"
+    wrong = RedactOptions(mask=["acme_asked.sayd:email", "*.said:x"], drop=["*.sayd"])
+    assert without_column([OWN], wrong) == [("drop", "*.sayd"), ("mask", "acme_asked.sayd:email")]
+
+
+def test_a_hash_for_which_the_column_has_no_room_hides_the_whole_cell() -> None:
+    short = table("shop_db7_forms", [number("form_id"), Column("form_value", "varchar(40)")], primary("form_id"))
+    cell = packed(email=b"a@b.c", n=b"x")
+    value, rules = hidden(short, cell, "email", word="hash")
+    assert len(value) == 32
+    assert rules.opaque == {"shop_db7_forms.form_value:email": 1}
+
+
+# -- whatever there is ----------------------------------------------------------------------------------------------------------
+
+SECRET = b"s3cretw0rd"
+LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.binary(max_size=8) | st.just(SECRET)
+KEYS = st.sampled_from([b"email", b"name", b"value", b"x"]) | st.integers(0, 9)
+
+
+def trees(leaves: st.SearchStrategy[php.Value]) -> st.SearchStrategy[php.Value]:
+    def around(inner: st.SearchStrategy[php.Value]) -> st.SearchStrategy[php.Value]:
+        pairs = st.lists(st.tuples(KEYS, inner), max_size=4).map(tuple)
+        return pairs.map(Array) | pairs.map(lambda items: Object(b"Acme", items))
+
+    return st.recursive(leaves, around, max_leaves=12)
+
+
+class Email:
+    def names(self, name: str) -> bool:
+        return name == "email"
+
+    def kinds(self, kind: str) -> bool:
+        del kind
+        return False
+
+    def texts(self, text: bytes) -> bool:
+        del text
+        return False
+
+
+@given(trees(LEAVES))
+def test_no_secret_is_left_below_the_field_and_everything_else_is_as_it_was(value: php.Value) -> None:
+    hiding = Hiding(Email(), lambda _: b"-", lambda _: None)
+    raw = php.written(Array(((b"root", value),)))
+    try:
+        changed, count = hiding.hidden(raw, packed=True)
+    except Opaque:
+        return
+    found = php.read(bytes(changed)).value
+    assert php.read(bytes(changed)).broken == ""
+    assert (changed == raw) == (count == 0 or bytes(changed) == raw)
+    assert SECRET not in list(below_email(found, inside=False))
+
+
+def below_email(value: php.Value, *, inside: bool) -> Sequence[bytes]:
+    if isinstance(value, Array | Object):
+        found: list[bytes] = []
+        for key, one in value.items:
+            found += below_email(one, inside=inside or php.property_name(key) == b"email")
+        return found
+    return [value] if inside and isinstance(value, bytes) else []
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_json_is_read_and_written_back(value: object) -> None:
+    for said in (json.dumps(value), json.dumps(value, ensure_ascii=False, separators=(",", ":"))):
+        assert json.loads(written_json(read_json(said), said)) == value
