@@ -259,7 +259,7 @@ class FormsStep:
         there = table_at(sides, taking)
         assert there is not None
         on_road = road(taking, sides.takings, sides.stored, there, page_of(sides, read))
-        redaction = self.redaction(taking, source, _hash_key(read, self.options))
+        redaction = self.redaction(taking, sides.source, _hash_key(read, self.options))
         recorded = _recorded(read, action.key)
         for among, outcome in recorded.items():
             if outcome.fate not in ARRIVED:
@@ -370,6 +370,7 @@ class _Filling:
         self.work.record(_reconsidered(recorded[among]) for among in stale)
         self.work.carry(move, LIMIT)
         self.work.remember({PLACE: RENUMBERED})
+        self._tell_hidden(redaction, of_all=not recorded and _total(_recorded(self.work, self.action.key)).rows > 0)
         self._tell_unsure(move)
         for column, often in move.stayed.items():
             text = f"{self.action.label}: {often:,} values of {column} could not be written again as they are; numbers inside them stay"
