@@ -74,6 +74,14 @@ class TellsOddities(Protocol):
 
 
 @runtime_checkable
+class TellsDetour(Protocol):
+    """A product that finds its books by what the server says, where the plan's words lead nowhere."""
+
+    def detour(self) -> str:
+        """Which of the plan's words led nowhere, and what was taken instead; "" where none did."""
+
+
+@runtime_checkable
 class Objects(Protocol):
     """A product of which is known, before a card is sent, what it will have against it."""
 

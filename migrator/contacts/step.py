@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books, unmatched
-from migrator.contacts.contract import CONTACTS, BookReader, BookWriter, Objects, TellsChanges, TellsOddities
+from migrator.contacts.contract import (
+    CONTACTS,
+    BookReader,
+    BookWriter,
+    Objects,
+    TellsChanges,
+    TellsDetour,
+    TellsOddities,
+)
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, apart, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
@@ -225,11 +233,12 @@ class ContactsStep:
     # -- foresee ---------------------------------------------------------------------------------------------------------
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """Names of the plan that no book has, lines of the source that are of no card, and the cards of which the target says already that
-        it will refuse them.
+        """Words of the plan that lead nowhere or are no book's name, lines of the source that are of no card, and the cards of which the
+        target says already that it will refuse them.
         """
         account = self.accounts[subject.key]
         with read.source(CONTACTS, account.source.account) as source:
+            yield from _detour(f"{subject.label}: source", source)
             if self.options.books != BookOptions():
                 yield from _no_such_books(subject, unmatched(source.books(), self.options.books))
             for action in actions:
@@ -240,6 +249,7 @@ class ContactsStep:
                 read.source(CONTACTS, account.source.account) as source,
                 read.target(CONTACTS, account.target.account) as target,
             ):
+                yield from _detour(f"{subject.label}: target", target)
                 if isinstance(target, Objects):
                     for action in actions:
                         if action.verb is Verb.COPY:
@@ -429,6 +439,18 @@ def _token(source: BookReader, book: str) -> str:
 def _strays(source: BookReader, book: str) -> int:
     """How many lines of a book are of no card, where the product can hold such."""
     return source.strays(book) if isinstance(source, TellsOddities) else 0
+
+
+def _detour(about: str, session: BookReader) -> Iterator[Finding]:
+    """What of the plan's words did not lead to the books, though these were found."""
+    if isinstance(session, TellsDetour) and (told := session.detour()):
+        yield Finding(
+            "other-path",
+            Weight.WARNING,
+            about,
+            told,
+            "If these are the books meant, write that path into the plan's url.",
+        )
 
 
 def _no_such_books(subject: Subject, names: Sequence[str]) -> Iterator[Finding]:

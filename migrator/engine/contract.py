@@ -399,13 +399,18 @@ class Restores(Protocol):
 @dataclass(frozen=True, slots=True)
 class Login:
     """One account's way into one endpoint. `account` is the address the plan speaks of, `user` what the server wants to hear; `made` says
-    that the password was made during this move.
+    that the password was made during this move. `endpoint` is its name in the plan, for messages; "" where nobody told it.
     """
 
     account: str
     user: str
     password: SecretStr | None = None
     made: bool = False
+    endpoint: str = ""
+
+    def at(self, server: str) -> str:
+        """The server with the name its endpoint has in the plan: mail.example.net (endpoint old)."""
+        return f"{server} (endpoint {self.endpoint})" if self.endpoint else server
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Reach:
 
     def way_in(self, account: str) -> Login:
         """The login a session is opened with: where nothing else is known, an account that was made here has the password it had before."""
-        login = self.login(account)
+        login = replace(self.login(account), endpoint=self.name)
         before = self.before.get(account)
         if login.password is not None or before is None or (self.handout is not None and self.handout.holds(account)):
             return login

@@ -97,7 +97,7 @@ class MemoryBooks:
 
     `refuses` answers the words of a refusal, "" for none. `vanishing` are refs that are listed and gone when they are fetched.
     `drops` breaks the connection at the nth write, "before" or "after" it was made. `read_drops` does so at the nth fetch. With `told` it
-    tells what has changed.
+    tells what has changed. `detour` is what it says of words of the plan that lead nowhere.
     """
 
     name: str
@@ -115,6 +115,7 @@ class MemoryBooks:
     told: dict[str, dict[str, str]] | None = (
         None  # tags by token, where it tells changes; without a token it has forgotten
     )
+    detour: str = ""
     connections: tuple[int, int] = (2, 2)
     before_write: Callable[[str], None] = lambda _: None
     after_write: Callable[[str], None] = lambda _: None
@@ -188,7 +189,7 @@ class MemoryBooks:
 
 
 class _Reader:
-    """Fulfils BookReader."""
+    """Fulfils BookReader and TellsDetour."""
 
     def __init__(self, product: MemoryBooks, login: Login) -> None:
         with product.lock:
@@ -203,6 +204,9 @@ class _Reader:
         self.features = replace(product.features, makes_books=not product.fixed_books)
         with product.lock:
             product.open_sessions += 1
+
+    def detour(self) -> str:
+        return self._product.detour
 
     def books(self) -> Sequence[Book]:
         self._asked("books")

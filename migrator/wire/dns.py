@@ -88,9 +88,8 @@ class Resolver:
         import dns.exception
 
         reason = f"within {self._timeout:g} s" if isinstance(error, dns.exception.Timeout) else "of use"
-        if self._nameserver:
-            return f"{name}: DNS gives no answer {reason}: the plan's nameserver {self._nameserver} was asked."
-        return f"{name}: DNS gives no answer {reason}: this machine's nameservers were asked."
+        whose = f"the plan's nameserver {self._nameserver}" if self._nameserver else "this machine's nameservers"
+        return f"DNS gives no answer {reason} ({whose} asked for {name})."
 
     def _remedy(self) -> str:
         whose = "nameserver in the plan" if self._nameserver else "nameservers of this machine"

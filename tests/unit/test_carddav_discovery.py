@@ -168,8 +168,24 @@ def test_a_domain_that_says_it_has_no_address_books_is_believed(names, books, sa
 
 def test_nameservers_that_fail_are_not_taken_for_a_no(names, books):
     names.broken.add(f"{SECURE}.example.com")
-    with pytest.raises(Unreachable, match="DNS gives no answer"):
+    with pytest.raises(Unreachable) as raised:
         books("ann@example.com")
+    assert raised.value.sentence() == (
+        "example.com: its server of address books was looked for in DNS, since the plan names none. DNS gives no answer of use (the plan's "
+        f"nameserver {names.address} asked for {SECURE}.example.com). Write the server's address into the plan, as url: https://dav.example.net/. "
+        "Or check the nameservers."
+    )
+
+
+def test_a_domain_that_dns_says_nothing_of_and_that_is_no_server_is_told_with_what_was_looked_for(books):
+    with pytest.raises((Unreachable, TlsFailed, EndpointRefused, Misbehaved)) as raised:
+        books()
+    sentence = raised.value.sentence()
+    assert sentence.startswith(
+        f"localhost: DNS names no server of its address books (no SRV record of {SECURE}.localhost and {PLAIN}.localhost), and at "
+        "https://localhost there is none: "
+    )
+    assert sentence.endswith(" Write the server's address into the plan, as url: https://dav.example.net/.")
 
 
 def test_an_account_without_a_domain_needs_a_url(books, names):

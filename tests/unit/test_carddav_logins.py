@@ -218,3 +218,30 @@ def test_many_cards_go_one_after_the_other_where_each_request_has_a_number(diges
         puts = writer.add("/dav/ann/book/", [person(f"u{number}") for number in range(100)])
     assert not [put.refused for put in puts if put.refused]
     assert digest.stale == 0
+
+
+def test_a_refused_login_names_the_account_the_server_its_endpoint_and_the_user(digest):
+    wrong = Login("ann@example.com", "ann", SecretStr("wrong"), endpoint="new")
+    with pytest.raises(LoginRefused) as raised:
+        books(digest, wrong)
+    host = digest.url.removeprefix("http://")
+    assert str(raised.value) == f"ann@example.com: {host} (endpoint new) refused the login ann to the address books."
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", ""),
+        ("/.well-known/carddav", ""),
+        (
+            "/wrong/dav",
+            "the path /wrong/dav of the url leads to no address books; /.well-known/carddav led to /dav/ann/, and what is there is taken",
+        ),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_though_the_books_are_found(path, words):
+    with with_books(Front()) as front:
+        options = carddav.Options(url=f"{front.url}{path}", timeout=5)
+        with closing(carddav.ADAPTER.reader(options, LOGIN)) as reader:
+            assert reader.detour() == words
+            assert [book.id for book in reader.books()] == BOOKS

@@ -708,3 +708,13 @@ def test_cards_that_are_not_moved_yet_are_one_difference_that_names_some() -> No
     (told,) = world.trial.findings("verify")
     assert (told.code, told.about) == ("not-moved", "Contacts")
     assert told.text == "8 of its cards are not moved yet: Person 0, Person 1, Person 2, Person 3, Person 4 and 3 more"
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_preview_tells_which_words_of_the_plan_led_nowhere(side: str) -> None:
+    world = World()
+    (world.old if side == "source" else world.new).detour = "the path /x leads to no address books"
+    (stage,) = world.trial.preview().stages
+    assert [(one.code, one.about, one.text) for one in stage.findings] == [
+        ("other-path", f"{ANN}: {side}", "the path /x leads to no address books")
+    ]

@@ -168,7 +168,7 @@ class CardDavReader:
         self._start = dav.encoded(url.path or "/")
         if not self._domain:
             self._line.move(Server(f"{url.scheme}://{url.netloc}"))
-        self._homes: Sequence[str] | None = None
+        self._homes: finding.Homes | None = None
         self._limits_of: dict[str, _Limits] = {}
 
     def books(self) -> Sequence[Book]:
@@ -257,6 +257,15 @@ class CardDavReader:
 
     # -- finding the books
 
+    def detour(self) -> str:
+        """That the path in the plan's url is not the way to the books; "" where it is."""
+        self._found_homes()
+        assert self._homes is not None
+        by, home = self._homes.found_by, self._homes.paths[0]
+        if self._domain or self._start == "/" or by in {"", self._start}:
+            return ""
+        return f"the path {self._start} of the url leads to no address books; {by} led to {home}, and what is there is taken"
+
     def _found_homes(self) -> Sequence[str]:
         if self._homes is None:
             stated = self._stated_home()
@@ -267,8 +276,8 @@ class CardDavReader:
                 self._homes = finding.homes_of_domain(self._line, starts, self._domain, stated)
             else:
                 paths = dict.fromkeys([*([self._start] if self._start != "/" else []), finding.WELL_KNOWN, "/"])
-                self._homes = stated or finding.homes(self._line, tuple(paths))
-        return self._homes
+                self._homes = finding.Homes(stated) if stated else finding.homes(self._line, tuple(paths))
+        return self._homes.paths
 
     def _be_there(self) -> None:
         """Lead to the server of the books, where that may be another than the plan's url."""

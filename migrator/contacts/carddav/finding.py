@@ -22,14 +22,15 @@ from migrator.contacts.carddav.line import (
     unexpected,
 )
 from migrator.contacts.dav import CARD, DAV, NotMultistatus, Resource
-from migrator.errors import EndpointRefused, TlsFailed, Unreachable
-from migrator.wire.dns import Resolver
+from migrator.errors import EndpointRefused, MigratorError, Misbehaved, TlsFailed, Unreachable
+from migrator.wire.dns import Resolver, Target
 from migrator.wire.http import Reply
 
 WELL_KNOWN = "/.well-known/carddav"
 SERVICES = (("_carddavs._tcp", "https"), ("_carddav._tcp", "http"))
 NOT_IMPLEMENTED = 501
 PRINCIPAL = f"{DAV}current-user-principal"
+WRITE_IT = "Write the server's address into the plan, as url: https://dav.example.net/."
 HOME = f"{CARD}addressbook-home-set"
 _WHO_WE_ARE = dav.propfind("current-user-principal", "resourcetype", "C:addressbook-home-set")
 
@@ -43,13 +44,26 @@ class Start:
 
     server: Server
     paths: tuple[str, ...] = (WELL_KNOWN, "/")
+    is_guess: bool = False  # nothing names it: it is the domain itself
 
 
-def homes_of_domain(line: Line, starts: Sequence[Start], domain: str, stated: Sequence[str]) -> Sequence[str]:
+@dataclass(frozen=True, slots=True)
+class Homes:
+    """The paths of an account's homes, and the one by which they were found."""
+
+    paths: Sequence[str]
+    found_by: str = ""
+
+
+class NamesNoBooks(EndpointRefused):
+    """A server says nothing of address books."""
+
+
+def homes_of_domain(line: Line, starts: Sequence[Start], domain: str, stated: Sequence[str]) -> Homes:
     """The account's homes at the first of a domain's servers that answers, to which the line leads then; `stated` where the plan says the
     homes. Raises what `homes` raises, and Unreachable where none answers.
     """
-    silent: Unreachable | None = None
+    silent: MigratorError | None = None
     for start in starts:
         line.move(start.server)
         try:
@@ -57,8 +71,12 @@ def homes_of_domain(line: Line, starts: Sequence[Start], domain: str, stated: Se
                 return homes(line, start.paths)
             _look(line, stated[0])
         except Unreachable as error:
-            silent = silent or error
+            silent = silent or (_nothing_named(domain, error) if start.is_guess else error)
+        except (Misbehaved, NamesNoBooks) as error:
+            raise _nothing_named(domain, error) if start.is_guess else error from error
         except TlsFailed as error:
+            if start.is_guess:
+                raise _nothing_named(domain, error) from error
             if not start.server.certified_for:
                 raise
             host = start.server.host
@@ -68,9 +86,17 @@ def homes_of_domain(line: Line, starts: Sequence[Start], domain: str, stated: Se
                 remedy=f"If you trust that host, name it: hosts: [{host}].",
             ) from error
         else:
-            return stated
+            return Homes(stated)
     assert silent is not None
     raise silent
+
+
+def _nothing_named(domain: str, error: MigratorError) -> MigratorError:
+    """The error of a domain that was asked itself, since its DNS names no server."""
+    asked = " and ".join(f"{service}.{domain}" for service, _ in SERVICES)
+    text = f"{domain}: DNS names no server of its address books (no SRV record of {asked}), and at https://{domain} there is none: {error}"
+    kind = EndpointRefused if isinstance(error, NamesNoBooks) else type(error)
+    return kind(text, remedy=WRITE_IT)
 
 
 def starts_of(domain: str, resolver: Resolver, trust: Trust, *, pinned: bool) -> Sequence[Start]:
@@ -80,7 +106,7 @@ def starts_of(domain: str, resolver: Resolver, trust: Trust, *, pinned: bool) ->
     """
     refused = False
     for service, scheme in SERVICES:
-        targets = resolver.services(f"{service}.{domain}")
+        targets = _services(domain, service, resolver)
         if not targets:
             refused = refused or targets is not None
             continue
@@ -99,15 +125,25 @@ def starts_of(domain: str, resolver: Resolver, trust: Trust, *, pinned: bool) ->
             f"{domain}: its DNS says that there are no address books (SRV records with the target “.”).",
             remedy="If there are, write the url of their server into the plan.",
         )
-    return [Start(Server(f"https://{domain}"))]
+    return [Start(Server(f"https://{domain}"), is_guess=True)]
+
+
+def _services(domain: str, service: str, resolver: Resolver) -> Sequence[Target] | None:
+    try:
+        return resolver.services(f"{service}.{domain}")
+    except Unreachable as error:
+        raise Unreachable(
+            f"{domain}: its server of address books was looked for in DNS, since the plan names none. {error}",
+            remedy=f"{WRITE_IT} Or check the nameservers.",
+        ) from error
 
 
 # -- the books of an account ------------------------------------------------------------------------------------------
 
 
-def homes(line: Line, paths: Sequence[str]) -> Sequence[str]:
+def homes(line: Line, paths: Sequence[str]) -> Homes:
     """The paths of an account's homes (or of the one book, where a path is a book), by what the server says of the account at these paths,
-    the first that says anything. The line leads to the server of the homes then. Raises EndpointRefused where nothing is said, or
+    the first that says anything. The line leads to the server of the homes then. Raises NamesNoBooks where nothing is said, EndpointRefused
     where the homes are on a host that the plan does not name.
     """
     first = line.server
@@ -120,15 +156,15 @@ def homes(line: Line, paths: Sequence[str]) -> Sequence[str]:
         if told is None:
             continue
         if told.is_book:
-            return (told.path,)
+            return Homes((told.path,), path)
         if not told.hrefs(HOME) and told.hrefs(PRINCIPAL):
             principal = _go(line, told.hrefs(PRINCIPAL)[0], told.path)
             told = _first_found(_look(line, principal), principal) or told
         if told.hrefs(HOME):
-            return [dav.folder(path) for path in _all_of(line, told)]
+            return Homes([dav.folder(home) for home in _all_of(line, told)], path)
     if failed is not None:
         raise unexpected(failed)
-    raise EndpointRefused(
+    raise NamesNoBooks(
         f"{line.name}: the server names no address books for {line.account}, neither at {' nor at '.join(paths)}.",
         remedy="Check the url in the plan. Where the server has books but does not tell where, name their path as `home`.",
     )

@@ -123,7 +123,7 @@ class Line:
         """Asks nothing. Raises LoginRefused where there is no password."""
         if login.password is None:
             raise LoginRefused(
-                f"{login.account}: there is no password for this account.",
+                f"{login.account}: the plan has no password of this account for {login.at('the CardDAV server')}.",
                 remedy="Name it in the plan's accounts: address books open with their owner's password.",
             )
         self._options = options
@@ -291,7 +291,7 @@ class Line:
         if reply.status != UNAUTHORIZED:
             return reply
         self._refused = LoginRefused(
-            f"{self.account}: the server of address books refused the login {self._login.user}.",
+            f"{self.account}: {self._login.at(self.name)} refused the login {self._login.user} to the address books.",
             remedy="Correct the user or the password in the plan's accounts; it was tried once and is not tried again.",
         )
         raise self._refused

@@ -90,7 +90,7 @@ class ByForm:
             )
         said = f" (“{words}”)" if words else ""
         raise LoginRefused(
-            f"{self._login.account}: cPanel's webmail refused the login{said}.",
+            f"{self._login.account}: cPanel's webmail at {self._login.at(self._site.name)} refused the login {self._login.user}{said}.",
             remedy="Correct the password of this account and run again; it was not tried twice.",
         )
 
@@ -102,7 +102,7 @@ class ByForm:
                 f"{self._login.account}: Roundcube cannot reach its mail server, so nobody can log in{said}."
             )
         return LoginRefused(
-            f"{self._login.account}: Roundcube refused the login{said}.",
+            f"{self._login.account}: Roundcube at {self._login.at(self._site.name)} refused the login {self._login.user}{said}.",
             remedy="Correct the password of this account and run again; it was not tried twice.",
         )
 
