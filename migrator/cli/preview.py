@@ -160,8 +160,9 @@ def summary(seen: Preview) -> list[str]:
     if sums["given_up"]:
         lines.append(f"Could not be looked at: {nouns.subjects(sums['given_up'])}.")
     # Of those who could not be looked at nobody knows what is to do.
-    time = "nothing to do" if _idle(seen) and not sums["given_up"] else _time(seen.seconds)
-    return [*lines, f"Estimated time: {time}."]
+    if _idle(seen) and not sums["given_up"]:
+        return [*lines, "Estimated time: nothing to do."]
+    return lines if seen.seconds is None else [*lines, f"Estimated time: {_time(seen.seconds)}."]
 
 
 def _idle(seen: Preview) -> bool:
@@ -173,11 +174,9 @@ def _idle(seen: Preview) -> bool:
     return all(action.verb in looked_at and not action.size.items for action in actions)
 
 
-def _time(seconds: float | None) -> str:
+def _time(seconds: float) -> str:
     from migrator.cli import figures
 
-    if seconds is None:
-        return "unknown"
     return "less than a minute" if seconds < figures.MINUTE else f"about {figures.duration(seconds)}"
 
 

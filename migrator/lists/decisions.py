@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -360,13 +360,14 @@ def title_of(name: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Ends:
     """Both sides of a list, for deciding about its settings. `as_kept` is the target's; `ours` says that a run of ours made the list, or that
-    the plan says to configure it all the same.
+    the plan says to configure it all the same; `usual` is what the source's list would have had nobody set anything.
     """
 
     source: Features
     target: Features
     as_kept: Callable[[Settings], Settings]
     ours: bool
+    usual: Mapping[str, Any] = field(default_factory=dict)  # Any: as in Settings.told
 
 
 def decide_settings(
@@ -380,7 +381,12 @@ def decide_settings(
     passing = {name: value for name, value in told.items() if same_family or not name.startswith(OWN)}
     kept = ends.as_kept(settings_of(passing)).told()
     there = ends.as_kept(settings_of(there)).told()
-    return [_decide_setting(name, value, kept, there, recorded.get(name), ends) for name, value in told.items()]
+    return [
+        _decide_setting(name, value, kept, there, recorded.get(name), ends)
+        if name in kept
+        else _without_place(name, value, ends)
+        for name, value in told.items()
+    ]
 
 
 def _decide_setting(
@@ -391,8 +397,6 @@ def _decide_setting(
     recorded: Outcome | None,
     ends: Ends,
 ) -> SettingDecision:
-    if name not in kept:
-        return _without_place(name, value, ends)
     wanted = kept[name]
     if not ends.ours:
         if there.get(name) == wanted:
@@ -414,6 +418,8 @@ def _without_place(name: str, value: Any, ends: Ends) -> SettingDecision:  # Any
     why = keep.why or f"{ends.target.title} has nothing like it"
     if value in ("", (), False, 0, None) or getattr(value, "name", "") in {"NOTHING", "NONE"}:
         return SettingDecision(name, value, Do.SKIP, f"{why}; it says nothing at the source")
+    if value == ends.usual.get(name):
+        return SettingDecision(name, value, Do.SKIP, f"{why}; at the source it is as usual ({shown(value)})")
     return SettingDecision(
         name, value, Do.LEAVE, f"{why}; at the source: {shown(value)}", "See to it by hand at the target if it matters."
     )

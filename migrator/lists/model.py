@@ -6,7 +6,7 @@ only in case. A setting that is None is not told: as a source's it says nothing,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any
@@ -320,7 +320,7 @@ class Features:
     sends mail at all, so that posts can be held. `at_once` is how many members one request can bring; `configures_at_once` how many
     settings. `creates` says that lists can be made; where they have a password, `list_password` says what it has to look like. `asks_panel`
     says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils KnowsAddresses, `makes_domains`
-    MakesDomains, `foresees_refusals` ForeseesRefusals.
+    MakesDomains, `foresees_refusals` ForeseesRefusals. `usual(address, told)` is what a list of that name has where nobody has set anything.
     """
 
     title: str
@@ -339,6 +339,9 @@ class Features:
     knows_addresses: bool = False
     makes_domains: bool = False
     foresees_refusals: bool = False
+    usual: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = (
+        lambda _address, _told: {}
+    )  # Any: a setting's own type
 
     def shares_own_with(self, other: Features) -> bool:
         """Whether what only this product has (`Settings.own`) can go to the other one."""

@@ -144,7 +144,9 @@ def told_apart(about: str, roster: Roster) -> Iterator[Finding]:
 
 
 def setting_summary(decisions: Sequence[SettingDecision], to_do: Sequence[SettingDecision]) -> str:
-    """One line for all settings."""
+    """One line for all settings; nothing where there are none."""
+    if not decisions:
+        return ""
     counts = Counter(one.do for one in decisions)
     if not to_do and not counts[Do.LEAVE]:
         return f"{len(decisions):,} as they should be"

@@ -184,14 +184,16 @@ class Visit:
     def settings(self, part: str) -> dict[str, SettingDecision]:
         """What becomes of the settings that belong to "settings" or, because they are held or silenced meanwhile, to "release"."""
         waiting = self.waiting
-        chosen = {name: value for name, value in self.tell().told().items() if (name in waiting) == (part == "release")}
+        told = self.tell().told()
+        chosen = {name: value for name, value in told.items() if (name in waiting) == (part == "release")}
         there = self.see().told() if self.standing.is_there else {}
         if self.standing.quiet is not None:
             there |= self.standing.quiet.before
         key = f"{self.key}/{part}"
         recorded = self.read.settled(key, [*chosen]) if self.holds_for_this_making(key) else {}
         ours = self.standing.ours or self.options.existing == "configure"
-        ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours)
+        usual = self.source.features.usual(self.plan.address, told)
+        ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours, usual)
         return {one.name: one for one in decide_settings(chosen, there, recorded, ends)}
 
     def banned(self) -> Sequence[str]:

@@ -71,6 +71,7 @@ def test_lists_are_checked_previewed_moved_and_verified(office: Office) -> None:
     shown = office.does("preview", "plan.yaml")
     assert shown.returncode == 0
     assert "2 lists, 6 parts, 47 entries to move." in shown.stdout
+    assert "unknown" not in shown.stdout  # of what nobody has measured no time is told
     assert not (office.folder / "new").exists()
     ran = office.does("run", "plan.yaml")
     assert ran.returncode == 0, ran
@@ -219,3 +220,23 @@ def test_a_killed_run_goes_on_and_nobody_is_there_twice(office: Office) -> None:
     text = (office.folder / "new" / NEWS).read_text()
     assert text.count("\n") == 8_001
     assert len(office.rows("new")) == 8_000
+
+
+def test_a_usual_list_goes_into_googles_file_and_nothing_is_left_behind(office: Office) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("new: {lists: {type: csv", "new: {lists: {type: google_csv"))
+    settings = [
+        "setting,value",
+        "display_name,News",
+        "subject_prefix,[News] ",
+        "joining,confirm",
+        "archive,public",
+        "digests,yes",
+        "language,en",
+    ]
+    office.write("news@example.com.settings.csv", *settings)
+    ran = office.does("run", "plan.yaml")
+    assert ran.returncode == 0, ran
+    office.write("news@example.com.settings.csv", *settings, "description,All that is new")
+    ran = office.does("run", "plan.yaml")
+    assert ran.returncode == 3
+    assert "1  left behind  description: the file holds members alone; at the source: All that is new." in ran.stdout

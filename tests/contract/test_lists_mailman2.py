@@ -25,7 +25,18 @@ from migrator.errors import (
 from migrator.lists.adapters import mailman2
 from migrator.lists.contract import THE_LISTS
 from migrator.lists.mailman2.spelling import name_as_shown
-from migrator.lists.model import Delivery, HeaderRule, Joining, Member, Role, Settings, Stopped, Treatment
+from migrator.lists.model import (
+    AutoReply,
+    Delivery,
+    Dmarc,
+    HeaderRule,
+    Joining,
+    Member,
+    Role,
+    Settings,
+    Stopped,
+    Treatment,
+)
 from migrator.panel.adapters import cpanel
 from migrator.testing.list_suite import ListContract, everybody
 from migrator.testing.mailman2.lists import MailingList, Rule
@@ -594,3 +605,14 @@ def test_lists_that_the_plan_names_and_mailman_has_not_are_told(mailman) -> None
     with closing(mailman2.ADAPTER.reader(named, LOGIN)) as session:
         assert [one.address for one in session.lists()] == [NEWS]
         assert list(session.missing()) == ["nwes@example.com"]
+
+
+@pytest.mark.parametrize("name", ["news", "a.b-c"])
+def test_what_a_new_list_has_is_as_usual(mailman, name: str) -> None:
+    mailman.give_list(name)
+    address = f"{name}@example.com"
+    with closing(mailman2.ADAPTER.reader(options_for(mailman, lists=(address,)), LOGIN)) as session:
+        told = session.settings(address).told()
+    usual = mailman2.FEATURES.usual(address, told)
+    nothing = ("", (), False, 0, Dmarc.NOTHING, AutoReply.NONE)
+    assert {word: value for word, value in told.items() if value not in nothing and usual.get(word) != value} == {}

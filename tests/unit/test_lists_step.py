@@ -97,6 +97,12 @@ def test_a_preview_counts_and_writes_nothing() -> None:
     assert (actions["members"].verb, actions["members"].size.items, actions["members"].why) == (Verb.COPY, 25, "add 25")
 
 
+def test_a_release_without_settings_of_its_own_says_what_it_does_and_nothing_of_settings() -> None:
+    world = World()
+    world.old.kept[NEWS].settings.clear()
+    assert world.preview()["release"].why == "posts and notices go out again once everybody is there"
+
+
 def test_the_list_is_held_and_silent_while_it_is_filled() -> None:
     world = World()
     seen: list[tuple[object, ...]] = []
@@ -814,3 +820,22 @@ def test_a_list_that_the_sources_service_names_and_has_not_is_told() -> None:
     told = {row.subject: row.why for row in world.trial.actions().values() if row.verb is Verb.BY_HAND}
     assert told == {"nwes@example.com": "the source has no such list. Correct it among the source's lists in the plan"}
     assert world.same()
+
+
+# -- what is as usual -----------------------------------------------------------------------------------------------------
+
+
+def test_a_setting_without_a_place_that_is_as_usual_is_no_loss() -> None:
+    world = World()
+    world.old.features = replace(
+        ABLE, usual=lambda address, told: {"description": f"{address} {told['joining'].value}"}
+    )
+    world.new.features = replace(
+        ABLE, keeps={"list.description": lost("there is none"), "list.joining": lost("everybody")}
+    )
+    world.old.kept[NEWS].settings["description"] = f"{NEWS} confirm"
+    result = world.trial.run()
+    outcomes = world.outcomes("settings")
+    assert outcomes["description"] == (Fate.SKIPPED, f"there is none; at the source it is as usual ({NEWS} confirm)")
+    assert outcomes["joining"][0] is Fate.LEFT_BEHIND
+    assert result.left_behind

@@ -25,6 +25,7 @@ from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.folder import Cells, FolderReader, FolderWriter
 from migrator.lists.model import EVERY_DIALECT, Features, Member, Role
 from migrator.lists.spelling import MEMBER_COLUMNS, member_cells, member_of, wrong_cells
+from migrator.lists.usual import usual_with
 
 
 class Options(Service):
@@ -36,7 +37,14 @@ class Options(Service):
     )
 
 
-FEATURES = Features(title="CSV files", dialect=EVERY_DIALECT, sends=False, at_once=5000, foresees_refusals=True)
+FEATURES = Features(
+    title="CSV files",
+    dialect=EVERY_DIALECT,
+    sends=False,
+    at_once=5000,
+    foresees_refusals=True,
+    usual=usual_with({}),
+)
 
 
 @dataclass(frozen=True, slots=True)

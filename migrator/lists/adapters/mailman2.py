@@ -127,6 +127,7 @@ FEATURES = Features(
     creates=False,
     inherits_moderation=False,
     knows_addresses=True,
+    usual=pages_of.USUAL,
     foresees_refusals=True,
 )
 _NO_OPTIONS = frozenset({Role.OWNER, Role.MODERATOR})

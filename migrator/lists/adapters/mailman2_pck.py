@@ -52,7 +52,9 @@ class Options(Service):
     )
 
 
-FEATURES = Features(title="Mailman 2.1 backup", dialect="mailman2", creates=False, inherits_moderation=False)
+FEATURES = Features(
+    title="Mailman 2.1 backup", dialect="mailman2", creates=False, inherits_moderation=False, usual=pages_of.USUAL
+)
 
 
 class BackupReader:

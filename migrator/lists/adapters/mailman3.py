@@ -34,9 +34,11 @@ from migrator.lists.model import (
     Put,
     Role,
     Settings,
+    Visibility,
     member_without_lost,
     settings_without_lost,
 )
+from migrator.lists.usual import usual_with
 from migrator.panel.model import changed, lost
 from migrator.wire.http import Fields, Reply, Site, WebOptions
 from migrator.wire.parallel import each
@@ -136,6 +138,7 @@ FEATURES = Features(
     noisy=frozenset({"tells_owner_of_changes"}),
     knows_addresses=True,
     makes_domains=True,
+    usual=usual_with({"members_visible_to": Visibility.MODERATORS}),
     foresees_refusals=True,
 )
 

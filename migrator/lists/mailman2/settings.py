@@ -30,6 +30,7 @@ from migrator.lists.model import (
     Visibility,
     settings_of,
 )
+from migrator.lists.usual import usual_with
 
 GENERAL, LANGUAGE, NONDIGEST, DIGEST = "general", "language", "nondigest", "digest"
 SUBSCRIBING, SENDER, RECIPIENT, SPAM = "privacy/subscribing", "privacy/sender", "privacy/recipient", "privacy/spam"
@@ -228,6 +229,13 @@ PLAIN: Mapping[str, Plain] = {
     "reply_to_requests_text": _text(REPLY, "autoresponse_request_text"),
     "reply_again_after_days": _number(REPLY, "autoresponse_graceperiod"),
 }
+# What a new list has beside what is usual in every Mailman (Defaults.py).
+USUAL = usual_with({
+    "members_visible_to": Visibility.MEMBERS,
+    "pass_types": ("multipart", "message/rfc822", "application/pgp-signature", "text/plain"),
+    "filter_extensions": ("exe", "bat", "cmd", "com", "pif", "scr", "vbs", "cpl"),
+    "html_to_text": True,
+})  # fmt: skip
 # What only Mailman 2.1 has: where it stands and what a new list has (Defaults.py).
 OWN_FIELDS: Mapping[str, tuple[str, str]] = {
     "umbrella_list": (GENERAL, "0"),
