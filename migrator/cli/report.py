@@ -98,7 +98,7 @@ def report(
     texts = {
         "html": page(seen, wanted.title, spoken),
         "json": json.dumps(report_document(seen), indent=1) + "\n",
-        "csv": spreadsheet(seen),
+        "csv": spreadsheet(seen, spoken),
     }
     written = [write(place / f"{plan.stem}.report.{ending}", text) for ending, text in texts.items()]
     if as_json:
@@ -131,10 +131,11 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     from migrator.engine.ledger import Ending
 
     words = words_of(language, {part.kind for part in seen.parts})
+    of_kind = {part.kind: words_of(language, {part.kind}) for part in seen.parts}
 
-    def counted(number: int, word: str) -> str:
-        """1 folder, 1,204 folders, in the page's language."""
-        return figures.counted(number, words.get(f"{word}_one", words[word]).lower(), words[word].lower())
+    def counted(number: int, word: str, of: Mapping[str, str] = words) -> str:
+        """1 folder, 1,204 folders, in the page's language; `of` are the words of one room where the page is about several."""
+        return figures.counted(number, of.get(f"{word}_one", of[word]).lower(), of[word].lower())
 
     environment = Environment(
         autoescape=True,
@@ -147,6 +148,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     return template.render(
         report=seen,
         t=words,
+        of_kind=of_kind,
         title=f"{words['title']}: {title}" if title else words["title"],
         language=language,
         version=__version__,
@@ -212,16 +214,20 @@ def report_document(seen: Report) -> dict[str, Any]:
     }
 
 
-def spreadsheet(seen: Report) -> str:
-    """The report as a CSV that a person opens in a spreadsheet: a row for each action, no cell a formula."""
+def spreadsheet(seen: Report, language: str = "en") -> str:
+    """The report as a CSV that a person opens in a spreadsheet: a row for each action, no cell a formula. Its titles are in the report's
+    language and name the things of the room it is about; what became of each thing is told in the words of the JSON file.
+    """
+    from migrator.cli.report_words import words_of
     from migrator.engine.contract import Fate
 
     sheet = io.StringIO()
     writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
     fates = [fate.value for fate in Fate]
-    writer.writerow(
-        ["mailbox", "kind", "route", "folder", "status", "at source", *fates, "open", "bytes", "why", "cure"]
-    )
+    words = words_of(language, {part.kind for part in seen.parts})
+    ends = [*fates, "open"] if language == "en" else [words[word].lower() for word in (*fates, "open")]
+    things = [words[word].lower() for word in ("subject", "step", "route", "action", "status", "held")]
+    writer.writerow([*things, *ends, *(words[word].lower() for word in ("in_bytes", "why", "cure"))])
     for part in seen.parts:
         for trouble in part.troubles:
             blank = [""] * (len(fates) + 3)

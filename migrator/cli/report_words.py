@@ -83,6 +83,12 @@ _EN = {
     "rest_in_files": "see the CSV and JSON files.",
     "more_items": "and more",
     "legend": "Every message of the source is in exactly one column; the columns must add up to the source's own count.",
+    "step": "Step",
+    "held": "At source",
+    "route": "Route",
+    "status": "Status",
+    "in_bytes": "Bytes",
+    "cure": "Cure",
 }
 
 _ES = {
@@ -148,13 +154,13 @@ _ES = {
     "began": "Inicio",
     "took": "Duración",
     "ended": "Fin",
-    "done": "terminado",
+    "done": "terminada",
     "left_behind_ending": "algo no se trasladó",
     "failed": "con fallos",
     "interrupted": "interrumpida",
     "died": "murió, o sigue en marcha",
     "planned": "sin empezar",
-    "running": "empezado, sin terminar",
+    "running": "empezada, sin terminar",
     "kept": "nada que hacer",
     "plain_folders": "sin nada especial",
     "unseen": "buzones no se pudieron mirar; su contenido no está contado.",
@@ -163,6 +169,12 @@ _ES = {
     "rest_in_files": "véanse los archivos CSV y JSON.",
     "more_items": "y más",
     "legend": "Cada mensaje del origen está en una sola columna; la suma debe coincidir con el recuento del propio origen.",
+    "step": "Paso",
+    "held": "En el origen",
+    "route": "Ruta",
+    "status": "Estado",
+    "in_bytes": "Bytes",
+    "cure": "Remedio",
 }
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _EN, "es": _ES})
@@ -186,8 +198,12 @@ def _en(subject: str, subjects: str, action: str, actions: str, item: str, items
     }
 
 
-def _es(subject: str, subjects: str, action: str, actions: str, item: str, items: str) -> Mapping[str, str]:
+def _es(
+    subject: str, subjects: str, action: str, actions: str, item: str, items: str, *, feminine: bool = False
+) -> Mapping[str, str]:
+    """`feminine` is the gender of the items, with which agrees what became of them."""
     return {
+        **(_FEMININE if feminine else {}),
         "subject": subject,
         "subjects": subjects,
         "subjects_one": subject,
@@ -204,14 +220,36 @@ def _es(subject: str, subjects: str, action: str, actions: str, item: str, items
     }
 
 
-# The nouns of rooms other than mail, whose words stand above; "" for a report about several rooms.
+_FEMININE = {
+    "copied": "Copiadas",
+    "normalised": "Normalizadas",
+    "altered": "Alteradas",
+    "left-behind": "No trasladadas",
+    "skipped": "Omitidas",
+    "gone": "Desaparecidas entretanto",
+    "copied_one": "Copiada",
+    "normalised_one": "Normalizada",
+    "altered_one": "Alterada",
+    "left-behind_one": "No trasladada",
+    "skipped_one": "Omitida",
+    "gone_one": "Desaparecida entretanto",
+    "beyond": "copiadas antes y borradas después en el origen",
+    "beyond_one": "copiada antes y borrada después en el origen",
+    "how_many": "Cuántas",
+}
+
+# The nouns of rooms other than mail, whose words stand above; "" for a report about several rooms, or about one that is not ours.
 _NOUNS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("en", "accounts"): _en("Domain", "Domains", "Kind", "kinds", "Entry", "Entries"),
-    ("es", "accounts"): _es("Dominio", "Dominios", "Clase", "clases", "Entrada", "Entradas"),
+    ("es", "accounts"): _es("Dominio", "Dominios", "Clase", "clases", "Entrada", "Entradas", feminine=True),
     ("en", "contacts"): _en("Account", "Accounts", "Address book", "address books", "Card", "Cards"),
-    ("es", "contacts"): _es("Cuenta", "Cuentas", "Libreta", "libretas", "Tarjeta", "Tarjetas"),
+    ("es", "contacts"): _es("Cuenta", "Cuentas", "Libreta", "libretas", "Tarjeta", "Tarjetas", feminine=True),
+    ("en", "forms"): _en("Database", "Databases", "Table", "tables", "Range of rows", "Ranges of rows"),
+    ("es", "forms"): _es("Base de datos", "Bases de datos", "Tabla", "tablas", "Tramo de filas", "Tramos de filas"),
     ("en", "lists"): _en("List", "Lists", "Part", "parts", "Entry", "Entries"),
-    ("es", "lists"): _es("Lista", "Listas", "Parte", "partes", "Entrada", "Entradas"),
+    ("es", "lists"): _es("Lista", "Listas", "Parte", "partes", "Entrada", "Entradas", feminine=True),
+    ("en", "mail"): {},
+    ("es", "mail"): {},
     ("en", ""): _en("Part", "Parts", "Piece", "pieces", "Item", "Items"),
     ("es", ""): _es("Parte", "Partes", "Pieza", "piezas", "Elemento", "Elementos"),
 }
@@ -219,5 +257,5 @@ _NOUNS: Mapping[tuple[str, str], Mapping[str, str]] = {
 
 def words_of(language: str, kinds: Collection[str]) -> Mapping[str, str]:
     """The words of a report in a language, with the nouns of the one room it is about, or such as fit several."""
-    kind = next(iter(kinds)) if len(kinds) == 1 else "" if kinds else "mail"
-    return {**LANGUAGES[language], **_NOUNS.get((language, kind), {})}
+    kind = next(iter(kinds)) if len(set(kinds)) == 1 else ""
+    return {**LANGUAGES[language], **_NOUNS.get((language, kind), _NOUNS[language, ""])}

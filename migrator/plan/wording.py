@@ -214,7 +214,9 @@ def _at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
         if isinstance(part, int):
             deeper = here.get("items", {})
         else:
-            deeper = here.get("properties", {}).get(part, here.get("additionalProperties", {}))
+            # Keys that a person chooses are bound by a pattern, which was looked at before.
+            others = next(iter(here.get("patternProperties", {}).values()), here.get("additionalProperties", {}))
+            deeper = here.get("properties", {}).get(part, others)
         here = _flat(deeper if isinstance(deeper, dict) else {}, definitions)
     return here
 

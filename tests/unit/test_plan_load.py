@@ -77,6 +77,7 @@ steps: [letters, verify]
         ("{env: MASTER}", "{env: $MASTER}", "plan.yaml:4:17: secrets.master.env: write the name without the $."),
         ("master_password: master", "master_password: 123456", "plan.yaml:8:64: endpoints.old.mail.master_password must be the name of a secret (see secrets:), not a password itself; this one is read as a number. A name that looks like a number has to be quoted."),
         ("master_password: master", "master_password: true", "not a password itself; this one is read as a truth value. A name that looks like a truth value has to be quoted."),
+        ("alices: {env: ALICE}", "alices: {evn: ALICE}", "plan.yaml:5:12: secrets.alices.evn is not known here. Did you mean env?"),
         ("master_password: master", "master_password: maste", "plan.yaml:8:64: endpoints.old.mail.master_password names a secret that is not defined under secrets. Did you mean master? A password itself does not stand here."),
         ("source_password: alices", "source_password: 1.5", "accounts.source_password must be the name of a secret (see secrets:), not a password itself; this one is read as a number."),
         ("source_password: alices", "source_password: bobs", "plan.yaml:13:94: accounts.source_password names a secret that is not defined under secrets. Defined are master and alices. A password itself does not stand here."),

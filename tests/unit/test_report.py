@@ -554,6 +554,70 @@ def test_the_spreadsheet_has_a_row_for_every_folder_with_its_numbers(filled):
     assert (row["why"], row["cure"]) == ("1 left-behind: a virus", "Look at it.")
 
 
+def of_room(kind):
+    """A report about one room: of two things of one subject one was left behind."""
+    who = "ann@example.com"
+    sums = Sums(Size(2, 200), {Fate.COPIED: Size(1, 100), Fate.LEFT_BEHIND: Size(1, 100)})
+    line = Line(f"{kind}/old>new/{who}/x", (kind,), "x", Verb.COPY, Status.RUNNING, "", "", sums)
+    return Part(kind, "old>new", who, who, sums, (line,))
+
+
+def report_about(*kinds):
+    parts = tuple(map(of_room, kinds))
+    return Report(NOON, Sums.of(part.sums for part in parts), parts, (), ())
+
+
+NOT_OF_MAIL = ["accounts", "contacts", "lists", "forms", "words"]
+
+
+@pytest.mark.parametrize("kind", NOT_OF_MAIL)
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_a_report_without_mail_does_not_speak_of_mail(kind, language):
+    seen = report_about(kind)
+    said = re.sub("<style>.*?</style>", "", page(seen, "x", language), flags=re.DOTALL) + spreadsheet(seen, language)
+
+    assert not re.findall("mailbox|message|folder|buz[oó]n|mensaje|carpeta", said, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "copied_words", "left_words"),
+    [
+        ("mail", "Copiado", "No trasladado"),
+        ("accounts", "Copiada", "No trasladada"),
+        ("contacts", "Copiada", "No trasladada"),
+        ("lists", "Copiada", "No trasladada"),
+        ("forms", "Copiado", "No trasladado"),
+        ("words", "Copiado", "No trasladado"),
+    ],
+)
+def test_in_spanish_what_became_of_things_agrees_with_their_gender(kind, copied_words, left_words):
+    html = page(report_about(kind), "x", "es")
+
+    assert f"</b>{copied_words}</div>" in html
+    assert f"</b>{left_words}</div>" in html
+    assert f"<b class=bad>1 {left_words.lower()}</b>" in html
+    assert f"<th>{copied_words}s<th>" in html
+
+
+def test_in_a_report_about_several_rooms_each_thing_has_the_words_of_its_room():
+    html = page(report_about("mail", "contacts"), "x", "es")
+
+    assert re.findall("<table class=f><tr><th>(.*?)<th>Origen<th>(.*?)<th>", html) == [
+        ("Carpeta", "Copiados"),
+        ("Libreta", "Copiadas"),
+    ]
+    assert "<b class=bad>1 no trasladado</b>" in html
+    assert "<b class=bad>1 no trasladada</b>" in html
+
+
+def test_the_titles_of_the_spreadsheet_are_in_the_reports_language_and_none_stands_twice():
+    for kind in ("mail", *NOT_OF_MAIL):
+        for language in LANGUAGES:
+            titles = next(csv.reader(io.StringIO(spreadsheet(report_about(kind), language))))
+            assert len(set(titles)) == len(titles), (kind, language)
+    assert titles[:6] == ["parte", "paso", "ruta", "pieza", "estado", "en el origen"]
+
+
 def test_a_report_file_is_its_owners_alone_whatever_was_there(tmp_path):
     path = tmp_path / "plan.report.html"
     path.write_text("old")
