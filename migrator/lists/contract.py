@@ -17,7 +17,7 @@ unknown, Misbehaved for answers that are not what the product's documents say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol, runtime_checkable
 
@@ -153,6 +153,18 @@ class ForeseesRefusals(Protocol):
     def why_not(self, address: str, member: Member, banned: Sequence[str]) -> str:
         """Why it would not take somebody on the list of this address, which may not be there yet and bans these addresses and patterns; ""
         if nothing is known against him. Costs no request for each member.
+        """
+
+
+@runtime_checkable
+class KnowsNames(Protocol):
+    """A product that keeps one name for a person, whatever lists he is on (`features.shares_names`). It gives nobody a name with `add` who
+    has one already; `update` gives it on all his lists.
+    """
+
+    def names(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """What people of these addresses (in lower case) are called there, whether they are on a list or not. Whoever is not known or has no
+        name is not among them.
         """
 
 

@@ -33,6 +33,7 @@ from migrator.panel.model import How
 BROUGHT = frozenset({Fate.COPIED, Fate.NORMALISED, Fate.ALTERED})  # by a run of ours
 HALFWAY = "was being brought when a run died, and is completed"
 BEFORE = "|"  # in the mark of a member who is looked at again, behind what had become of him
+NAME_STAYS = "~"  # begins the mark of somebody whose name the target had before us
 IN_STEP = "="  # ends the mark of a member who was there before and was as at the source
 SHOWN = 60  # characters of a value in a message
 TITLES = {
@@ -65,7 +66,8 @@ class Do(Enum):
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One member of the source, or one who has left it: who he is to be at the target, what is done, and why. `there` is who he is at the
-    target now; `aside` says in words what happened at the target alone, which stays.
+    target now; `aside` says in words what happened at the target alone, which stays; `renamed` that this list calls him otherwise than he
+    is called at a target with one name for a person.
     """
 
     key: str
@@ -76,6 +78,7 @@ class Decision:
     there: Member | None = None
     mark: str = ""
     recorded: Outcome | None = None
+    renamed: str = ""
 
     @property
     def brought(self) -> bool:
@@ -90,12 +93,12 @@ class Decision:
     @property
     def digest(self) -> str:
         """Tells whether the source still says what it said when this was recorded."""
-        return digest_of(self.wanted)
+        return digest_of(self.wanted, self.renamed)
 
 
-def digest_of(member: Member) -> str:
+def digest_of(member: Member, renamed: str = "") -> str:
     """Tells members with any difference apart."""
-    return hashlib.sha256(repr(member).encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{member!r}{renamed}".encode()).hexdigest()[:24]
 
 
 def as_wanted(member: Member, names: Names, rule: Treatment | None, target: Features) -> Member:
@@ -177,7 +180,7 @@ def _decide(
             replace(undecided, do=Do.ADD) if missing else replace(undecided, aside="has left the target's list since")
         )
     differing = differences(kept, as_kept(there))
-    if recorded.digest != undecided.digest and undecided.mark != recorded.mark:
+    if recorded.digest != undecided.digest and undecided.mark != recorded.mark.removeprefix(NAME_STAYS):
         return _changed(undecided, recorded, differing)
     if not differing or not undecided.in_step or recorded.fate is Fate.ALTERED:
         return undecided
@@ -230,6 +233,8 @@ def is_settled(decision: Decision, outcome: Outcome | None) -> bool:
         return False
     if decision.do is Do.SKIP:
         return outcome.fate in {Fate.SKIPPED, Fate.GONE}
+    if outcome.fate in {Fate.COPIED, Fate.NORMALISED} and (outcome.fate is Fate.NORMALISED) != bool(decision.renamed):
+        return False
     return outcome.fate in ARRIVED and outcome.digest == decision.digest
 
 
@@ -280,10 +285,32 @@ def told_change(before: str, after: str) -> str:
 
 def _said(mark: str) -> Mapping[str, Any]:  # Any: an option's own type
     try:
-        said = json.loads(mark.removesuffix(IN_STEP) or "{}")
+        said = json.loads(mark.removeprefix(NAME_STAYS).removesuffix(IN_STEP) or "{}")
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def name_told(mark: str) -> str:
+    """The name in a mark; "" if it tells none."""
+    return str(_said(mark).get("name", ""))
+
+
+def name_stays(mark: str) -> bool:
+    """Whether a mark is of somebody whose name the target had before us."""
+    return mark.startswith(NAME_STAYS)
+
+
+def named(decision: Decision, own: str, *, stays: bool) -> Decision:
+    """A decision about somebody whom his list at the source calls `own`, at a target with one name for a person; `stays` says that this is
+    the one he had there before us.
+    """
+    name = decision.wanted.name
+    whose = "as the target had it" if stays else "as another list at the source says"
+    renamed = (
+        f"is called {name} on all lists of the target, {whose}; this one says {own}" if own not in {"", name} else ""
+    )
+    return replace(decision, renamed=renamed, mark=f"{NAME_STAYS}{decision.mark}" if stays else decision.mark)
 
 
 def _shown_in(said: Mapping[str, Any], name: str) -> str:

@@ -320,7 +320,8 @@ class Features:
     sends mail at all, so that posts can be held. `at_once` is how many members one request can bring; `configures_at_once` how many
     settings. `creates` says that lists can be made; where they have a password, `list_password` says what it has to look like. `asks_panel`
     says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils KnowsAddresses, `makes_domains`
-    MakesDomains, `foresees_refusals` ForeseesRefusals. `usual(address, told)` is what a list of that name has where nobody has set anything.
+    MakesDomains, `foresees_refusals` ForeseesRefusals. `shares_names` says that somebody has one name, whatever lists he is on, and that the
+    session fulfils KnowsNames. `usual(address, told)` is what a list of that name has where nobody has set anything.
     """
 
     title: str
@@ -339,6 +340,7 @@ class Features:
     knows_addresses: bool = False
     makes_domains: bool = False
     foresees_refusals: bool = False
+    shares_names: bool = False
     usual: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = (
         lambda _address, _told: {}
     )  # Any: a setting's own type

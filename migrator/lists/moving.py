@@ -189,7 +189,7 @@ class MemberMove:
                     decision.key, Fate.LEFT_BEHIND, note=decision.why, cure="Tell them by hand if it matters."
                 )
             case Do.KEEP:
-                return self._arrived(decision, decision.recorded.fate if decision.recorded else Fate.FOUND)
+                return self._arrived(decision, self._kept_fate(decision))
         return Loaded(decision.key, 0, decision.digest, decision)
 
     def _arrived(self, decision: Decision, fate: Fate, note: str = "") -> Outcome:
@@ -200,9 +200,24 @@ class MemberMove:
             ref=decision.wanted.key,
             digest=decision.digest,
             mark=decision.mark,
-            note=note or decision.why if fate is Fate.FOUND or altered else "",
+            note=note or self._note(decision, fate),
             cure=CURE if altered else "",
         )
+
+    @staticmethod
+    def _note(decision: Decision, fate: Fate) -> str:
+        renamed = f"{decision.wanted.address}: {decision.renamed}" if decision.renamed else ""
+        if fate is Fate.FOUND:
+            return decision.why or renamed
+        return decision.why if fate is Fate.ALTERED else renamed
+
+    @staticmethod
+    def _kept_fate(decision: Decision) -> Fate:
+        """What somebody has met who is left as he is."""
+        fate = decision.recorded.fate if decision.recorded else Fate.FOUND
+        if fate not in {Fate.COPIED, Fate.NORMALISED}:
+            return fate
+        return Fate.NORMALISED if decision.renamed else Fate.COPIED
 
     def fence(self) -> str:
         """Nothing is needed: somebody is known by his address, and was to be added because he was not there."""
@@ -241,7 +256,9 @@ class MemberMove:
     def _fate(decision: Decision) -> Fate:
         """What was found and is in step stays found when it is changed: a run of ours did not bring it."""
         was = decision.recorded
-        return Fate.FOUND if was is not None and was.fate is Fate.FOUND else Fate.COPIED
+        if was is not None and was.fate is Fate.FOUND:
+            return Fate.FOUND
+        return Fate.NORMALISED if decision.renamed else Fate.COPIED
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         """Who stands on the list now, was meant to be put there; options that a death has cut off are completed."""
@@ -270,7 +287,7 @@ class MemberMove:
             return self._arrived(decision, Fate.ALTERED, f"{decision.wanted.address}: {'; '.join(told)}")
         fate = self._fate(decision)
         mark = decision.mark if fate is Fate.FOUND else decision.mark.removesuffix(IN_STEP)
-        return replace(self._arrived(decision, fate), mark=mark, note="")
+        return replace(self._arrived(decision, fate), mark=mark)
 
     def proven_in(self, there: Mapping[str, Member]) -> Iterator[Outcome]:
         """Those whom the target took and does not show in its roster, or shows otherwise, to be recorded anew."""

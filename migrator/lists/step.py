@@ -35,6 +35,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, NotFound, PlanError, Refused
+from migrator.lists.calling import NameBook
 from migrator.lists.contract import (
     LISTS,
     THE_LISTS,
@@ -49,7 +50,15 @@ from migrator.lists.contract import (
 )
 from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
 from migrator.lists.model import MailingList, Member, Role, settings_of
-from migrator.lists.moving import MADE, ListMove, MemberMove, SettingMove, everybody, is_there
+from migrator.lists.moving import (
+    MADE,
+    ListMove,
+    MemberMove,
+    SettingMove,
+    everybody,
+    everybody_with_twins,
+    is_there,
+)
 from migrator.lists.naming import ListPlan, misnamed, names_missing, plan_lists
 from migrator.lists.options import ListsOptions
 from migrator.lists.telling import (
@@ -57,6 +66,7 @@ from migrator.lists.telling import (
     compared_settings,
     details,
     differences_of_meaning,
+    names_of_meaning,
     setting_details,
     setting_summary,
     summary,
@@ -92,6 +102,7 @@ class ListsStep:
     options: ListsOptions
     accounts: Mapping[str, Account]
     plans: dict[str, ListPlan] = field(default_factory=dict)  # by the subject's key, once they are known
+    book: NameBook = field(default_factory=NameBook)
 
     # -- subjects ----------------------------------------------------------------------------------------------------------
 
@@ -105,11 +116,12 @@ class ListsStep:
                 plans += names_missing(missing, self._domains(), self.options)
             if not plans:
                 plans = [self._nothing(source, lists)]
-        for plan in plans:
-            same = plan.target.lower() == plan.address.lower()
-            key = plan.address.lower() if same else f"{plan.address.lower()}>{plan.target.lower()}"
+        by_key = {_key(plan): plan for plan in plans}
+        self.plans.update(by_key)
+        self.book.begin(by_key)
+        for key, plan in by_key.items():
             label = _shown(plan.address)
-            self.plans[key] = plan
+            same = plan.target.lower() == plan.address.lower()
             yield Subject(key, label if same else f"{label} -> {_shown(plan.target)}", _LANES)
 
     def _nothing(self, source: ListReader, lists: Sequence[MailingList]) -> ListPlan:
@@ -148,7 +160,7 @@ class ListsStep:
         with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
             earlier: tuple[str, ...] = ()
             visit = self._visit(subject.key, plan, source, target, read)
-            for action in self._actions(replace(visit, see=cache(visit.see))):  # nobody changes it meanwhile
+            for action in self._actions(self._planned(visit)):
                 yield replace(action, after=earlier) if action.lanes else action
                 earlier = (*earlier, action.key) if action.verb not in {Verb.KEEP, Verb.BY_HAND} else earlier
 
@@ -165,9 +177,22 @@ class ListsStep:
             target,
             read,
             standing,
-            tell,
-            lambda: target.settings(plan.target),
+            people=lambda role: everybody_with_twins(source, plan.address, role),
+            calling=lambda: self.book.calling(source, read, self.names),
+            tell=tell,
+            see=lambda: target.settings(plan.target),
         )
+
+    def _planned(self, visit: Visit) -> Visit:
+        """The visit of somebody who only plans: nothing is asked twice, nor what was read for the book of names."""
+
+        def people(role: Role) -> Mapping[str, Member]:
+            if visit.target.features.shares_names:
+                visit.calling()
+            taken = self.book.taken(visit.plan.address, role)
+            return visit.people(role) if taken is None else taken
+
+        return replace(visit, people=people, see=cache(visit.see))
 
     def _actions(self, visit: Visit) -> Iterator[Action]:
         rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
@@ -325,7 +350,10 @@ def _settings_action(visit: Visit, part: str) -> Action:
 
 def _roster_action(visit: Visit, roster: Roster) -> Action:
     people = list(roster.people.values())
-    meaning = differences_of_meaning("", roster.word, people, visit.source, visit.target)
+    meaning = [
+        *differences_of_meaning("", roster.word, people, visit.source, visit.target),
+        *names_of_meaning("", roster, visit.target),
+    ]
     refusals = visit.refusals(roster)
     refused = (f"{one.wanted.address}: {refusals[one.key]}" for one in roster.decisions if one.key in refusals)
     todo = roster.to_do or not visit.is_filled(roster.word)
@@ -427,7 +455,7 @@ def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
     work.remember({UNPROVEN: "", FILLED: visit.making})
     people, about = list(roster.people.values()), visit.plan.target
     meaning = differences_of_meaning(about, word, people, visit.source, target)
-    for finding in chain(meaning, told_apart(about, roster)):
+    for finding in chain(meaning, names_of_meaning(about, roster, target), told_apart(about, roster)):
         work.note(finding)
 
 
@@ -546,6 +574,12 @@ def _tell_password(address: str, target: ListReader, read: Reading) -> None:
         made = read.login(Side.TARGET, address).password
         if made is not None:
             target.know(address, made)
+
+
+def _key(plan: ListPlan) -> str:
+    """The subject's key: the list's address, and the target's where it is another."""
+    source, target = plan.address.lower(), plan.target.lower()
+    return source if source == target else f"{source}>{target}"
 
 
 def _shown(address: str) -> str:

@@ -105,8 +105,9 @@ def _detail(one: Decision, roster: Roster, refusals: Mapping[str, str], *, delta
             before = roster.past.outcomes[one.key].note.removeprefix(f"{one.wanted.address}: ")
             yield f"! {one.wanted.address}  (left behind before, tried again: {before})"
         case Do.ADD:
-            if delta:
-                yield f"+ {one.wanted.address}  (joined at the source)"
+            said = "; ".join(filter(None, ("joined at the source" if delta else "", one.renamed)))
+            if said:
+                yield f"+ {one.wanted.address}  ({said})"
         case Do.CHANGE | Do.REMOVE:
             yield f"{one.do.value} {one.wanted.address}  ({why})"
         case Do.LEAVE | Do.SKIP:
@@ -122,6 +123,20 @@ def differences_of_meaning(
     for count, title, why in not_kept(people, source.features, target.features, target.as_kept):
         text = f"{title} of {count:,} {word if count != 1 else word.removesuffix('s')}: {why}"
         yield Finding("not-kept", Weight.NOTE, about, text)
+
+
+def names_of_meaning(about: str, roster: Roster, target: ListReader) -> Iterator[Finding]:
+    """That a list calls people otherwise than the target will, once for all of them."""
+    renamed = [one for one in roster.decisions if one.renamed]
+    if renamed:
+        word = roster.word if len(renamed) != 1 else roster.word.removesuffix("s")
+        text = f"name of {len(renamed):,} {word}: {target.features.kept('member.name').why} ({_some(renamed)})"
+        yield Finding("not-kept", Weight.NOTE, about, text)
+
+
+def _some(several: Sequence[Decision]) -> str:
+    addresses = [one.wanted.address for one in several]
+    return ", ".join(addresses[:NAMED]) + (", ..." if len(addresses) > NAMED else "")
 
 
 def told_apart(about: str, roster: Roster) -> Iterator[Finding]:

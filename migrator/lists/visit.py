@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrator.addresses import Names
-from migrator.engine.contract import Outcome, Reading
-from migrator.lists.contract import ForeseesRefusals, ListReader
+from migrator.engine.contract import ARRIVED, Outcome, Reading
+from migrator.lists.calling import WORDS, Calling
+from migrator.lists.contract import ForeseesRefusals, KnowsNames, ListReader
 from migrator.lists.decisions import (
     BROUGHT,
     Decision,
@@ -24,13 +25,16 @@ from migrator.lists.decisions import (
     decide_leavers,
     decide_settings,
     is_settled,
+    name_stays,
+    name_told,
+    named,
 )
 from migrator.lists.model import Member, Role, Settings, settings_of
-from migrator.lists.moving import MADE, everybody, everybody_with_twins, is_there
+from migrator.lists.moving import MADE, everybody, is_there
 from migrator.lists.naming import ListPlan
 from migrator.lists.options import ListsOptions
 
-ROLES = {"owners": Role.OWNER, "moderators": Role.MODERATOR, "members": Role.MEMBER, "others": Role.NONMEMBER}
+ROLES = WORDS
 EMERGENCY = "emergency"
 # Facts of actions.
 QUIET = "quiet"  # of the list: what is held and silenced, and what it was before
@@ -128,7 +132,7 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """See the module. `key` is the subject's; `tell` answers what the source says of the whole list, `see` what is set for the target's. They
+    """See the module. `key` is the subject's; `people` answers everybody of one role at the source, `calling` what they are to be called, `tell` answers what the source says of the whole list, `see` what is set for the target's. They
     are asked when that is needed: some products take as many requests for it as for hundreds of members.
     """
 
@@ -140,6 +144,8 @@ class Visit:
     target: ListReader
     read: Reading
     standing: Standing
+    people: Callable[[Role], Mapping[str, Member]]
+    calling: Callable[[], Calling]
     tell: Callable[[], Settings]
     see: Callable[[], Settings]
 
@@ -149,8 +155,7 @@ class Visit:
         wants_one = role is Role.MEMBER and not target.features.inherits_moderation
         rule = self.tell().member_treatment if wants_one else None
         people = {
-            one: as_wanted(member, self.names, rule, target.features)
-            for one, member in everybody_with_twins(self.source, self.plan.address, role).items()
+            one: as_wanted(member, self.names, rule, target.features) for one, member in self.people(role).items()
         }
         there = everybody(target, self.plan.target, role) if self.standing.is_there else {}
         past = self._past(key)
@@ -158,7 +163,35 @@ class Visit:
             why = f"{target.features.title} has no {word}"
             return Roster(word, people, there, past, [Decision(one, who, Do.LEAVE, why) for one, who in people.items()])
         leavers = decide_leavers(people, there, past, removes=self.options.leavers == "remove")
-        return Roster(word, people, there, past, decide(people, there, past, target.as_kept), leavers)
+        if not target.features.shares_names or not isinstance(target, KnowsNames):
+            return Roster(word, people, there, past, decide(people, there, past, target.as_kept), leavers)
+        called, stays = self._called(people, there, past, target)
+        decisions = [
+            named(one, target.as_kept(people[one.key]).name, stays=one.key in stays)
+            for one in decide(called, there, past, target.as_kept)
+        ]
+        return Roster(word, people, there, past, decisions, leavers)
+
+    def _called(
+        self, people: Mapping[str, Member], there: Mapping[str, Member], past: Past, target: KnowsNames
+    ) -> tuple[dict[str, Member], set[str]]:
+        """Everybody with the name he is to have at a target that keeps one for a person; and who keeps the one he had there before us."""
+        calling = self.calling()
+        settled = {key for key, one in past.outcomes.items() if one.fate in ARRIVED}
+        asked = [one.key for key, one in people.items() if key not in settled and one.key not in there]
+        found = dict(target.names(asked)) if asked else {}
+        found |= {key: one.name for key, one in there.items()}
+        called, stays = {}, set[str]()
+        for key, one in people.items():
+            name, now = calling.names.get(one.key, one.name), found.get(one.key, "")
+            before_us = name_stays(past.outcomes[key].mark) if key in settled else not calling.is_ours(one.key, now)
+            if before_us and not now:
+                now = name_told(past.outcomes[key].mark)
+            if before_us and now != name and (key in settled or one.key not in there):
+                stays.add(key)
+                name = now
+            called[key] = replace(one, name=name)
+        return called, stays
 
     def _past(self, key: str) -> Past:
         """What is recorded of a role, unless it is of another making of the list."""

@@ -29,7 +29,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import NotFound, Refused
-from migrator.lists.contract import THE_LISTS, ForeseesRefusals, KnowsAddresses, ListReader, ListWriter
+from migrator.lists.contract import THE_LISTS, ForeseesRefusals, KnowsAddresses, KnowsNames, ListReader, ListWriter
 from migrator.lists.model import (
     NEUTRAL_MEMBER,
     Archive,
@@ -416,6 +416,26 @@ class ListContract:
         with reading() as reader:
             keys = [one.key for one in everybody(reader, address)]
         assert [key for key in keys if key != OWNER or "apart" not in self.cannot] == [MEMBERS["everything"].key]
+
+    def test_who_is_on_two_lists_has_the_name_that_he_got_first_where_names_are_shared(
+        self, writer: ListWriter, address: str, reading: Opens
+    ) -> None:
+        if not writer.features.shares_names:
+            return
+        assert isinstance(writer, KnowsNames)
+        keys = [f"p{n}@example.com" for n in range(60)]
+        assert writer.names([*keys, "nobody@example.com"]) == {}
+        writer.add(address, [replace(ANN, address=key, name=f"First {key}") for key in keys[:2]])
+        other = self.fresh()
+        writer.create_list(other, OWNER, PASSWORD if writer.features.list_password else None)
+        self.quieten(writer, other)
+        writer.add(other, [replace(ANN, address=key, name=f"Second {key}") for key in keys[:2]])
+        for asked in (keys, keys[:2]):
+            assert writer.names(asked) == {key: f"First {key}" for key in keys[:2]}
+        assert refusals(writer.update(other, [replace(ANN, address=keys[0], name="Third")])) == [""]
+        with reading() as reader:
+            for one in (address, other):
+                assert [member.name for member in everybody(reader, one)] == ["Third", f"First {keys[1]}"]
 
     # -- changing and removing
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -100,6 +100,7 @@ class MemoryLists:
     mails: list[str] = field(default_factory=list)  # what people would have been sent
     calls: Counter[str] = field(default_factory=Counter)
     writes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # of people, where the product shares them over its lists
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def fill(self, address: str, settings: Settings | None = None, *people: Member) -> None:
@@ -108,6 +109,8 @@ class MemoryLists:
         kept.settings |= (settings or Settings()).told()
         for one in people:
             kept.people[one.role][one.key] = one
+            if one.name:
+                self.names[one.key] = one.name
 
     def people(self, address: str, role: Role = Role.MEMBER) -> dict[str, Member]:
         """Everybody of one role, by key."""
@@ -156,7 +159,7 @@ class MemoryLists:
 
 
 class _Reader:
-    """Fulfils ListReader, KnowsAddresses, MakesDomains, ForeseesRefusals and TakesPasswords."""
+    """Fulfils ListReader, KnowsAddresses, MakesDomains, ForeseesRefusals, KnowsNames and TakesPasswords."""
 
     def __init__(self, product: MemoryLists) -> None:
         self._product = product
@@ -188,6 +191,8 @@ class _Reader:
         with self._product.lock:
             everybody = list(self._list(address).people[role].values())
             everybody += [one for one in self._product.twins.get(address.lower(), []) if one.role is role]
+        if self.features.shares_names:
+            everybody = [replace(one, name=self._product.names.get(one.key, "")) for one in everybody]
         return self._pages(address, everybody)
 
     def _pages(self, address: str, everybody: Sequence[Member]) -> Iterator[Sequence[Member]]:
@@ -203,6 +208,11 @@ class _Reader:
         self._asked("addresses")
         with self._product.lock:
             return frozenset(self._list(address).people[Role.MEMBER])
+
+    def names(self, keys: Sequence[str]) -> Mapping[str, str]:
+        self._asked("names")
+        with self._product.lock:
+            return {key: self._product.names[key] for key in keys if self._product.names.get(key)}
 
     def has_domain(self, domain: str) -> bool:
         self._asked("domain")
@@ -300,13 +310,15 @@ class _Writer(_Reader):
             self._product.change(f"add {names}", lambda: self._keep(kept, taken))
         return answers
 
-    def _keep(self, kept: Kept, members: Sequence[Member]) -> None:
+    def _keep(self, kept: Kept, members: Sequence[Member], *, renames: bool = False) -> None:
         for member in members:
             there = kept.people[member.role]
             if member.key not in there:
                 self._product.write_mails(kept, "welcomes", member)
             if member.key not in self._product.forgets:
                 there[member.key] = member_without_lost(member, self.features)
+                if member.name and (renames or not self._product.names.get(member.key)):
+                    self._product.names[member.key] = member.name
 
     def _why_refused(self, kept: Kept, member: Member) -> Put:
         if member.key in kept.people[member.role]:
@@ -326,7 +338,7 @@ class _Writer(_Reader):
         if there is None:
             return Put(refused="no such member")
         as_typed = replace(member, address=there.address)
-        self._product.change(f"update {member.key}", lambda: self._keep(kept, [as_typed]))
+        self._product.change(f"update {member.key}", lambda: self._keep(kept, [as_typed], renames=True))
         return Put()
 
     def remove(self, address: str, members: Sequence[Member]) -> Sequence[Put]:

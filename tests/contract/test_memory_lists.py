@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -44,6 +46,16 @@ class TestPoor(TestRich):
     @pytest.fixture(autouse=True)
     def product(self) -> MemoryLists:
         product = MemoryLists("memory", POOR, importer=True, in_halves=True)
+        type(self).adapter = product.adapter
+        return product
+
+
+class TestSharingNames(TestRich):
+    cannot: ClassVar[dict[str, str]] = {"no-name": "somebody has one name for all lists"}
+
+    @pytest.fixture(autouse=True)
+    def product(self) -> MemoryLists:
+        product = MemoryLists("memory", replace(ABLE, shares_names=True))
         type(self).adapter = product.adapter
         return product
 

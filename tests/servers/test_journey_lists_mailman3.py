@@ -303,3 +303,32 @@ def test_a_login_that_core_does_not_accept_ends_the_run_with_what_to_do(move):
     assert "admin_pass" in done.stdout + done.stderr
     assert "wrong-word" not in done.stdout + done.stderr
     assert move.writes() == []
+
+
+def test_somebody_whom_two_lists_call_by_two_names_has_one_and_nothing_differs(move, mailman3, tmp_path):
+    plain = Settings(emergency=False)
+    both = [Member(f"p{n}@{move.domain}", f"News {n}") for n in range(5)]
+    move.write([*both, Member(f"p0@{move.domain}", role=Role.OWNER)], settings=plain)
+    talk = f"talk@{move.domain}"
+    with closing(move.source()) as source:
+        source.create_list(talk, "", None)
+        source.add(talk, [replace(one, name=f"Talk {n}") for n, one in enumerate(both)])
+    assert mailman3.ask("POST", "users", email=both[3].address, display_name="Known Before")[0] == 201
+    preview = move.does("preview", "plan.yaml")
+    assert preview.stdout.count("somebody has one name for all lists") == 2, preview.stdout
+    assert (
+        "is called Known Before on all lists of the target, as the target had it; this one says News 3"
+        in preview.stdout
+    )
+    move.runs(0)
+    names = {key: one["name"] for key, one in shown(mailman3, talk)["people"]["member"].items()}
+    assert names == {one.key: one.name for one in both} | {both[3].key: "Known Before"}
+    sums = move.sums()
+    assert sums["normalised"] == 6
+    move.writes()
+    move.runs(0)
+    assert (move.writes(), move.sums()) == ([], sums)
+    assert move.does("verify", "plan.yaml").returncode == 0
+    move.does("report", "plan.yaml")
+    told = (tmp_path / "plan.report.csv").read_text(encoding="utf-8")
+    assert [one.address for one in both if f"{one.address}: is called" not in told] == []

@@ -46,6 +46,7 @@ from migrator.wire.parallel import each
 API = "3.1"
 OLDEST_TARGET = (3, 3, 4)  # takes delivery_status and send_welcome_message with a new member
 REQUESTS_AT_ONCE = 4  # core works on two of them (its `workers`) while the others are on their way
+FEW = 50  # names that are asked one by one
 PAGE = 500  # members of a roster in one answer
 LONGEST_QUOTE = 200  # characters of core's own words in a sentence of ours
 
@@ -140,6 +141,7 @@ FEATURES = Features(
     makes_domains=True,
     usual=usual_with({"members_visible_to": Visibility.MODERATORS}),
     foresees_refusals=True,
+    shares_names=True,
 )
 
 
@@ -240,6 +242,16 @@ class Mailman3Reader:
         ban = people.ban_of(key, (*banned, *self._banned_everywhere))
         return f"is banned ({ban})" if ban else ""
 
+    def names(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """The names of addresses: asked one by one if they are few, else found among all that core has."""
+        if len(keys) <= FEW:
+            found = self._lines.each(lambda key: self._found(f"addresses/{_quoted(key)}"), keys)
+            rows = [row for row in found if row is not None]
+        else:
+            wanted = set(keys)
+            rows = [row for row in self._all_addresses() if str(row.get("email")).lower() in wanted]
+        return {str(row.get("email")).lower(): str(row["display_name"]) for row in rows if row.get("display_name")}
+
     def as_kept(self, member: Member) -> Member:
         """As `people.as_kept` says."""
         return member_without_lost(people.as_kept(member), FEATURES)
@@ -307,6 +319,18 @@ class Mailman3Reader:
             with _understood(address):
                 self._ids[key] = str(found["list_id"])
         return f"lists/{_quoted(self._ids[key])}"
+
+    def _all_addresses(self) -> Iterator[Row]:
+        """Every address that core has heard of."""
+        seen, total, number = 0, -1, 1
+        while seen < total or number == 1:
+            page = self._get("addresses", {"count": str(PAGE), "page": str(number)})
+            with _understood("addresses"):
+                rows, total = list(page.get("entries", [])), int(page["total_size"])
+            yield from rows
+            seen, number = seen + len(rows), number + 1
+            if not rows:
+                return
 
     def _get(self, path: str, query: Fields | None = None) -> Row:
         return _object(self._taken(self._read("GET", path, query=query)))
