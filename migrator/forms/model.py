@@ -425,6 +425,11 @@ class Spelt(Summed):
         except UnicodeDecodeError:
             return [None if one is None else one.decode("utf-8", "surrogatepass") for one in column]
 
+    def pieces(self, rows: int) -> Iterator[Spelt]:
+        """The same in pieces of at most so many rows. Their own sums are not asked for."""
+        for start in range(0, len(self), rows):
+            yield Spelt([column[start : start + rows] for column in self.columns], self.is_bytes, (0, 0))
+
     def joined(self, others: Sequence[Spelt]) -> Spelt:
         """These rows and those of others of the same columns."""
         if not others:

@@ -13,12 +13,13 @@ import re
 import sqlite3
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, inspect
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
@@ -187,13 +188,35 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
+    def cursor(self, connection: Connection, *, streamed: bool) -> Iterator[DBAPICursor]:
+        """The driver's own cursor for one long answer of MySQL: to make SQLAlchemy's rows of the driver's costs a good part of what reading
+        them does. One that is `streamed` fetches rows as they are asked for, else all come at once. Raises our errors.
+        """
+        driver: Any = connection.dialect.loaded_dbapi  # Any: one of two modules
+        if not connection.in_transaction():
+            connection.begin()  # so that its `rollback` ends what the cursor begins
+        cursor = connection.connection.cursor(*[driver.cursors.SSCursor] if streamed else [])
+        try:
+            yield cursor
+        except driver.Error as error:
+            unread: Any = getattr(cursor, "_result", None)  # Any: as above
+            if getattr(unread, "unbuffered_active", False):
+                unread.unbuffered_active = (
+                    False  # else PyMySQL reads on from the broken line when it clears this away, and says so
+                )
+            raise _ours(error, self._options, discreet=self._exact) from None
+        finally:
+            with suppress(driver.Error):
+                cursor.close()
+
+    @contextmanager
     def translated(self) -> Iterator[None]:
         """Errors of the database and its driver leave as ours."""
         try:
             yield
         except DBAPIError as error:
             # Not "from": the chain may hold statements with what was sent.
-            raise _ours(error, self._options, discreet=self._exact) from None
+            raise _ours(error.orig, self._options, discreet=self._exact) from None
         except NoneFree:
             raise Unavailable(f"{self.place}: no connection came free in time.") from None
         except SQLAlchemyError as error:
@@ -351,9 +374,8 @@ _SQLITE: dict[int, _Kind] = {
 _LOWEST_BYTE = 0xFF  # sqlite's extended codes carry the plain one there
 
 
-def _ours(error: DBAPIError, options: DatabaseOptions, *, discreet: bool) -> MigratorError:
-    """The driver's error as ours. Its statement and parameters are never shown; `discreet` leaves out what the server quotes of a row."""
-    foreign = error.orig
+def _ours(foreign: BaseException | None, options: DatabaseOptions, *, discreet: bool) -> MigratorError:
+    """A driver's error as ours. `discreet` leaves out what the server quotes of a row."""
     kind, words = _kind(foreign), f"{options.place}: {_words(foreign)}"
     if discreet and kind in {None, "there", "unfit", "busy"}:
         words = f"{options.place}: {_without_values(foreign)}"

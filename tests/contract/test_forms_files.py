@@ -235,6 +235,22 @@ def test_a_file_that_was_changed_is_told(writer, tmp_path) -> None:
     assert file.name in str(raised.value)
 
 
+def test_what_a_power_cut_took_of_a_shadow_is_missed_by_its_sum_and_never_put_in_place(writer, tmp_path) -> None:
+    extract, low, high = Extract(writer.shadow(PLAIN)), KeyRange(None, ("13",)), KeyRange(("13",), ("40",))
+    writer.load(extract, low, PLAIN_ROWS[:5], None)
+    writer.load(extract, high, PLAIN_ROWS[5:], None)
+    (first,) = (tmp_path / "dump" / f"_migrator_{PLAIN.name}").glob("begin-13-*.jsonl")
+    content = first.read_bytes()
+    first.write_bytes(content[:-1])
+    assert [writer.checksum(extract, one).rows for one in (low, high, EVERYTHING)] == [0, 9, 9]
+    first.write_bytes(bytes(len(content)))
+    assert writer.checksum(extract, EVERYTHING) != checksum_of(PLAIN_ROWS)
+    first.unlink()
+    assert writer.checksum(extract, EVERYTHING) != checksum_of(PLAIN_ROWS)
+    first.write_bytes(content)
+    assert writer.checksum(extract, EVERYTHING) == checksum_of(PLAIN_ROWS)
+
+
 def test_a_journal_line_that_a_death_cut_short_counts_as_not_written(writer, tmp_path) -> None:
     extract = Extract(writer.shadow(PLAIN))
     low, high = KeyRange(None, ("13",)), KeyRange(("13",), ("40",))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from migrator.engine.contract import Login
-from migrator.errors import EndpointRefused, MigratorError, TlsFailed
+from migrator.errors import Dropped, EndpointRefused, MigratorError, TlsFailed
 from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
 from migrator.forms.model import EVERYTHING, Column, Extract, Row, checksum_of
 from migrator.testing.form_suite import (
@@ -142,6 +142,23 @@ def test_ranges_of_numbers_are_reckoned_where_most_have_a_row(mariadb, fresh, cl
             assert all(0 < len(some) <= 10 and some[-1][:1] == one.upto for some, one in zip(rows, ranges, strict=True))
             assert [one.after for one in ranges] == [None, *(one.upto for one in ranges)][:-1]
             assert list(reader.ranges(extract, ranges[4].upto, 10)) == ranges[5:]
+
+
+@DRIVERS
+def test_a_line_that_breaks_while_rows_are_read_is_told_as_that(mariadb, fresh, client) -> None:
+    options = fresh(client)
+    mariadb.say(
+        "CREATE TABLE t (said text); INSERT INTO t SELECT REPEAT('x', 9999) FROM seq_1_to_9000", options.database
+    )
+    with closing(MysqlReader(options, LOGIN)) as reader:
+        pages = reader.rows(Extract(TableReaderContract.the_table(reader, "t")), EVERYTHING)
+        next(pages)
+        (number,) = mariadb.say(
+            f"SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{options.database}' AND ID <> CONNECTION_ID()"
+        ).split()[-1:]
+        mariadb.say(f"KILL {number}")
+        with pytest.raises(Dropped):
+            list(pages)
 
 
 @DRIVERS

@@ -205,14 +205,10 @@ class MysqlReader:
         self, statement: str, *, streamed: bool
     ) -> Iterator[Sequence[Any]]:  # Any: rows of bytes, as the driver gives them
         """An answer, page by page, as bytes. One that is `streamed` has to be read to its end before anything else is asked, or closed."""
-        with self._connected() as connection:
-            options = {"no_parameters": True, "stream_results": streamed}
-            result = connection.exec_driver_sql(statement, execution_options=options)
-            try:
-                # On the result: among the options of a statement that is text, yield_per is ignored, and everything is fetched.
-                yield from result.yield_per(PAGE).partitions()
-            finally:
-                result.close()
+        with self._connected() as connection, self._db.cursor(connection, streamed=streamed) as cursor:
+            cursor.execute(statement)
+            while page := cursor.fetchmany(PAGE):
+                yield page
 
     def _key_at(self, extract: Extract, among: KeyRange, *, offset: int = 0, backwards: bool = False) -> Key | None:
         """The key of the row that is so many behind the first of a range, or before its last; None where there is none."""
