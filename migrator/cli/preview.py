@@ -121,6 +121,7 @@ def preview_document(seen: Preview) -> dict[str, Any]:
                 "name": stage.name,
                 "kind": stage.kind,
                 "route": stage.route,
+                "awaits": stage.awaits,
                 "subjects": [
                     {"key": subject.key, "label": subject.label, "actions": document(actions)}
                     for subject, actions in _by_subject(stage)
@@ -214,6 +215,10 @@ def _stage_lines(stage: StagePreview) -> list[str]:
     from migrator.cli.summary import finding_lines
 
     lines = ["", heading(stage.name, stage.kind, stage.route)]
+    if stage.awaits:
+        lines.append(
+            f'It reads what the step "{stage.awaits}" writes, so only what is there now is listed; preview again after that step has run.'
+        )
     for subject, actions in _by_subject(stage):
         lines += ["", figures.name(subject.label), *_action_lines(actions, nouns_of([stage.kind]))]
     if stage.findings:

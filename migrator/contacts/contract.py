@@ -8,6 +8,7 @@ EndpointRefused, Refused, NotFound, Unavailable, Dropped, Misbehaved.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Put
@@ -88,6 +89,16 @@ class Objects(Protocol):
     def objection(self, book: str, card: Card) -> str:
         """Why a card will be refused in a book ("" for one that is not made yet), in words that follow "the target"; "" where nothing is
         known against it. By reading only; the card has a UID.
+        """
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """A product of which can be tried what it makes of cards."""
+
+    def rehearsal(self, name: str) -> AbstractContextManager[tuple[BookWriter, str]]:
+        """An empty book as this product would make it under this name, and its id; it is nobody's, and gone in the end. Nothing of the
+        account is changed.
         """
 
 

@@ -16,11 +16,14 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Protocol
 
 from migrator.contacts import files
+from migrator.contacts.contract import BookWriter
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Contents, Login, Mistake
@@ -501,6 +504,20 @@ class ShelfWriter(ShelfReader):
         if old is None:
             return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
         return self._put_group(path, card, old)
+
+
+class TriedReader(ShelfReader):
+    """The books of a layout that does not keep everything of a card: what it will keep can be tried."""
+
+    @contextmanager
+    def rehearsal(self, name: str) -> Iterator[tuple[BookWriter, str]]:
+        """A file of this layout in a folder that only this user can read, removed in the end."""
+        with disk.in_our_words("making a folder to try in what a file will hold"):
+            apart = TemporaryDirectory(prefix="migrator-")
+        with apart as folder:
+            path = Path(folder) / self._base.name if self._single else Path(folder)
+            writer = ShelfWriter(self._layout, path, Login(self._account, self._account))
+            yield writer, writer.create_book(name).id
 
 
 def _stamp(file: BinaryIO) -> tuple[int, ...]:

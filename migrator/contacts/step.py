@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
@@ -17,24 +16,22 @@ from migrator.contacts.contract import (
     BookReader,
     BookWriter,
     Objects,
+    Rehearses,
     TellsChanges,
     TellsDetour,
     TellsOddities,
 )
+from migrator.contacts.foresight import Foresight
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, apart, merge, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import (
     AT_ONCE,
     BOTH,
-    PORTION,
     TARGETS,
     CardMove,
     Wish,
-    data_for,
-    data_of,
     everything,
-    written_with,
 )
 from migrator.contacts.options import BookOptions, ContactsOptions
 from migrator.engine.contract import (
@@ -154,7 +151,7 @@ class ContactsStep:
             return Action(
                 key, Verb.BY_HAND, label, f"nothing in it is a card: {told}; look at the file, or leave it out"
             )
-        wishes = self._wishes(held, self._cards_at_target(account, plan, read), features.lost)
+        wishes = self._wishes(held, self._cards_at_target(account, plan, read), features)
         recorded = _recorded(key, list(wishes), read)
         to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
@@ -186,7 +183,7 @@ class ContactsStep:
     def _rules(self, book: str, features: Features) -> str:
         """What decides what is on record of a card, beside the card; when it changes, the book is read anew."""
         options = self.options.model_dump_json(include={"groups", "largest_photo"})
-        return f"{book} {options} {' '.join(sorted(features.lost))}"
+        return f"{book} {options} {' '.join(sorted(features.lost))} {features.largest_photo or ''}".rstrip()
 
     def _cards_at_target(self, account: Account, plan: BookPlan, read: Reading) -> Sequence[Held]:
         if plan.target is None:
@@ -194,9 +191,9 @@ class ContactsStep:
         with read.target(CONTACTS, account.target.account) as target:
             return list(everything(target, plan.target.id))
 
-    def _wishes(self, held: Sequence[Held], there: Sequence[Held], no_place: AbstractSet[str]) -> dict[str, Wish]:
+    def _wishes(self, held: Sequence[Held], there: Sequence[Held], features: Features) -> dict[str, Wish]:
         """What is to become of each card: contacts first, for groups name their members; last what is written with another."""
-        wanted = [self._as_wanted(one, no_place) for one in held if self.options.groups or not one.card.is_group]
+        wanted = [self._as_wanted(one, features) for one in held if self.options.groups or not one.card.is_group]
         cards = apart([one.card for one, _ in wanted], [one.card for one in there])
         decisions = merge([card for card, _ in cards], [one.card for one in there])
         refs = [one.entry.ref for one, _ in wanted]
@@ -213,9 +210,10 @@ class ContactsStep:
         in_order = sorted(wishes, key=lambda wish: (bool(wish.arrives_with), wish.held.card.is_group))
         return {wish.held.entry.ref: wish for wish in in_order}
 
-    def _as_wanted(self, held: Held, no_place: AbstractSet[str]) -> tuple[Held, tuple[str, ...]]:
+    def _as_wanted(self, held: Held, features: Features) -> tuple[Held, tuple[str, ...]]:
         """The card without photos that the plan leaves out and without what the target has no place for, and what is lost in words."""
-        most = self.options.largest_photo
+        limits = [limit for limit in (self.options.largest_photo, features.largest_photo) if limit is not None]
+        most = min(limits, default=None)
         sizes = {one: one.embedded.octets for one in held.card.all("PHOTO") if one.embedded}
         large = [one for one, octets in sizes.items() if most is not None and octets > most]
         lost = held.dropped
@@ -223,7 +221,7 @@ class ContactsStep:
             kept = tuple(one for one in held.card.properties if one not in large)
             held = replace(held, card=replace(held.card, properties=kept))
             lost = (*lost, *(f"a photo of {sizes[one]:,} bytes is left out (largest_photo)" for one in large))
-        embedded = [one for one in held.card.properties if one.embedded and one.name in no_place]
+        embedded = [one for one in held.card.properties if one.embedded and one.name in features.lost]
         if embedded:
             kept = tuple(one for one in held.card.properties if one not in embedded)
             held = replace(held, card=replace(held.card, properties=kept))
@@ -233,8 +231,8 @@ class ContactsStep:
     # -- foresee ---------------------------------------------------------------------------------------------------------
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """Words of the plan that lead nowhere or are no book's name, lines of the source that are of no card, and the cards of which the
-        target says already that it will refuse them.
+        """Words of the plan that lead nowhere or are no book's name, lines of the source that are of no card, and the cards of which is
+        known already that the target will refuse them, or lose something of them.
         """
         account = self.accounts[subject.key]
         with read.source(CONTACTS, account.source.account) as source:
@@ -250,48 +248,25 @@ class ContactsStep:
                 read.target(CONTACTS, account.target.account) as target,
             ):
                 yield from _detour(f"{subject.label}: target", target)
-                if isinstance(target, Objects):
+                if isinstance(target, (Objects, Rehearses)):
                     for action in actions:
                         if action.verb is Verb.COPY:
-                            yield from self._objections(
-                                f"{subject.label}: {action.label}", action, source, target, read
-                            )
+                            about = f"{subject.label}: {action.label}"
+                            yield from self._foresight(about, action, source, target, read).findings()
         except NotMadeYet:  # nobody knows yet what it will take
             return
 
-    def _objections(
+    def _foresight(
         self, about: str, action: Action, source: BookReader, target: BookReader, read: Reading
-    ) -> Iterator[Finding]:
-        assert isinstance(target, Objects)
-        book = action.data["target"]
-        held = list(everything(source, action.data["source"]))
-        there = list(everything(target, book)) if book else []
-        wishes = self._wishes(held, there, target.features.lost)
+    ) -> Foresight:
+        source_book, target_book = action.data["source"], action.data["target"]
+        held = list(everything(source, source_book))
+        there = list(everything(target, target_book)) if target_book else []
+        wishes = self._wishes(held, there, target.features)
         recorded = _recorded(action.key, list(wishes), read)
-        moving = [
-            ref
-            for ref, wish in wishes.items()
-            if wish.decision.verdict is not Verdict.KEEP and not _is_settled(wish, recorded.get(ref))
-        ]
-        together = written_with(wishes)
-        for start in range(0, len(moving), PORTION):
-            portion = moving[start : start + PORTION]
-            data = data_for(
-                portion, wishes, together, source, action.data["source"]
-            )  # photos count: it may be too large
-            for ref in portion:
-                decision = wishes[ref].decision
-                card = decision.card.restored(data)
-                if decision.place is not None and not card.is_whole:
-                    card = card.restored(data_of(target.fetch(book, [there[decision.place].entry.ref])))
-                if card.is_whole and (said := target.objection(book, card)):
-                    yield Finding(
-                        "will-be-refused",
-                        Weight.WARNING,
-                        about,
-                        f"{wishes[ref].held.card.shown}: the target {said}",
-                        "Correct it at its source before the run, or expect it in the report as left behind.",
-                    )
+        to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
+        name = action.data["name"]
+        return Foresight(about, source, source_book, target, target_book, name, wishes, to_do, there)
 
     # -- do --------------------------------------------------------------------------------------------------------------
 
@@ -335,9 +310,7 @@ class ContactsStep:
         self, action: Action, held: Sequence[Held], source: BookReader, target: BookWriter, book: str
     ) -> CardMove:
         there = list(everything(target, book))
-        return CardMove(
-            source, action.data["source"], target, book, self._wishes(held, there, target.features.lost), there
-        )
+        return CardMove(source, action.data["source"], target, book, self._wishes(held, there, target.features), there)
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
         """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""
@@ -370,11 +343,11 @@ class ContactsStep:
             held = list(everything(source, action.data["source"]))
         with read.target(CONTACTS, account.target.account) as target:
             there = list(everything(target, book)) if book else []
-            no_place = target.features.lost
+            features = target.features
         recorded = _recorded(action.key, [one.entry.ref for one in held], read)
         by_ref = {one.entry.ref: one.card for one in there}
         by_uid = {one.card.uid: one.card for one in there}
-        wanted = [self._as_wanted(one, no_place)[0] for one in held if self.options.groups or not one.card.is_group]
+        wanted = [self._as_wanted(one, features)[0] for one in held if self.options.groups or not one.card.is_group]
         cards = apart([one.card for one in wanted], [one.card for one in there])
         yield from _not_moved(action, [one.card for one in wanted if one.entry.ref not in recorded])
         for one, (card, _) in zip(wanted, cards, strict=True):

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from migrator.engine.contract import Action, Finding, Foresees, Probes, Size, Subject, Verb
+from migrator.engine.contract import Action, Finding, Foresees, Probes, Side, Size, Subject, Verb
 from migrator.engine.crew import Job
-from migrator.engine.events import StageBegan, SubjectPlanned
+from migrator.engine.events import Event, StageBegan, SubjectFailed, SubjectPlanned
 from migrator.engine.lanes import Lanes
 from migrator.engine.ledger import Store
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage
 from migrator.engine.walk import BY_HAND, Surroundings, Walk
 from migrator.engine.work import StageReading
-from migrator.errors import MigratorError
+from migrator.errors import MigratorError, NotFound
 
 PROBE_BYTES = 8 * 1024 * 1024  # read at most this much of the source to estimate its speed
 
 
 @dataclass(slots=True)
 class StagePreview:
-    """What one step would do."""
+    """What one step would do. `awaits` is the name of an earlier step that would first write what this one reads, "" if none would."""
 
     name: str
     kind: str
     route: str
+    awaits: str = ""
     actions: list[tuple[Subject, Action]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     troubles: list[tuple[Subject, MigratorError]] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a run would have anything to do in this step."""
+        idle = (Verb.KEEP, Verb.BY_HAND)
+        return any(action.verb not in idle for _, action in self.actions)
 
 
 @dataclass(slots=True)
@@ -44,8 +51,7 @@ class Preview:
     @property
     def changes(self) -> bool:
         """Whether a run would have anything to do."""
-        idle = (Verb.KEEP, Verb.BY_HAND)
-        return any(action.verb not in idle for stage in self.stages for _, action in stage.actions)
+        return any(stage.changes for stage in self.stages)
 
 
 def preview(programme: Programme, around: Surroundings, store: Store | None = None) -> Preview:
@@ -58,13 +64,41 @@ def preview(programme: Programme, around: Surroundings, store: Store | None = No
     try:
         for stage in programme.stages:
             if isinstance(stage, Stage):
-                walk = Walk(programme, stage, around, lanes, sessions)
-                previews.append(_preview_stage(walk, StageReading(stage, sessions, store), speed))
+                awaits = _awaited(stage, programme, previews)
+                walk = Walk(programme, stage, _unconcerned(around) if awaits else around, lanes, sessions)
+                seen = _preview_stage(walk, StageReading(stage, sessions, store), speed)
+                if awaits:
+                    seen.awaits = awaits
+                    seen.troubles = [(one, error) for one, error in seen.troubles if error.code != NotFound.code]
+                    walk.codes.discard(NotFound.code)
+                previews.append(seen)
                 codes |= walk.codes
                 sessions.learn_of(stage, StageReading(stage, sessions, store))
     finally:
         sessions.close()
     return Preview(previews, frozenset(codes), speed.seconds_for(previews))
+
+
+def _awaited(stage: Stage, programme: Programme, before: Sequence[StagePreview]) -> str:
+    """The name of the last of these steps that would write what this one reads."""
+    writing = {one.name for one in before if one.changes}
+    source = stage.opener.endpoint(Side.SOURCE)
+    names = [
+        one.name
+        for one in programme.stages
+        if isinstance(one, Stage) and (one.kind, one.opener.endpoint(Side.TARGET)) == (stage.kind, source)
+    ]
+    return next((name for name in reversed(names) if name in writing), "")
+
+
+def _unconcerned(around: Surroundings) -> Surroundings:
+    """The same, but that nothing is told of what is not there yet."""
+
+    def tell(event: Event) -> None:
+        if not isinstance(event, SubjectFailed) or event.code != NotFound.code:
+            around.tell(event)
+
+    return replace(around, tell=tell)
 
 
 def _preview_stage(walk: Walk, read: StageReading, speed: _Speed) -> StagePreview:

@@ -12,8 +12,15 @@ from migrator.contacts import files
 from migrator.contacts.adapters import google_csv
 from migrator.contacts.meaning import differences
 from migrator.contacts.model import Property, text_property
-from migrator.engine.contract import Login
+from migrator.contacts.options import ContactsOptions
+from migrator.contacts.step import KIND
+from migrator.engine.contract import Fate, Login, Side
+from migrator.engine.ledger import Ending
+from migrator.engine.stage import Stage
 from migrator.testing.book_store import BookContract, cards, everything, group, mail, person
+from migrator.testing.memory_books import MemoryBooks, accounts_of
+from migrator.testing.memory_strongbox import MemoryStrongbox
+from migrator.testing.trial import Trial
 
 ANN = Login("ann@example.com", "ann@example.com")
 
@@ -156,3 +163,76 @@ def test_reading_a_large_table_holds_an_index_and_one_row(path):
         tracemalloc.stop()
     assert path.stat().st_size > 6_000_000
     assert peak < 3_000_000, "the file must not be in memory"
+
+
+# -- foreseen
+
+
+class ToFile:
+    """A route from memory to Google's file in a folder."""
+
+    def __init__(self, old: MemoryBooks, options: google_csv.Options) -> None:
+        self.old, self.options, self.strongbox = old, options, MemoryStrongbox()
+
+    def endpoint(self, side):
+        return side.value
+
+    def connections(self, _):
+        return 2, 2
+
+    def for_reading(self, side, _, account):
+        if side is Side.SOURCE:
+            return self.old.reader(None, self.login(side, account))
+        return google_csv.ADAPTER.reader(self.options, self.login(side, account))
+
+    def for_writing(self, side, _, account):
+        return google_csv.ADAPTER.writer(self.options, self.login(side, account))
+
+    def login(self, _, account):
+        return Login(account, account)
+
+    def keep_password(self, account, password):
+        raise AssertionError
+
+
+FOREIGN = [
+    group("g", "Friends", "1", "nobody"),
+    group("h", "Starred", "1"),
+    group("i", "Work", "2").with_property(text_property("NICKNAME", "Office")),
+    group("j", "friends", "2"),
+    group("k", "Alone", "nobody"),
+    person("3", "Photo").with_property(Property("PHOTO", data=b"x" * 5000, media="image/jpeg")),
+]
+ADDED_ONES = [ANNE.with_property(text_property("TEL", "+49 30 1")), BOB]
+
+
+@pytest.mark.parametrize("one_file", [True, False])
+@pytest.mark.parametrize("there", [[], [ANNE, BOB, group("x", "Friends", "2"), group("y", "Choir", "1")]])
+def test_what_the_file_will_not_hold_is_foreseen_as_the_run_tells_it(tmp_path, one_file, there):
+    path = tmp_path / "contacts.csv" if one_file else tmp_path
+    options = google_csv.Options(path=path)
+    old = MemoryBooks("old")
+    old.fill("ann@example.com", "contacts", *ADDED_ONES, *FOREIGN)
+    if there:
+        with closing(google_csv.ADAPTER.writer(options, ANN)) as session:
+            session.add(session.create_book("contacts").id, there)
+    before = {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    step = KIND.build(ContactsOptions(), accounts_of("ann@example.com"))
+    trial = Trial([Stage("contacts", "contacts", step, ToFile(old, options))])
+    (stage,) = trial.preview().stages
+    assert {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()} == before
+    ((_, action),) = stage.actions
+    foreseen = [one.text for one in stage.findings]
+    foreseen += [
+        f"{name.removeprefix('+ ')}: {lost.removesuffix(')')}"
+        for name, _, lost in (detail.partition("  (") for detail in action.details)
+        if "PHOTO" in lost
+    ]
+    assert trial.run().ending is Ending.LEFT_BEHIND
+    told = [
+        one.note
+        for one in trial.store.outcomes("contacts/source>target/ann@example.com/contacts")
+        if one.fate in {Fate.LEFT_BEHIND, Fate.ALTERED}
+    ]
+    assert len(told) == 5
+    assert sorted(foreseen) == sorted(told)

@@ -354,6 +354,16 @@ def test_large_photos_are_left_out_when_the_plan_says_so() -> None:
     assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of 5,000 bytes is left out (largest_photo)"]
 
 
+def test_photos_that_are_too_large_for_the_target_are_told_before() -> None:
+    world = World(person("Ana Peña", "u1", Property("PHOTO", data=b"x" * 5000, media="image/jpeg")))
+    world.new.features = replace(world.new.features, largest_photo=1000)
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert action.details == ("+ Ana Peña  (a photo of 5,000 bytes is left out (largest_photo))",)
+    world.trial.run()
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of 5,000 bytes is left out (largest_photo)"]
+
+
 def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
     world = World()
     world.old.fill(ANN, "Trabajo", person("Jefa", "u8"))

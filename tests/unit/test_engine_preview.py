@@ -1,9 +1,12 @@
 """A preview tells what a run would do and leaves no trace, at the shelves or in the state."""
 
-from migrator.engine.contract import Fate, Size, Verb
-from migrator.engine.events import SubjectPlanned
+from collections.abc import Iterator
+from dataclasses import replace
+
+from migrator.engine.contract import Action, Fate, Reading, Size, Subject, Verb
+from migrator.engine.events import SubjectFailed, SubjectPlanned
 from migrator.engine.ledger import Status
-from migrator.errors import LoginRefused
+from migrator.errors import LoginRefused, NotFound
 from migrator.testing.toy_room import Drop, Shelf, stage_between
 from migrator.testing.trial import Trial
 
@@ -37,6 +40,39 @@ def test_a_preview_leaves_the_state_as_it_was() -> None:
     source.fill(ALICE, "nouns", "late")
     trial.preview(trial.store)
     assert state_of(trial) == before
+
+
+def test_a_step_that_reads_what_an_earlier_one_would_write_says_so_until_that_has_run() -> None:
+    source, target = two_shelves()
+    middle = Shelf("middle")
+    stages = [
+        stage_between(source, middle, ALICE, BOB, name="first"),
+        stage_between(middle, target, ALICE, BOB, name="second"),
+        stage_between(source, target, ALICE, name="third"),
+    ]
+    trial = Trial(stages)
+    assert [stage.awaits for stage in trial.preview().stages] == ["", "first", ""]
+    Trial(stages[:1], store=trial.store).run()
+    assert [stage.awaits for stage in trial.preview(trial.store).stages] == ["", "", ""]
+
+
+def test_what_an_earlier_step_has_yet_to_write_is_not_missed() -> None:
+    source, target = two_shelves()
+    middle = Shelf("middle")
+    second = stage_between(middle, target, ALICE, BOB, name="second")
+    step = second.step
+
+    class Missing(type(step)):  # type: ignore[misc]
+        def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
+            raise NotFound(f"{subject.key}: there is nothing of this name.")
+
+    second = replace(second, step=Missing(step.accounts, step.options, step.limit))
+    alone = Trial([second]).preview()
+    assert (len(alone.stages[0].troubles), alone.codes) == (2, {"not-found"})
+    trial = Trial([stage_between(source, middle, ALICE, BOB, name="first"), second])
+    seen = trial.preview()
+    assert (seen.stages[1].awaits, seen.stages[1].troubles, seen.codes) == ("first", [], frozenset())
+    assert trial.told(SubjectFailed) == []
 
 
 def state_of(trial: Trial) -> object:

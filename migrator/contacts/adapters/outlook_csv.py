@@ -22,7 +22,7 @@ from migrator.contacts import columns, outlook
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Features
 from migrator.contacts.sheet import SheetLayout
-from migrator.contacts.shelf import ShelfReader, ShelfWriter, contents_of
+from migrator.contacts.shelf import ShelfWriter, TriedReader, contents_of
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.wire.table import BOM, Look
 
@@ -67,7 +67,7 @@ def _layout(options: Options) -> SheetLayout:
 
 
 def _read(options: Options, login: Login) -> BookReader:
-    return ShelfReader(_layout(options), options.path, login)
+    return TriedReader(_layout(options), options.path, login)
 
 
 def _fill(options: Options, login: Login) -> BookWriter:

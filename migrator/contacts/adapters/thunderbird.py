@@ -23,7 +23,7 @@ from migrator.contacts import columns
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Features
 from migrator.contacts.sheet import SheetLayout
-from migrator.contacts.shelf import Layout, ShelfReader, ShelfWriter, contents_of
+from migrator.contacts.shelf import Layout, ShelfWriter, TriedReader, contents_of
 from migrator.contacts.thunderbird import ThunderbirdColumns
 from migrator.contacts.thunderbird_ldif import LdifLayout
 from migrator.engine.contract import Adapter, Login, Service
@@ -63,7 +63,7 @@ def _layout(options: Options) -> Layout:
 
 
 def _read(options: Options, login: Login) -> BookReader:
-    return ShelfReader(_layout(options), options.path, login)
+    return TriedReader(_layout(options), options.path, login)
 
 
 def _fill(options: Options, login: Login) -> BookWriter:
