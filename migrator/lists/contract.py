@@ -168,4 +168,25 @@ class KnowsNames(Protocol):
         """
 
 
+@runtime_checkable
+class MakesInSteps(Protocol):
+    """A product that makes a list in several requests, between which a run may die. A session that reads has the two questions."""
+
+    def is_free(self, address: str) -> bool:
+        """Whether nothing stands yet where `create_list` would begin this list."""
+
+    def is_begun(self, address: str) -> bool:
+        """Whether a list stands there that is not this one yet. Only asked for one that a run of ours was making."""
+
+
+@runtime_checkable
+class CompletesLists(MakesInSteps, Protocol):
+    """The same, to write."""
+
+    def complete_list(self, address: str) -> None:
+        """Make whole what `create_list` has begun before its run died; nothing is done where nothing was begun. Only asked for one whose
+        place was free before.
+        """
+
+
 LISTS: Contract[ListReader, ListWriter] = Contract("lists", connects=False, of_accounts=False)

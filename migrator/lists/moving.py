@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
-from migrator.lists.contract import ListReader, ListWriter
+from migrator.lists.contract import CompletesLists, ListReader, ListWriter
 from migrator.lists.decisions import IN_STEP, Decision, Do, SettingDecision, differences, shown, title_of
 from migrator.lists.model import Member, Put, Role, settings_of
 from migrator.panel.model import How
@@ -20,6 +20,7 @@ from migrator.panel.model import How
 CURE = "Correct it by hand at the target if it matters."
 CURE_FOR_MISSING = "Look at the target's own log, then run again."
 MADE = "list"  # the item's key
+FREE = "free"  # the fence of a list whose place nobody had
 
 
 def everybody(session: ListReader, address: str, role: Role) -> dict[str, Member]:
@@ -72,8 +73,10 @@ class ListMove:
         return [Loaded(one.key, 0, "", self.address) for one in part]
 
     def fence(self) -> str:
-        """Nothing is needed: a list is known by its address, and was to be made because it was not there."""
-        return ""
+        """A list is known by its address, and was to be made because it was not there. Where it gets that address last, whatever stands in
+        its place is ours only if the place was free.
+        """
+        return FREE if isinstance(self.target, CompletesLists) and self.target.is_free(self.address) else ""
 
     def write(self, part: Sequence[Loaded[str]]) -> Sequence[Outcome]:
         self.make()
@@ -83,7 +86,8 @@ class ListMove:
         return [Outcome(one.key, Fate.LEFT_BEHIND, note=note, cure=CURE_FOR_MISSING) for one in part]
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
-        del fence
+        if fence == FREE and isinstance(self.target, CompletesLists):
+            self.target.complete_list(self.address)
         there = is_there(self.target, self.address)
         return [Outcome(one.key, Fate.COPIED, ref=self.address, mark=self.making) for one in intended] if there else []
 

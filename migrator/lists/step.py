@@ -321,8 +321,9 @@ def _list_action(visit: Visit, *, quietens: bool) -> Action:
     if not features.creates:
         why = f"{features.title} cannot be given a new list from here. Make {visit.plan.target} there, then run again"
         return replace(one, verb=Verb.BY_HAND, why=why, lanes=())
+    cut_off = ["was being made when a run died, and is taken up"] if visit.standing.cut_off else []
     reasons = ["its admin password goes into the hand-out"] if features.list_password else []
-    return replace(one, verb=Verb.CREATE, why="; ".join([*reasons, *_with_its_domain(visit)]), size=Size(1))
+    return replace(one, verb=Verb.CREATE, why="; ".join([*cut_off, *reasons, *_with_its_domain(visit)]), size=Size(1))
 
 
 def _with_its_domain(visit: Visit) -> Iterator[str]:

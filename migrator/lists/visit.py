@@ -11,7 +11,7 @@ from typing import Any
 from migrator.addresses import Names
 from migrator.engine.contract import ARRIVED, Outcome, Reading
 from migrator.lists.calling import WORDS, Calling
-from migrator.lists.contract import ForeseesRefusals, KnowsNames, ListReader
+from migrator.lists.contract import ForeseesRefusals, KnowsNames, ListReader, MakesInSteps
 from migrator.lists.decisions import (
     BROUGHT,
     Decision,
@@ -93,6 +93,8 @@ def standing_of(key: str, address: str, target: ListReader, read: Reading) -> St
     outcome = read.settled(f"{key}/list", [MADE]).get(MADE)
     making = outcome.mark if there and outcome is not None and outcome.fate in BROUGHT else ""
     cut_off = not making and MADE in read.intended(f"{key}/list")
+    if cut_off and isinstance(target, MakesInSteps) and target.is_begun(address):
+        there = False  # until it is completed
     if there and cut_off:
         making = next_making(outcome)
     facts = read.remembered(f"{key}/release")

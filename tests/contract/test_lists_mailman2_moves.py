@@ -16,6 +16,7 @@ from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.mailman2.spelling import name_as_shown
 from migrator.lists.options import ListsOptions
 from migrator.lists.step import KIND
+from migrator.testing.front import Answer, Request
 from migrator.testing.mailman2.lists import Member, Rule
 from migrator.testing.mailman2.people import populate
 from migrator.testing.mailman2.server import Mailman2
@@ -37,6 +38,7 @@ class Route:
 
     old: Mailman2
     new: Mailman2
+    named: tuple[str, ...] = (NEWS,)  # lists that the plan names at the target
     made: dict[str, SecretStr] = field(default_factory=dict)
     strongbox: MemoryStrongbox = field(default_factory=MemoryStrongbox)
 
@@ -63,7 +65,12 @@ class Route:
     def options(self, side: Side) -> mailman2.Options:
         server = self.old if side is Side.SOURCE else self.new
         secret = {"password": "list-secret"} if side is Side.SOURCE else {"site_password": server.SITE_PASSWORD}
-        return mailman2.Options(url=server.base, tls_fingerprint=server.fingerprint, lists=(NEWS,), **secret)
+        return mailman2.Options(
+            url=server.base,
+            tls_fingerprint=server.fingerprint,
+            lists=(NEWS,) if side is Side.SOURCE else self.named,
+            **secret,
+        )
 
 
 @pytest.fixture
@@ -177,3 +184,46 @@ def text(value: object, charset: str) -> object:
     if isinstance(value, bytes):
         return unescape(value.decode(charset)).replace("\r\n", "\n").strip()
     return value.strip() if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("named", [(NEWS,), ()], ids=["named", "advertised"])
+def test_a_list_whose_making_was_cut_off_before_it_had_its_domain_is_completed(
+    route: Route, named: tuple[str, ...]
+) -> None:
+    populate(route.old.give_list("news", host_name="example.com"), 5)
+    route.named = named
+
+    def breaks(request: Request) -> Answer | None:
+        """The line breaks when the new list is to get its domain."""
+        general = request.path.endswith("/admin/news/general") and request.method == "POST"
+        return Answer(b"", 500, "text/plain") if general and b"host_name" in request.body else None
+
+    route.new.host = "lists.example.net"
+    route.new.before = breaks
+    first = trial(route)
+    first.patience = 0
+    assert first.run().codes
+    assert route.new.kept["news"].values.get("host_name") != "example.com"
+    password = route.made[NEWS]
+
+    route.new.before = lambda _: None
+    again = trial(route, first)
+    told = {action.label: action.why for _, action in again.preview(again.store).stages[0].actions}
+    assert told["list"].startswith("was being made when a run died, and is taken up")
+    result = again.run()
+    assert not result.codes
+    assert route.new.kept["news"].values["host_name"] == "example.com"
+    assert route.new.kept["news"].members.keys() == route.old.kept["news"].members.keys()
+    assert route.new.kept["news"].password == password.get_secret_value()
+    assert again.verify().differences == 0
+    assert again.fates()[Fate.LEFT_BEHIND] == first.fates()[Fate.LEFT_BEHIND] == 0
+
+
+def test_a_list_of_another_domain_that_has_the_name_is_never_taken_for_ours(route: Route) -> None:
+    populate(route.old.give_list("news", host_name="example.com"), 5)
+    theirs = route.new.give_list("news", host_name="example.org")
+    route.named = ()
+    for _ in range(2):
+        trial(route).run()
+        assert route.new.kept["news"].values["host_name"] == "example.org"
+        assert route.new.kept["news"].members == theirs.members == {}

@@ -258,6 +258,18 @@ class Mailman2Reader:
         """End the session; never raises."""
         self._site.close()
 
+    def is_free(self, address: str) -> bool:
+        """Whether no list has the name in URLs that this one would get. A panel makes a list at once."""
+        return self._panel is None and not self._name(address)
+
+    def is_begun(self, address: str) -> bool:
+        """Whether a list of this name has another domain still. Raises LoginRefused."""
+        name = self._name(address) if self._panel is None else ""
+        if not name:
+            return False
+        host = self._at(name, address).form(GENERAL)[1].first("host_name")
+        return _address(name, host).lower() != same_form(address).lower()
+
     # -- which list
 
     def _admin(self, address: str) -> ListAdmin:
@@ -375,7 +387,15 @@ class Mailman2Writer(Mailman2Reader):
             words = "; ".join(page_of(reply)[1].headlines()) or f"status {reply.status}"
             raise Refused(f"{address}: Mailman did not make the list (“{words}”).", remedy="Make it by hand.")
         self._made[address.lower()] = password
-        admin = self._at(self._name(address), address)
+        self.complete_list(address)
+
+    def complete_list(self, address: str) -> None:
+        """Say which domain the list of this name is for."""
+        address = same_form(address)
+        name, domain = self._name(address), split(address)[1]
+        if not name:
+            return
+        admin = self._at(name, address)
         if admin.form(GENERAL)[1].first("host_name").lower() != domain:
             self._set(admin, GENERAL, {"host_name": (domain,)})
         self._known[address.lower()] = admin

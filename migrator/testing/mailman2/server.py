@@ -98,6 +98,7 @@ class Mailman2(Panel):
         self.charsets = dict(CHARSETS)
         self.python3 = False
         self.language = "en"  # DEFAULT_SERVER_LANGUAGE
+        self.host = "example.com"  # DEFAULT_EMAIL_HOST, of lists that are made here
         self.asks_tokens = True  # since 2.1.15
         self.not_found = 404  # 200 with the overview in old versions
         self.open_allowed = False  # ALLOW_OPEN_SUBSCRIBE
@@ -576,7 +577,7 @@ class Mailman2(Panel):
         if why:
             return _create_form(why, 200)
         languages = tuple(value.decode("latin-1") for value in asked.all("langs")) or ("en",)
-        one = self.give_list(name, password=password, language=self.language, owner=(owner,))
+        one = self.give_list(name, password=password, language=self.language, owner=(owner,), host_name=self.host)
         one.values["available_languages"] = tuple(dict.fromkeys((self.language, *languages)))
         one.values["default_member_moderation"] = asked.number("moderate", 0)
         if asked.number("notify", 1):
