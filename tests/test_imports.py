@@ -35,6 +35,7 @@ FOREIGN_IN_ONE_FILE = {
     "httpx2": "wire/http.py",
     "idna": "addresses.py",
     "passlib": "panel/hashes.py",
+    "pyarrow": "forms/parquet.py",
     "pyrage": "age.py",
     "vobject": "contacts/vcard.py",
     "ruamel": "plan/file.py",

@@ -121,7 +121,8 @@ class Beside:
             stored = self._of(source, action)
             seen = self._seen(source, stored)
             flat, entries = self._flat(source, stored)
-            made = list(sheet.write(_until_stopped(entries, work), _folder(folder, stored), flat.fields))
+            drawn, formats = _until_stopped(entries, work), self.options.sheet_formats
+            made = list(sheet.write(drawn, _folder(folder, stored), flat.fields, formats=formats))
         for finding in _told(action.label, made, flat):
             work.note(finding)
         work.remember({SEEN: seen})
@@ -129,7 +130,9 @@ class Beside:
     def _seen(self, source: TableReader, stored: Stored) -> str:
         """Stands for all that a plugin's sheets are made of."""
         sums = [f"{one.table.name} {source.checksum(one, KeyRange())}" for one in self._extracts(source, stored)]
-        rules = self.options.model_dump_json(include={"where", "since", "older_than", "redact", "mend"})
+        rules = self.options.model_dump_json(
+            include={"where", "since", "older_than", "redact", "mend", "sheet_formats"}
+        )
         return hashlib.sha256("\n".join([*sums, rules]).encode()).hexdigest()[:32]
 
     def _of(self, source: TableReader, action: Action) -> Stored:

@@ -6,7 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from migrator.forms import parquet
 
 
 class RedactOptions(BaseModel):
@@ -105,6 +107,11 @@ class FormsOptions(BaseModel):
         description="A folder for sheets (CSV) that people can read, one for each form, with a list of files that no database holds.",
         json_schema_extra={"path": True},
     )
+    sheet_formats: tuple[Literal["csv", "parquet"], ...] = Field(
+        default=("csv",),
+        min_length=1,
+        description="What sheets are: csv for people, parquet for analysis (`pip install 'migrator[parquet]'`), or both.",
+    )
     mend: tuple[Literal["charsets", "lengths"], ...] = Field(
         default=(),
         description="What is mended in sheets and contacts; tables stay as they are. charsets: texts that are UTF-8 in a column of latin1 "
@@ -122,3 +129,10 @@ class FormsOptions(BaseModel):
         if self.existing != "remap" and (self.forms.map or self.forms.fields):
             raise ValueError("forms.map and forms.fields are only for `existing: remap`")
         return self
+
+    @field_validator("sheet_formats")
+    @classmethod
+    def _can_be_written(cls, value: tuple[Literal["csv", "parquet"], ...]) -> tuple[Literal["csv", "parquet"], ...]:
+        if "parquet" in value and not parquet.is_installed():
+            raise ValueError(parquet.MISSING)
+        return value

@@ -10,10 +10,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Literal, TypeAlias
 
+from migrator.forms import parquet
 from migrator.forms.answers import Answer, told
 from migrator.forms.fields import Field
 from migrator.forms.flat import HEADER, Entry
@@ -27,6 +29,7 @@ DRAFT, FRESH = ".entries", ".new"  # end the names of files that are not whole
 FILES_HEADER: Final = ("form", "entry_id", "file")
 AT_ONCE: Final = 256 * 1024  # bytes of entries of one form that are held before they are written
 
+Format: TypeAlias = Literal["csv", "parquet"]
 Place = tuple[str, ...]  # a column: the field's key, and the way inside its value
 
 
@@ -97,15 +100,17 @@ def write(
     fields: Callable[[str], Sequence[Field]] = lambda _: (),
     *,
     guard: bool = True,
+    formats: Sequence[Format] = ("csv",),
 ) -> Iterator[Sheet]:
-    """Write entries to CSV files below `folder`, one for each form, in place of those of the same names; each is whole or not there, for its
-    owner only, in UTF-8 with a byte order mark. Files that entries name, which no database holds, are listed in FILES beside them.
-    `fields` gives the fields of a form; it is asked when all entries are drawn. With `guard`, cells that begin like a formula get an
+    """Write entries to files of these formats below `folder`, one for each form, in place of those of the same names; each is whole or not there, for its
+    owner only; CSV is in UTF-8 with a byte order mark. Files that entries name, which no database holds, are listed in FILES beside them.
+    `fields` gives the fields of a form; it is asked when all entries are drawn. With `guard`, cells of CSV that begin like a formula get an
     apostrophe (`table.unguarded` takes it away).
     """
-    disk.make_folder(folder)
-    for draft in [*folder.glob(f"*{DRAFT}"), *folder.glob(f"*{FRESH}")]:
-        draft.unlink()  # of a run that died: what people wrote does not lie about
+    with _writing(folder):
+        disk.make_folder(folder)
+        for draft in [*folder.glob(f"*{DRAFT}"), *folder.glob(f"*{FRESH}")]:
+            draft.unlink()  # of a run that died: what people wrote does not lie about
     waiting: dict[str, _Waiting] = {}
     files = _Lines(folder / f"{FILES}{FRESH}")
     try:
@@ -120,7 +125,7 @@ def write(
                     table.written(row, table.Look(), guard=guard), table.BOM + table.written(FILES_HEADER, table.Look())
                 )
         for form, held in waiting.items():
-            yield held.written(form, fields(form), guard=guard)
+            yield held.written(form, fields(form), formats, guard=guard)
         files.become(folder / FILES)
     finally:
         for lines in (files, *(held.lines for held in waiting.values())):
@@ -147,7 +152,7 @@ class _Lines:
 
     def flush(self) -> None:
         """Have everything in the file."""
-        with disk.opened(self.path, "r+b" if self._begun else "wb") as file:
+        with _writing(self.path.parent), disk.opened(self.path, "r+b" if self._begun else "wb") as file:
             file.seek(0, os.SEEK_END)
             file.write(b"".join(self._held))
         self._begun = True
@@ -181,21 +186,48 @@ class _Waiting:
         self.entries += 1
         self.files += len(entry.files)
 
-    def written(self, form: str, fields: Sequence[Field], *, guard: bool) -> Sheet:
+    def written(self, form: str, fields: Sequence[Field], formats: Sequence[Format], *, guard: bool) -> Sheet:
         self.lines.flush()
         self.columns.fields = fields
         headings = self.columns.headings()
+        with _writing(self.path.parent):
+            self._write(formats, headings, guard=guard)
+        path = self.path.with_suffix(f".{formats[0]}")
+        return Sheet(form, self.title, path, self.entries, tuple(self.columns.joined()), self.files)
+
+    def _write(self, formats: Sequence[Format], headings: Mapping[Place, str], *, guard: bool) -> None:
+        for wanted in formats:
+            path = self.path.with_suffix(f".{wanted}")
+            fresh = path.with_name(f"{path.name}{FRESH}")
+            with disk.opened(fresh, "wb") as file:
+                if wanted == "csv":
+                    self._write_csv(file, headings, guard=guard)
+                else:
+                    self._write_parquet(file, headings)
+            fresh.replace(path)
+
+    def _write_csv(self, file: IO[bytes], headings: Mapping[Place, str], *, guard: bool) -> None:
         look = table.Look()
-        fresh = self.path.with_name(f"{self.path.name}{FRESH}")
-        with disk.opened(self.lines.path) as entries, disk.opened(fresh, "wb") as sheet:
-            sheet.write(table.BOM + table.written([*HEADER, *headings.values()], look, guard=guard))
+        file.write(table.BOM + table.written([*HEADER, *headings.values()], look, guard=guard))
+        for row in self._rows(headings):
+            file.write(table.written(row, look, guard=guard))
+
+    def _write_parquet(self, file: IO[bytes], headings: Mapping[Place, str]) -> None:
+        made = parquet.ParquetSheet(file, [*HEADER, *headings.values()])
+        for row in self._rows(headings):
+            made.add(row)
+        made.close()
+
+    def _rows(self, headings: Mapping[Place, str]) -> Iterator[Sequence[str]]:
+        with disk.opened(self.lines.path) as entries:
             for line in entries:
                 header, cells = json.loads(line)
                 by_place = {tuple(place): text for place, text in cells}
-                row = [*header, *(by_place.get(place, "") for place in headings)]
-                sheet.write(table.written(row, look, guard=guard))
-        fresh.replace(self.path)
-        return Sheet(form, self.title, self.path, self.entries, tuple(self.columns.joined()), self.files)
+                yield [*header, *(by_place.get(place, "") for place in headings)]
+
+
+def _writing(folder: Path) -> AbstractContextManager[None]:
+    return disk.in_our_words(f"writing sheets in {folder}")
 
 
 def _spread(value: Plain) -> Iterator[tuple[Place, Plain]]:

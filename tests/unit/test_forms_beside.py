@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import stat
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +17,7 @@ from migrator.engine.contract import Login, Side, Verb, Weight
 from migrator.engine.events import Noted
 from migrator.engine.stage import Stage
 from migrator.errors import PlanError
+from migrator.forms import parquet as forms_parquet
 from migrator.forms import php, senders, sheet
 from migrator.forms.model import Row
 from migrator.forms.options import FormsOptions
@@ -112,6 +116,32 @@ def test_sheets_are_written_once_and_anew_when_something_has_come(tmp_path) -> N
     assert {verb for verb, _ in world.actions().values()} == {Verb.CREATE}
     world.trial.run()
     assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")] == ["Ann", "", "Bo"]
+
+
+def test_sheets_can_be_parquet_with_the_same_columns_and_no_apostrophes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(forms_parquet, "AT_ONCE", 2)
+    rows = [entry(1, name="=Ann"), entry(2, date="0000-00-00 00:00:00", phone="5"), entry(3)]
+    rows[2] = (*rows[2][:2], 'a:1:{s:4:"name";s:3:"\ud83d";}', rows[2][3])
+    world = World(*rows, sheets=tmp_path, sheet_formats=["csv", "parquet"])
+    assert not world.trial.run().codes
+    folder = tmp_path / "wp_cfdb7"
+    assert sorted(one.name for one in folder.iterdir()) == ["7.csv", "7.parquet"]
+    assert stat.S_IMODE((folder / "7.parquet").stat().st_mode) == 0o600
+    made = pyarrow.parquet.read_table(folder / "7.parquet")
+    assert made.column_names == list(read(folder / "7.csv")[0])
+    assert made.column("name").to_pylist() == ["=Ann", None, "\ufffd" * 3]
+    assert made.column("submitted_local").to_pylist() == [datetime(2026, 3, 1, 10), None, datetime(2026, 3, 1, 10)]  # noqa: DTZ001
+    assert str(made.schema.field("submitted_at").type) == "timestamp[us, tz=UTC]"
+    only = World(*rows, sheets=tmp_path / "only", sheet_formats=["parquet"])
+    only.trial.run()
+    assert [one.name for one in (tmp_path / "only" / "wp_cfdb7").iterdir()] == ["7.parquet"]
+
+
+def test_without_its_package_a_plan_with_parquet_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setattr(forms_parquet, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"pip install 'migrator\[parquet\]'"):
+        FormsOptions(sheet_formats=["parquet"])
+    assert FormsOptions().sheet_formats == ("csv",)
 
 
 def test_a_table_that_the_plan_names_is_a_sheet_of_its_columns(tmp_path) -> None:
