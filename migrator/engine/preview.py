@@ -70,7 +70,9 @@ def preview(programme: Programme, around: Surroundings, store: Store | None = No
                 if awaits:
                     seen.awaits = awaits
                     seen.troubles = [(one, error) for one, error in seen.troubles if error.code != NotFound.code]
-                    walk.codes.discard(NotFound.code)
+                    # What is not there yet is nothing to be done by hand either.
+                    seen.actions = [(one, action) for one, action in seen.actions if action.verb is not Verb.BY_HAND]
+                    walk.codes -= {NotFound.code, BY_HAND}
                 previews.append(seen)
                 codes |= walk.codes
                 sessions.learn_of(stage, StageReading(stage, sessions, store))

@@ -240,3 +240,20 @@ def test_a_usual_list_goes_into_googles_file_and_nothing_is_left_behind(office: 
     ran = office.does("run", "plan.yaml")
     assert ran.returncode == 3
     assert "1  left behind  description: the file holds members alone; at the source: All that is new." in ran.stdout
+
+
+def test_a_step_that_goes_on_from_where_an_earlier_one_fills_previews_without_alarm(office: Office) -> None:
+    way = "{lists: {name: copy, route: old -> new}}, {lists: {name: move, route: new -> last, only: [news@example.com]}}, verify"
+    plan = PLAN.replace("steps: [lists, verify]", f"steps: [{way}]").replace(
+        "accounts:", "  last: {lists: {type: csv, path: last}}\naccounts:"
+    )
+    (office.folder / "plan.yaml").write_text(plan)
+    shown = office.does("preview", "plan.yaml")
+    assert shown.returncode == 0, shown
+    assert 'It reads what the step "copy" writes' in shown.stdout
+    assert "the source has no such list" not in shown.stdout
+    assert office.does("run", "plan.yaml").returncode == 0
+    assert len(office.rows("last")) == 41
+    again = office.does("preview", "plan.yaml")
+    assert "It reads what" not in again.stdout
+    assert again.returncode == 0
