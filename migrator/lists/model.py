@@ -321,7 +321,8 @@ class Features:
     settings. `creates` says that lists can be made; where they have a password, `list_password` says what it has to look like. `asks_panel`
     says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils KnowsAddresses, `makes_domains`
     MakesDomains, `foresees_refusals` ForeseesRefusals. `shares_names` says that somebody has one name, whatever lists he is on, and that the
-    session fulfils KnowsNames. `usual(address, told)` is what a list of that name has where nobody has set anything.
+    session fulfils KnowsNames. `fewer_than` says that only lists of fewer members are made there, 0
+    that it does not matter. `usual(address, told)` is what a list of that name has where nobody has set anything.
     """
 
     title: str
@@ -340,6 +341,7 @@ class Features:
     knows_addresses: bool = False
     makes_domains: bool = False
     foresees_refusals: bool = False
+    fewer_than: int = 0
     shares_names: bool = False
     usual: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = (
         lambda _address, _told: {}

@@ -90,6 +90,7 @@ from migrator.lists.visit import (
 from migrator.panel.contract import PANEL, THE_PANEL, PanelReader
 from migrator.panel.model import make_password
 
+ELSEWHERE = "Give the list a place on a Mailman 3 (type: mailman3), or keep it in files (type: csv or google_csv)"
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 REFUSED = "refused"  # in an action's data: who will be refused, and why
 _LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
@@ -200,7 +201,8 @@ class ListsStep:
         quiet = visit.standing.quiet is not None
         fresh = not visit.standing.is_there
         quietens = bool(visit.waiting) if fresh else writes and not quiet and bool(visit.loud())
-        making = _list_action(visit, quietens=quietens)
+        members = next((len(roster.people) for roster in rosters if ROLES[roster.word] is Role.MEMBER), 0)
+        making = _list_action(visit, members, quietens=quietens)
         yield making
         if making.verb is Verb.BY_HAND:
             return
@@ -308,7 +310,7 @@ def _action(visit: Visit, part: str, verb: Verb, why: str) -> Action:
     return Action(f"{visit.key}{parted}{part}", verb, part, why, lanes=_LANES, data=data)
 
 
-def _list_action(visit: Visit, *, quietens: bool) -> Action:
+def _list_action(visit: Visit, members: int, *, quietens: bool) -> Action:
     features = visit.target.features
     one = replace(_action(visit, "list", Verb.KEEP, "is there"), total=Size(1))
     if visit.standing.is_there and visit.standing.cut_off:
@@ -321,6 +323,9 @@ def _list_action(visit: Visit, *, quietens: bool) -> Action:
     if not features.creates:
         why = f"{features.title} cannot be given a new list from here. Make {visit.plan.target} there, then run again"
         return replace(one, verb=Verb.BY_HAND, why=why, lanes=())
+    if features.fewer_than and members >= features.fewer_than:
+        why = f"{members:,} members are too many for {features.title}, which is for fewer than {features.fewer_than}"
+        return replace(one, verb=Verb.BY_HAND, why=f"{why}. {ELSEWHERE}", lanes=())
     cut_off = ["was being made when a run died, and is taken up"] if visit.standing.cut_off else []
     reasons = ["its admin password goes into the hand-out"] if features.list_password else []
     return replace(one, verb=Verb.CREATE, why="; ".join([*cut_off, *reasons, *_with_its_domain(visit)]), size=Size(1))

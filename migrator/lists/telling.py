@@ -119,9 +119,16 @@ def _detail(one: Decision, roster: Roster, refusals: Mapping[str, str], *, delta
 def differences_of_meaning(
     about: str, word: str, people: Sequence[Member], source: ListReader, target: ListReader
 ) -> Iterator[Finding]:
-    """What does not pass as it is, once for a list and option, never for each member."""
+    """What does not pass as it is, once for a list and reason, never for each member."""
+    titles: dict[str, dict[int, list[str]]] = {}
     for count, title, why in not_kept(people, source.features, target.features, target.as_kept):
-        text = f"{title} of {count:,} {word if count != 1 else word.removesuffix('s')}: {why}"
+        titles.setdefault(why, {}).setdefault(count, []).append(title)
+    for why, by_count in titles.items():
+        parts = (
+            f"{', '.join(options)} of {count:,} {word if count != 1 else word.removesuffix('s')}"
+            for count, options in by_count.items()
+        )
+        text = f"{'; '.join(parts)}: {why}"
         yield Finding("not-kept", Weight.NOTE, about, text)
 
 

@@ -57,10 +57,11 @@ def usual_with(own: Mapping[str, Any]) -> Usual:
     """For `Features.usual` of a product of Mailman's kind: what is usual in both, with what is the product's `own` way."""
 
     def usual(address: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
-        name = split(address)[0].capitalize()
+        name, domain = split(address)
         display_name = str(told.get("display_name", name))
+        names = (name.casefold(), f"{name}_{domain}".casefold())  # as cPanel's Mailman has it
         of_this_list = {
-            "display_name": display_name if display_name.casefold() == name.casefold() else name,
+            "display_name": display_name if display_name.casefold() in names else name.capitalize(),
             "subject_prefix": f"[{display_name}] ",
             "languages": (told.get("language", ""),),
         }

@@ -759,6 +759,15 @@ def test_what_does_not_pass_is_foreseen() -> None:
     assert [one.text for one in stage.findings] == ["hidden of 3 members: nobody is hidden there"]
 
 
+def test_options_with_one_reason_are_told_together() -> None:
+    world = World(*(replace(one, hidden=True, acknowledge=n < 1) for n, one in enumerate(people(3))))
+    keeps = {f"member.{name}": lost("nobody has options there") for name in ("hidden", "acknowledge", "own_posts")}
+    world.new.features = replace(ABLE, keeps=keeps)
+    (stage,) = world.trial.preview(world.trial.store).stages
+    text = "hidden of 3 members; acknowledgement of posts of 1 member: nobody has options there"
+    assert [one.text for one in stage.findings] == [text]
+
+
 def test_only_those_are_counted_whose_option_the_target_changes() -> None:
     twelve = [replace(one, language=("de", "tlh", "")[n % 3]) for n, one in enumerate(people(12))]
     world = World(*twelve)

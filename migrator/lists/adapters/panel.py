@@ -69,6 +69,7 @@ FORWARDERS = Features(
     },
     at_once=1000,
     asks_panel=True,
+    fewer_than=FEWER_THAN,
 )
 
 
@@ -96,7 +97,8 @@ class PanelLists:
         if noun not in panel.features.lists:
             raise EndpointRefused(
                 f"{panel.features.title} names no mailing lists.",
-                remedy="Name the lists' own service in the plan: lists: {type: mailman2, ...}.",
+                remedy="To bring lists from there, name their own service in the plan: lists: {type: mailman2, ...}. To bring lists there, name "
+                "a Mailman 3 elsewhere (type: mailman3) or files (csv, google_csv); or, for lists of a few people, say forwarders: true.",
             )
         return [
             MailingList(one.address)
@@ -226,7 +228,8 @@ def _fill(options: Options, login: Login) -> ListWriter:
     if not options.forwarders:
         raise EndpointRefused(
             "A panel's lists are filled through their web admin.",
-            remedy="Say lists: {type: mailman2, url: ...} for this endpoint; or, where the panel has no lists, forwarders: true.",
+            remedy="Say lists: {type: mailman2, url: ...} for this endpoint. Where the panel has no lists: type: mailman3 for a Mailman elsewhere, "
+            "csv or google_csv for files; or, for lists of a few people, forwarders: true.",
         )
     return PanelForwarders(options, login)
 
