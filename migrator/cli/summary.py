@@ -113,12 +113,16 @@ def part_rows(report: Report) -> list[str]:
 
 
 def subject_sums(report: Report) -> list[str]:
-    """The sums of each subject, then those of the whole."""
-    rows = [
-        f"{figures.name(part.label)}: {sums_sentence(part.sums, nouns_of([part.kind]), part.differences)}"
-        for part in report.parts
-        if not part.unseen
-    ]
+    """The sums of each subject, then those of the whole. Where there are several rooms or routes, each subject's is named."""
+    rows: list[str] = []
+    routes = list(by_route(report))
+    for heading, parts in routes:
+        told = f", {heading}" if len(routes) > 1 else ""
+        rows += [
+            f"{figures.name(part.label)}{told}: {sums_sentence(part.sums, nouns_of([part.kind]), part.differences)}"
+            for part in parts
+            if not part.unseen
+        ]
     return [*rows, *sums_by_route(report)]
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 from itertools import takewhile
 from pathlib import Path
+from shutil import copytree
 
 import typer
 from ruamel.yaml import YAML
@@ -77,7 +78,8 @@ def parts_of_plans(text: str) -> list[str]:
 
 
 def check_plan(text: str, folder: Path) -> None:
-    """Raises PlanMistakes unless the text is a well-formed plan, which may read `accounts.csv` beside it."""
+    """Raises PlanMistakes unless the text is a well-formed plan, which may read `accounts.csv` and address books in `cards` beside it."""
+    copytree(CHECKOUT / "plans" / "cards", folder / "cards", dirs_exist_ok=True)
     (folder / "accounts.csv").write_text((CHECKOUT / "plans" / "accounts.csv").read_text())
     plan = folder / "plan.yaml"
     plan.write_text(text)

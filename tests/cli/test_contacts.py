@@ -130,3 +130,19 @@ def test_a_preview_that_an_error_ends_says_that_nothing_was_changed(office: Offi
 
     assert told.returncode == 2
     assert told.stderr.endswith(" Nothing was changed.\n")
+
+
+def test_verify_of_several_routes_tells_the_sums_of_an_account_with_each(office: Office) -> None:
+    office.does("run", "plan.yaml")
+    (office.folder / "plan.yaml").write_text(
+        PLAN.replace("accounts:", "  copy:\n    contacts: {type: google_csv, path: google}\naccounts:").replace(
+            "steps: [contacts]",
+            "steps:\n  - contacts: {route: old -> new}\n  - contacts: {name: copy, route: new -> copy}",
+        )
+    )
+    office.does("run", "plan.yaml")
+
+    told = office.does("verify", "plan.yaml").stdout.splitlines()
+
+    assert "ann@example.com, contacts, new -> copy: 2 cards at the source: 2 copied; it adds up." in told
+    assert "ann@example.com, contacts, old -> new: 2 cards at the source: 2 copied; it adds up." in told

@@ -91,4 +91,5 @@ def test_there_are_plans():
     assert {plan.stem for plan in PLANS} >= {
         *("demo", "csv", "two-imap-servers", "backup-to-maildir", "mbox-to-maildir"),
         *("cpanel-to-hestia", "cpanel-to-plesk", "accounts-to-sql"),
+        *("vcards-to-carddav", "vcards-to-google", "vcards-to-outlook"),
     }
