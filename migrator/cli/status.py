@@ -99,13 +99,14 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
         *summary.left_behind(seen),
         *summary.given_up(seen),
         *(["Differences found by verifying:", *differences] if differences else []),
-        *([] if works or seen.finished else [f"To go on: migrator run {plan}{_and_compare(plan, seen)}"]),
+        *([] if works or seen.finished else [f"To go on: {_to_go_on(plan, seen)}"]),
     ]
 
 
-def _and_compare(plan: Path, seen: Report) -> str:
-    """Differences stay open until both sides are compared anew, which a run does only where its plan says so."""
-    return f", then migrator verify {plan}" if seen.differences else ""
+def _to_go_on(plan: Path, seen: Report) -> str:
+    """Differences stay open until both sides are compared anew, which a run does only where its plan says so; and a run alone mends few."""
+    run = f"migrator run {plan}"
+    return f"do as each difference says, then {run}, then migrator verify {plan}" if seen.differences else run
 
 
 def _planned_kinds(plan: Path) -> list[str]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+# Told wherever something is missing at the target.
+RECOPY = "A run leaves it so, for its owner may have deleted it. To have it back: write `- contacts: {on_target_missing: recopy}` under steps for one run."
 
 
 class BookOptions(BaseModel):
@@ -29,3 +34,7 @@ class ContactsOptions(BaseModel):
         default=None, description="Leave larger photos out of the cards, such as 200KB; each is named in the report."
     )
     groups: bool = Field(default=True, description="Move groups of contacts too.")
+    on_target_missing: Literal["report", "recopy"] = Field(
+        default="report",
+        description="Cards moved by an earlier run that are not at the target any more: report them, or move them again.",
+    )

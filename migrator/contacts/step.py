@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from migrator.contacts import meaning
@@ -33,7 +34,7 @@ from migrator.contacts.moving import (
     Wish,
     everything,
 )
-from migrator.contacts.options import BookOptions, ContactsOptions
+from migrator.contacts.options import RECOPY, BookOptions, ContactsOptions
 from migrator.engine.contract import (
     ARRIVED,
     Account,
@@ -61,6 +62,7 @@ TOKEN, RULES, CARDS, BYTES = "token", "rules", "cards", "bytes"
 MANY_KEYS = 500
 NAMED = 5  # cards named in a finding about many; the others are counted
 _WITHOUT_UID = frozenset({"UID"})
+CHANGED, AWAY = "changed at the source since it was moved", "not at the target any more"
 _VERDICTS = {
     Verdict.ADD: "add {:,}",
     Verdict.REPLACE: "replace {:,} older",
@@ -72,6 +74,7 @@ _IN_ORDER = (
     "{:,} twice in the source",
     "{:,} cannot be read",
     "{:,} moved before",
+    "{:,} not at the target any more",
     "{:,} left out as groups (groups: false)",
     "{:,} left behind and gone from the source since",
 )
@@ -151,28 +154,40 @@ class ContactsStep:
             return Action(
                 key, Verb.BY_HAND, label, f"nothing in it is a card: {told}; look at the file, or leave it out"
             )
-        wishes = self._wishes(held, self._cards_at_target(account, plan, read), features)
+        there = self._cards_at_target(account, plan, read)
+        wishes = self._wishes(held, there, features)
         recorded = _recorded(key, list(wishes), read)
-        to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
+        missing = _missing(wishes, recorded, there)
+        to_do = self._to_do(wishes, recorded, missing)
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
         gone = _left_behind_and_gone(key, wishes, read)
         idle = "it holds no card" if not held else "nothing new" if not to_do and not gone else ""
+        missing -= frozenset(to_do)
         moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
         return replace(
             keep,
-            verb=Verb.COPY if to_do or gone else Verb.KEEP,
+            verb=Verb.COPY if to_do or gone else Verb.CHANGE if missing else Verb.KEEP,
             why="; ".join(filter(None, (plan.why, idle))),
-            amounts=_amounts([wishes[ref] for ref in to_do], len(wishes) - len(to_do), unwanted, len(gone)),
+            amounts=_amounts(
+                [wishes[ref] for ref in to_do], len(wishes) - len(to_do), len(missing), unwanted, len(gone)
+            ),
             size=_size(moving),
             total=_size(wishes.values()),
             lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
             details=tuple(_details(wishes[ref] for ref in to_do)),
         )
 
+    def _to_do(
+        self, wishes: Mapping[str, Wish], recorded: Mapping[str, Outcome], missing: AbstractSet[str]
+    ) -> list[str]:
+        """The refs of what a run would see to."""
+        again = missing if self.options.on_target_missing == "recopy" else frozenset()
+        return [ref for ref, wish in wishes.items() if ref in again or not _is_settled(wish, recorded.get(ref))]
+
     def _unchanged(self, key: str, source: BookReader, book: str, features: Features, read: Reading) -> Size | None:
         """How much a book holds of which all was on record when it last changed; None where something is new, or nobody knows."""
         facts = read.remembered(key)
-        token = facts.get(TOKEN)
+        token = facts.get(TOKEN) if self.options.on_target_missing == "report" else ""
         if not token or facts[RULES] != self._rules(book, features) or not isinstance(source, TellsChanges):
             return None
         changes = source.changes(book, token)
@@ -264,7 +279,7 @@ class ContactsStep:
         there = list(everything(target, target_book)) if target_book else []
         wishes = self._wishes(held, there, target.features)
         recorded = _recorded(action.key, list(wishes), read)
-        to_do = [ref for ref, wish in wishes.items() if not _is_settled(wish, recorded.get(ref))]
+        to_do = self._to_do(wishes, recorded, _missing(wishes, recorded, there))
         name = action.data["name"]
         return Foresight(about, source, source_book, target, target_book, name, wishes, to_do, there)
 
@@ -285,12 +300,17 @@ class ContactsStep:
             if work.resolve(move):
                 move = self._move(action, held, source, target, book)
             recorded = _recorded(action.key, list(move.wishes), work)
-            stale = {ref for ref, wish in move.wishes.items() if not _is_settled(wish, recorded.get(ref))}
+            missing = _missing(move.wishes, recorded, move.there)
+            stale = set(self._to_do(move.wishes, recorded, missing))
+            for finding in _deleted(action, [move.wishes[ref].held.card for ref in missing - stale], Weight.WARNING):
+                work.note(finding)
             stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
             changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
             gone = _left_behind_and_gone(action.key, move.wishes, work)
             work.record(Outcome(one.key, Fate.GONE, size=one.size) for one in gone)
-            work.record(_reconsidered(recorded[ref], move.wishes[ref]) for ref in changed)
+            work.record(
+                _reconsidered(recorded[ref], move.wishes[ref], AWAY if ref in missing else CHANGED) for ref in changed
+            )
             work.carry(move, BatchLimit(items=AT_ONCE))
             recorded = _recorded(action.key, list(move.wishes), work)
             for finding in _said_otherwise(action, recorded.values()):
@@ -350,9 +370,16 @@ class ContactsStep:
         wanted = [self._as_wanted(one, features)[0] for one in held if self.options.groups or not one.card.is_group]
         cards = apart([one.card for one in wanted], [one.card for one in there])
         yield from _not_moved(action, [one.card for one in wanted if one.entry.ref not in recorded])
+        deleted: list[Card] = []
         for one, (card, _) in zip(wanted, cards, strict=True):
-            if one.entry.ref in recorded:
-                yield from _compared(replace(one, card=card), recorded[one.entry.ref], by_ref, by_uid)
+            outcome = recorded.get(one.entry.ref)
+            if outcome is not None and outcome.fate in ARRIVED:
+                at_target = by_ref.get(outcome.ref) or by_uid.get(card.uid)
+                if at_target is None:
+                    deleted.append(card)
+                else:
+                    yield from _compared(card, outcome, at_target)
+        yield from _deleted(action, deleted, Weight.DIFFERENCE)
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------------
@@ -361,37 +388,32 @@ class ContactsStep:
 def _not_moved(action: Action, cards: Sequence[Card]) -> Iterator[Finding]:
     """What nothing is recorded of, in one finding however much it is."""
     if cards:
-        named = ", ".join(card.shown for card in cards[:NAMED])
-        more = f" and {len(cards) - NAMED:,} more" if len(cards) > NAMED else ""
-        text = f"{len(cards):,} of its cards {'is' if len(cards) == 1 else 'are'} not moved yet: {named}{more}"
+        text = f"{len(cards):,} of its cards {'is' if len(cards) == 1 else 'are'} not moved yet: {_named(cards)}"
         yield Finding("not-moved", Weight.DIFFERENCE, action.label, text, "Run again.")
 
 
-def _compared(
-    held: Held, outcome: Outcome, by_ref: Mapping[str, Card], by_uid: Mapping[str, Card]
-) -> Iterator[Finding]:
+def _deleted(action: Action, cards: Sequence[Card], weight: Weight) -> Iterator[Finding]:
+    """What was brought to the target and is not there any more, in one finding."""
+    if cards:
+        are = ("was", "is") if len(cards) == 1 else ("were", "are")
+        text = f"{len(cards):,} of its cards {are[0]} moved and {are[1]} not at the target any more: {_named(cards)}"
+        yield Finding("missing", weight, action.label, text, RECOPY)
+
+
+def _named(cards: Sequence[Card]) -> str:
+    more = f" and {len(cards) - NAMED:,} more" if len(cards) > NAMED else ""
+    return ", ".join(card.shown for card in cards[:NAMED]) + more
+
+
+def _compared(card: Card, outcome: Outcome, there: Card) -> Iterator[Finding]:
     """What the target does not say that the source says, but for what is on record."""
-    label = held.card.shown
-
-    def differs(code: str, text: str, remedy: str = "Run again.") -> Finding:
-        return Finding(code, Weight.DIFFERENCE, label, f"{label}: {text}", remedy)
-
-    if outcome.fate not in ARRIVED:
-        return
-    there = by_ref.get(outcome.ref) or by_uid.get(held.card.uid)
-    if there is None:
-        yield differs(
-            "missing",
-            "was moved and is not at the target any more",
-            "If its owner did not delete it, run again with a new state.",
-        )
-        return
-    united, _ = unite(
-        there, held.card
-    )  # what is at the target may say more: it was there before, or has been added since
+    united, _ = unite(there, card)  # what is at the target may say more: it was there before, or has been added since
     for one in meaning.compare(united, there, _WITHOUT_UID):
         if one.source is not None and str(one) not in outcome.note and one.source.shown not in outcome.note:
-            yield differs("differs", str(one), "Correct it at the target, if it was not meant.")
+            text = f"{card.shown}: {one}"
+            yield Finding(
+                "differs", Weight.DIFFERENCE, card.shown, text, "Correct it at the target, if it was not meant."
+            )
 
 
 def _lanes(account: Account, at_target: int = 1) -> tuple[Lane, ...]:
@@ -484,8 +506,20 @@ def _is_settled(wish: Wish, outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.fate in ARRIVED and outcome.digest == wish.digest
 
 
-def _reconsidered(outcome: Outcome, wish: Wish) -> Outcome:
-    note = wish.named("changed at the source since it was moved")
+def _missing(wishes: Mapping[str, Wish], recorded: Mapping[str, Outcome], there: Sequence[Held]) -> frozenset[str]:
+    """The refs of cards that were brought to the target and are nowhere there."""
+    places = {one.entry.ref for one in there}
+    return frozenset(
+        ref
+        for ref, outcome in recorded.items()
+        if _is_settled(wishes[ref], outcome)
+        and wishes[ref].decision.verdict is Verdict.ADD
+        and outcome.ref not in places
+    )
+
+
+def _reconsidered(outcome: Outcome, wish: Wish, why: str) -> Outcome:
+    note = wish.named(why)
     return Outcome(outcome.key, Fate.LEFT_BEHIND, size=outcome.size, note=note, cure="It is moved anew by this run.")
 
 
@@ -495,10 +529,11 @@ def _joined(action: Action, book: Book, refusal: Refused) -> Finding:
     )
 
 
-def _amounts(to_do: Sequence[Wish], moved: int, unwanted: int, gone: int) -> str:
+def _amounts(to_do: Sequence[Wish], moved: int, missing: int, unwanted: int, gone: int) -> str:
     """What is to become of every card of a book, in numbers that add up to how many it holds; and of those that it holds no more."""
     counts = Counter(map(_told_as, to_do))
     counts["{:,} moved before"] = moved if to_do else 0
+    counts["{:,} not at the target any more"] = missing
     counts["{:,} left out as groups (groups: false)"] = unwanted
     counts["{:,} left behind and gone from the source since"] = gone
     return ", ".join(words.format(counts[words]) for words in _IN_ORDER if counts[words])

@@ -429,7 +429,9 @@ def test_verify_of_a_copy_that_lost_a_message_exits_with_7(office):
     shown = office.does("status", "plan.yaml").stdout
     assert re.search(r"^Verification 2 began .*: \d+ differences? found\.$", shown, re.MULTILINE)
     assert re.search(r"^  bob@example.com .* \d differences? found$", shown, re.MULTILINE)
-    assert shown.endswith("To go on: migrator run plan.yaml, then migrator verify plan.yaml\n")
+    assert shown.endswith(
+        "To go on: do as each difference says, then migrator run plan.yaml, then migrator verify plan.yaml\n"
+    )
 
 
 def test_a_run_that_ends_with_a_verify_step_says_how_much_was_compared(office):

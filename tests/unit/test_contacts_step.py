@@ -346,6 +346,58 @@ def test_what_could_not_be_read_of_a_card_is_told() -> None:
     assert world.notes(Fate.ALTERED) == ["Rota: line 3: nobody can read it"]
 
 
+TELL = (
+    "A run leaves it so, for its owner may have deleted it. "
+    "To have it back: write `- contacts: {on_target_missing: recopy}` under steps for one run."
+)
+
+
+@pytest.mark.parametrize("group_too", ["card", "card and book"])
+def test_what_was_deleted_at_the_target_stays_away_and_run_and_verify_say_the_same(group_too: str) -> None:
+    world = World()
+    world.trial.run()
+    shelf = world.new.shelves[ANN]["Contacts"]
+    if group_too == "card":
+        del shelf.cards[next(iter(shelf.cards))]
+    else:
+        del world.new.shelves[ANN]["Contacts"]
+    lost = 1 if group_too == "card" else 5
+    before = list(world.new.writes)
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.size.items, action.why) == (Verb.CHANGE, 0, "nothing new")
+    assert action.amounts == f"{lost} not at the target any more"
+    if group_too == "card":
+        world.trial.run()
+        assert world.new.writes == before
+        (found,) = world.trial.findings("run")
+        assert found.text == "1 of its cards was moved and is not at the target any more: Ana Peña"
+        assert (found.weight, found.remedy) == (Weight.WARNING, TELL)
+        assert world.trial.verify().differences == 1
+        assert world.trial.findings("verify") == [replace(found, weight=Weight.DIFFERENCE)]
+    step = KIND.build(ContactsOptions(on_target_missing="recopy"), accounts_of(ANN))
+    world.trial.stages = [Stage("contacts", "contacts", step, world.route)]
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    moved = ", 4 moved before" if lost == 1 else ""
+    assert (action.verb, action.amounts) == (Verb.COPY, f"add {lost}{moved}")
+    assert world.trial.run().left_behind == 0
+    assert len(world.there()) == 5
+    assert world.trial.fates() == {Fate.COPIED: 5}
+    assert world.trial.verify().differences == 0
+    assert world.trial.findings("run") == []
+
+
+def test_a_card_that_was_deleted_at_the_target_comes_back_when_the_source_changes_it() -> None:
+    world = World(PEOPLE[0])
+    world.trial.run()
+    world.new.shelves[ANN]["Contacts"].cards.clear()
+    changed_card(world)
+    world.trial.run()
+    assert [card.text("TEL") for card in world.there()] == ["+34 600"]
+    assert world.trial.findings("run") == []
+
+
 def test_large_photos_are_left_out_when_the_plan_says_so() -> None:
     photo = Property("PHOTO", data=b"x" * 5000, media="image/jpeg")
     world = World(person("Ana Peña", "u1", photo), largest_photo=1000)
