@@ -38,8 +38,9 @@ def preview(
 
     Logs in to both sides and reads; writes to neither, and keeps nothing. What earlier runs did is taken off.
 
-    Exit codes: 0 shown, 2 the plan is wrong, 3 shown, but something could not be looked at or has to be done by hand, 4 a login
-    was refused, 5 a server did not answer, 6 no space, 8 changes are pending (with --exit-code), 130 or 143 interrupted.
+    Exit codes: 0 shown, 2 the plan is wrong or the state cannot be read, 3 shown, but something could not be looked at or has to
+    be done by hand, 4 a login was refused, 5 a server did not answer, 6 no space, 8 changes are pending (with --exit-code), 130 or
+    143 interrupted.
     """
     return show(Console.of(context, verbose), plan, state, as_json=as_json, tell_changes=exit_code)
 
@@ -155,6 +156,8 @@ def summary(seen: Preview) -> list[str]:
         f"Name changes: {figures.count(sums['name_changes'])}.",
         f"Left out: {nouns.actions(sums['left_out'])}.",
     ]
+    if sums["other_warnings"]:
+        odds.append(f"Other warnings: {figures.count(sums['other_warnings'])}.")
     lines = [f"{', '.join([*amounts, held] if sums['bytes'] else amounts)}.", " ".join(odds)]
     if sums["by_hand"]:
         lines.append(f"To be done by hand: {nouns.actions(sums['by_hand'])}.")
@@ -183,7 +186,7 @@ def _time(seconds: float) -> str:
 
 def _sums(seen: Preview) -> dict[str, Any]:
     from migrator.cli.figures import ARROW
-    from migrator.engine.contract import Verb, Weight, prepares
+    from migrator.engine.contract import REFUSALS, Verb, Weight, prepares
     from migrator.engine.report import added
 
     pairs = [pair for stage in seen.stages for pair in stage.actions]
@@ -194,7 +197,8 @@ def _sums(seen: Preview) -> dict[str, Any]:
         "actions": sum(not prepares(subject.key, action.key) for subject, action in pairs),
         "items": moving.items,
         "bytes": moving.bytes,
-        "refusals": sum(finding.weight >= Weight.WARNING for finding in noted),
+        "refusals": sum(finding.weight >= Weight.WARNING and finding.code in REFUSALS for finding in noted),
+        "other_warnings": sum(finding.weight >= Weight.WARNING and finding.code not in REFUSALS for finding in noted),
         "name_changes": sum(ARROW in action.label for _, action in pairs),
         "left_out": sum("left_out" in action.data for _, action in pairs),
         "by_hand": sum(action.verb is Verb.BY_HAND for _, action in pairs),

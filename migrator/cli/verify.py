@@ -44,7 +44,7 @@ def verify(
     The sums must equal the source's own counts. With --json every event is a line of JSON on stdout, the result is
     the last one.
 
-    Exit codes: 0 nothing differs, 2 the plan is wrong, 4 a login was refused, 5 a server did not answer, 6 no space, 7 something
+    Exit codes: 0 nothing differs, 2 the plan is wrong or the state cannot be used, 4 a login was refused, 5 a server did not answer, 6 no space, 7 something
     differs or was given up, 9 a run is at work on this plan, 130 or 143 interrupted.
     """
     console = Console.of(context, verbose)

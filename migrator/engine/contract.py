@@ -122,9 +122,14 @@ def prepares(subject_key: str, action_key: str) -> bool:
     return action_key.startswith(f"{subject_key}#")
 
 
+REFUSALS = frozenset({"will-be-refused", "no-room", "left-behind"})  # codes of findings about what will not arrive
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something an admin should know. `about` is an action's or a subject's key or label."""
+    """Something an admin should know. `about` is an action's or a subject's key or label; a preview counts those whose code is one of
+    REFUSALS by themselves.
+    """
 
     code: str
     weight: Weight

@@ -146,3 +146,12 @@ def test_verify_of_several_routes_tells_the_sums_of_an_account_with_each(office:
 
     assert "ann@example.com, contacts, new -> copy: 2 cards at the source: 2 copied; it adds up." in told
     assert "ann@example.com, contacts, old -> new: 2 cards at the source: 2 copied; it adds up." in told
+
+
+def test_what_is_odd_but_refused_by_nobody_is_counted_as_a_warning_of_its_own(office: Office) -> None:
+    plan = office.folder / "plan.yaml"
+    plan.write_text(PLAN.replace("[contacts]", "[contacts: {books: {except: [Freinds]}}]"))
+
+    told = office.does("preview", "plan.yaml").stdout
+
+    assert "\nRefusals foreseen: 0. Name changes: 0. Left out: 0 address books. Other warnings: 2.\n" in told
