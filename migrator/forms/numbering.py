@@ -28,6 +28,7 @@ from migrator.forms.model import (
     KeyRange,
     Operator,
     Paging,
+    Role,
     Row,
     Stored,
     Table,
@@ -37,7 +38,8 @@ from migrator.forms.moving import UNDIVIDED
 from migrator.forms.numbers import FieldKeys, Numbers, Stretch, largest_of, next_stretch, spare_above
 from migrator.forms.options import FormMapOptions
 from migrator.forms.plugins.detect import by_word
-from migrator.forms.plugins.shape import FieldRows, Terms, Titles, View
+from migrator.forms.plugins.known import PEOPLE
+from migrator.forms.plugins.shape import FieldRows, People, Terms, Titles, View
 from migrator.forms.taking import Taking, renamed
 
 AT_ONCE: Final = 1000  # rows of a range; identities that are asked for at once
@@ -70,6 +72,7 @@ class Numbering:
     numbers: Mapping[Place, Numbers] = field(default_factory=dict)
     fields: Mapping[tuple[str, str], FieldKeys] = field(default_factory=dict)
     plugins: tuple[Matched, ...] = ()
+    people: tuple[int, int] = (0, 0)  # how many users the target knows too, of how many
     written: Page = field(default_factory=Page)
 
     @property
@@ -120,7 +123,7 @@ def own_number(taking: Taking) -> str:
     paging, key = choose_paging(table.columns, table.indexes) if table.indexes else (table.paging, table.page_by)
     if paging is not Paging.KEY or len(key) != 1:
         return ""
-    named = {one for one, _, _ in taking.references}
+    named = {*(one for one, _, _ in taking.references), *(one.column for one in taking.links if not one.way)}
     return key[0] if table.column(key[0]).family is Family.INTEGER and key[0] not in named else ""
 
 
@@ -139,13 +142,47 @@ def decide(sides: Sides, remembered: str) -> Numbering:
         view = by_word(stored.plugin).view if not stored.silent and _is_known(stored) else None
         if view is not None and view.titles is not None:
             plugins.append(_forms_of(stored, view, sides, page, numbers, fields, used))
+    people = _people(sides, numbers)
     unknown = [name for name in (*sides.options.map, *sides.options.fields) if name not in used]
     if unknown:
         raise PlanError(
             f"forms: the source has no form {unknown[0]}.",
             remedy="Name a form by its title or its number, as the preview shows them.",
         )
-    return Numbering(origin, numbers, fields, tuple(plugins), page)
+    return Numbering(origin, numbers, fields, tuple(plugins), people, page)
+
+
+def _people(sides: Sides, numbers: dict[Place, Numbers]) -> tuple[int, int]:
+    """Users of the site that entries name are those of the target with the same address; how many there are, and how many of them. What one who
+    is not there did was done by nobody.
+    """
+    here = {one.name: one for one in sides.source.tables()}
+    there = {one.name: one for one in sides.target.tables()}
+    wanted = {(link.table, link.key) for one in sides.takings for link in one.links}
+    known_there = all_here = 0
+    for one in PEOPLE:
+        for place in wanted:
+            prefix = place[0].removesuffix(one.table)
+            at = there.get(renamed(prefix, sides.prefixes) + one.table)
+            if (f"{prefix}{one.table}", one.key) != place or place[0] not in here or not _tells(here[place[0]], one):
+                continue
+            mine = _addresses(sides.source, here[place[0]], one)
+            theirs = _addresses(sides.target, at, one) if at is not None and _tells(at, one) else {}
+            by_address = {address: key for key, address in theirs.items()}
+            pairs = {key: by_address[address] for key, address in mine.items() if address in by_address}
+            numbers[place] = Numbers(forms=pairs, nowhere=frozenset(mine) - frozenset(pairs))
+            known_there, all_here = known_there + len(pairs), all_here + len(mine)
+    return known_there, all_here
+
+
+def _tells(table: Table, people: People) -> bool:
+    return {people.key, people.address} <= {one.name for one in table.columns}
+
+
+def _addresses(reader: TableReader, table: Table, people: People) -> dict[str, str]:
+    key, address = table.place(people.key), table.place(people.address)
+    found = {text_of(row[key]): text_of(row[address]).casefold() for row in _rows(reader, Extract(table), EVERYTHING)}
+    return {one: said for one, said in found.items() if said}
 
 
 def _is_known(stored: Stored) -> bool:
@@ -170,7 +207,11 @@ def _forms_of(
     at_target = replace(stored, prefix=renamed(stored.prefix, sides.prefixes), tables=())
     there = Flat(sides.target, at_target, SitePlace())
     place = _place_of(view, stored.prefix)
+    comes_along = any(one.table == place[0] and one.role is Role.FORMS for one in stored.tables)
     mine, theirs = list(_forms(here, view)), list(_forms(there, view))
+    if not comes_along and isinstance(view.titles, Titles):
+        sent_through = {text_of(row.get(view.form)) for row in here.rows(view.entries, here.table.conditions)}
+        mine = [one for one in mine if one.key in sent_through]
     known_numbers = page.numbers.get(place, Numbers())
     keys = {one.key for one in theirs}
     along = {
@@ -186,11 +227,7 @@ def _forms_of(
     pairs = {
         one.source.key: one.target.key for one in matches if one.target and along.get(one.source.key) != one.target.key
     }
-    nowhere = (
-        frozenset(one.source.key for one in matches if not one.target)
-        if isinstance(view.titles, Terms)
-        else frozenset()
-    )
+    nowhere = frozenset() if comes_along else frozenset(one.source.key for one in matches if not one.target)
     now = numbers.get(place, Numbers())
     numbers[place] = replace(now, forms={**now.forms, **pairs}, nowhere=now.nowhere | nowhere)
     told: dict[str, tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]] = {}
@@ -202,7 +239,7 @@ def _forms_of(
         replace(one, how=f"{one.how}, which came along") if one.source.key in along and one.how == BEFORE else one
         for one in matches
     )
-    return Matched(stored.title, shown, told, comes_along=not isinstance(view.titles, Terms))
+    return Matched(stored.title, shown, told, comes_along=comes_along)
 
 
 def _fields_of(
@@ -295,9 +332,12 @@ def _evidence(sides: Sides, page: Page) -> tuple[int, int]:
     for taking in sides.takings:
         own = own_number(taking)
         numbers = page.numbers.get((taking.table.name, own))
-        if not (taking.moment and numbers and numbers.stretches and taking.table.name in there):
+        at = there.get(taking.table.name)
+        if not (taking.moment and numbers and numbers.stretches and at):
             continue
-        table, at = taking.table, there[taking.table.name]
+        if not {own, taking.moment} <= {one.name for one in at.columns}:
+            continue
+        table = taking.table
         first = next(iter(sides.source.ranges(taking.extract, None, SAMPLE)), None)
         if first is None:
             continue

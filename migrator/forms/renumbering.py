@@ -89,6 +89,9 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
     fresh = list(unnumbered(sides, numbering))
     to_do = bool(fresh) or numbering.page != numbering.written
     why = _counts(numbering.plugins)
+    known_there, everybody = numbering.people
+    if everybody:
+        why += f"; {known_there:,} of {everybody:,} users are known there by their address"
     if fresh:
         why += f"; rows of {len(fresh):,} {'table' if len(fresh) == 1 else 'tables'} get numbers at the target"
     verb = Verb.CREATE if to_do else Verb.KEEP
@@ -189,16 +192,19 @@ class Road:
         if self.follows is not None:
             at = image(self.follows, among)
             return (whole, at) if at is not None else None
-        if not self.found_by:
-            return whole, EVERYTHING
+        if not self.found_by or not rows:
+            return replace(
+                whole, conditions=() if rows else (Condition(self.there.columns[0].name, Operator.IN, ()),)
+            ), EVERYTHING
         values = tuple(dict.fromkeys(row[self.there.place(self.found_by)] for row in rows))
         return replace(whole, conditions=(Condition(self.found_by, Operator.IN, values),)), EVERYTHING
 
     @property
     def found_by(self) -> str:
         """A column by which rows of the target are found that may be these."""
+        key = key_of(self.taking.table)
         named = [column for column, _ in self.rewriting.references]
-        return next(iter((*key_of(self.taking.table), *named)), "")
+        return next(iter((*key, *named) if len(key) == 1 else (*named, *key)), "")
 
     @property
     def extract(self) -> Extract:

@@ -125,6 +125,9 @@ class Rewriting:
         if link.named and not matched:
             return
         start, end = matched.span(1) if matched else (0, len(text))
+        numbers = self.numbers.get((link.table, link.key), Numbers())
+        if link.column in self.describes and link.otherwise is None and text in numbers.forms:
+            raise _IsThereError
         become = self._linked(link, text[start:end])
         if become is None:
             raise _NowhereError(_nowhere(self.table.name, link.column, (link.table, link.key)))

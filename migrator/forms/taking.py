@@ -89,7 +89,10 @@ def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions) 
     extract = _where(Extract(table, conditions, within), options)
     parents = tuple(dict.fromkeys(one.table for one in part.references if one.table != part.table))
     references = tuple((one.column, one.table, one.key) for one in part.references)
-    describes = tuple(one.column for one in part.references) if part.role is Role.FORMS else ()
+    describes: tuple[str, ...] = ()
+    if part.role is Role.FORMS:
+        links = (one.column for one in part.links if one.otherwise is None and not (one.way or one.named))
+        describes = (*(one.column for one in part.references), *links)
     return Taking(
         extract,
         (stored.title,),

@@ -18,6 +18,7 @@ from migrator.forms.plugins.shape import (
     Items,
     Longer,
     Part,
+    People,
     Plugin,
     Spelling,
     System,
@@ -28,13 +29,21 @@ from migrator.forms.plugins.shape import (
 
 # What plugins share that keep entries as posts of WordPress.
 _POST_META: Final = Reference("post_id", "posts", "ID")
+_PAGE: Final = Link("post_id", "posts", "ID", otherwise="0")
+_AUTHOR: Final = Link("post_author", "users", "ID", otherwise="0")
+
+
+def _user(column: str = "user_id", table: str = "users", key: str = "ID") -> Link:
+    return Link(column, table, key, otherwise="0")
+
+
 _POST_HEADER: Final = {"status": "post_status", "user_id": "post_author"}
 _BACKSLASHES: Final = "Backslashes were lost when entries were stored."
 
 
 def _posts(*types: str, role: Role = Role.ENTRIES, links: tuple[Link, ...] = ()) -> Part:
     moment = "post_date_gmt" if role is Role.ENTRIES else ""
-    return Part("posts", role, only={"post_type": types}, moment=moment, links=links)
+    return Part("posts", role, only={"post_type": types}, moment=moment, links=(_AUTHOR, *links))
 
 
 def _meta_of_posts(*links: Link) -> Part:
@@ -181,6 +190,7 @@ WPFORMS: Final = Plugin(
             Role.ENTRIES,
             (Reference("form_id", "posts", "ID"),),
             moment="date",
+            links=(_PAGE, _user()),
             keyed=(Keyed("fields", form="form_id", items="id"),),
         ),
         Part(
@@ -194,6 +204,7 @@ WPFORMS: Final = Plugin(
             "wpforms_entry_meta",
             Role.NOTES,
             (Reference("entry_id", "wpforms_entries", "entry_id"), Reference("form_id", "posts", "ID")),
+            links=(_user(),),
             needed=False,
         ),
     ),
@@ -245,14 +256,20 @@ GRAVITY: Final = Plugin(
                 Link("display_meta", "gf_form", "id", way="fields.*.formId"),
             ),
         ),
-        Part("gf_entry", Role.ENTRIES, (Reference("form_id", "gf_form", "id"),), moment="date_created"),
+        Part(
+            "gf_entry",
+            Role.ENTRIES,
+            (Reference("form_id", "gf_form", "id"),),
+            moment="date_created",
+            links=(_PAGE, _user("created_by")),
+        ),
         Part(
             "gf_entry_meta",
             Role.VALUES,
             (Reference("entry_id", "gf_entry", "id"), Reference("form_id", "gf_form", "id")),
             keyed=(Keyed("meta_key", form="form_id", named=r"(\d+(?:\.\d+)?)"),),
         ),
-        Part("gf_entry_notes", Role.NOTES, (Reference("entry_id", "gf_entry", "id"),), needed=False),
+        Part("gf_entry_notes", Role.NOTES, (Reference("entry_id", "gf_entry", "id"),), needed=False, links=(_user(),)),
         Part(
             "gf_draft_submissions",
             Role.NOTES,
@@ -301,7 +318,13 @@ GRAVITY_OLD: Final = Plugin(
     parts=(
         Part("rg_form", Role.FORMS),
         Part("rg_form_meta", Role.FORMS, (Reference("form_id", "rg_form", "id"),)),
-        Part("rg_lead", Role.ENTRIES, (Reference("form_id", "rg_form", "id"),), moment="date_created"),
+        Part(
+            "rg_lead",
+            Role.ENTRIES,
+            (Reference("form_id", "rg_form", "id"),),
+            moment="date_created",
+            links=(_PAGE, _user("created_by")),
+        ),
         Part(
             "rg_lead_detail",
             Role.VALUES,
@@ -320,7 +343,7 @@ GRAVITY_OLD: Final = Plugin(
             (Reference("lead_id", "rg_lead", "id"), Reference("form_id", "rg_form", "id")),
             needed=False,
         ),
-        Part("rg_lead_notes", Role.NOTES, (Reference("lead_id", "rg_lead", "id"),), needed=False),
+        Part("rg_lead_notes", Role.NOTES, (Reference("lead_id", "rg_lead", "id"),), needed=False, links=(_user(),)),
     ),
     view=View(
         entries="rg_lead",
@@ -369,6 +392,7 @@ FORMIDABLE: Final = Plugin(
             (Reference("form_id", "frm_forms", "id"), Reference("parent_item_id", "frm_items", "id")),
             moment="created_at",
             identity="item_key",
+            links=(_PAGE, _user(), _user("updated_by")),
         ),
         Part(
             "frm_item_metas",
@@ -411,6 +435,7 @@ FLUENT: Final = Plugin(
             (Reference("form_id", "fluentform_forms", "id"),),
             moment="created_at",
             clock=Clock.LOCAL,
+            links=(_user(),),
         ),
         Part(
             "fluentform_entry_details",
@@ -519,7 +544,13 @@ EVEREST: Final = Plugin(
     slugs=("everest-forms/everest-forms.php",),
     parts=(
         _posts("everest_form", role=Role.FORMS),
-        Part("evf_entries", Role.ENTRIES, (Reference("form_id", "posts", "ID"),), moment="date_created"),
+        Part(
+            "evf_entries",
+            Role.ENTRIES,
+            (Reference("form_id", "posts", "ID"),),
+            moment="date_created",
+            links=(_user(),),
+        ),
         Part("evf_entrymeta", Role.VALUES, (Reference("entry_id", "evf_entries", "entry_id"),), needed=False),
     ),
     view=View(
@@ -551,7 +582,7 @@ ELEMENTOR: Final = Plugin(
             Role.ENTRIES,
             moment="created_at_gmt",
             identity="hash_id",
-            links=(Link("main_meta_id", "e_submissions_values", "id", otherwise="0"),),
+            links=(Link("main_meta_id", "e_submissions_values", "id", otherwise="0"), _PAGE, _user()),
         ),
         Part("e_submissions_values", Role.VALUES, (Reference("submission_id", "e_submissions", "id"),)),
         Part(
@@ -615,7 +646,12 @@ CALDERA: Final = Plugin(
     slugs=("caldera-forms/caldera-core.php",),
     parts=(
         Part("cf_forms", Role.FORMS, (Reference("form_id", "cf_forms", "form_id"),), needed=False),
-        Part("cf_form_entries", Role.ENTRIES, moment="datestamp", links=(Link("form_id", "cf_forms", "form_id"),)),
+        Part(
+            "cf_form_entries",
+            Role.ENTRIES,
+            moment="datestamp",
+            links=(Link("form_id", "cf_forms", "form_id"), _user()),
+        ),
         Part(
             "cf_form_entry_values",
             Role.VALUES,
@@ -708,7 +744,11 @@ RSFORM: Final = Plugin(
     parts=(
         Part("rsform_forms", Role.FORMS),
         Part(
-            "rsform_submissions", Role.ENTRIES, (Reference("FormId", "rsform_forms", "FormId"),), moment="DateSubmitted"
+            "rsform_submissions",
+            Role.ENTRIES,
+            (Reference("FormId", "rsform_forms", "FormId"),),
+            moment="DateSubmitted",
+            links=(_user("UserId", "users", "id"),),
         ),
         Part(
             "rsform_submission_values",
@@ -759,7 +799,14 @@ WEBFORM: Final = Plugin(
     "Webform",
     System.DRUPAL,
     parts=(
-        Part("webform_submission", Role.ENTRIES, moment="created", clock=Clock.UNIX, identity="uuid"),
+        Part(
+            "webform_submission",
+            Role.ENTRIES,
+            moment="created",
+            clock=Clock.UNIX,
+            identity="uuid",
+            links=(_user("uid", "users_field_data", "uid"),),
+        ),
         Part("webform_submission_data", Role.VALUES, (Reference("sid", "webform_submission", "sid"),)),
     ),
     view=View(
@@ -779,10 +826,22 @@ WEBFORM_7: Final = Plugin(  # unseen
     "Webform for Drupal 7",
     System.DRUPAL,
     parts=(
-        Part("webform", Role.FORMS),
-        Part("webform_component", Role.FORMS),
-        Part("webform_submissions", Role.ENTRIES, moment="submitted", clock=Clock.UNIX),
-        Part("webform_submitted_data", Role.VALUES, (Reference("sid", "webform_submissions", "sid"),)),
+        Part("webform", Role.FORMS, links=(Link("nid", "node", "nid"),)),
+        Part("webform_component", Role.FORMS, links=(Link("nid", "node", "nid"),)),
+        Part(
+            "webform_submissions",
+            Role.ENTRIES,
+            moment="submitted",
+            clock=Clock.UNIX,
+            links=(Link("nid", "node", "nid"), _user("uid", "users", "uid")),
+        ),
+        Part(
+            "webform_submitted_data",
+            Role.VALUES,
+            (Reference("sid", "webform_submissions", "sid"),),
+            links=(Link("nid", "node", "nid"),),
+            keyed=(Keyed("cid", form="nid"),),
+        ),
     ),
     view=View(
         entries="webform_submissions",
@@ -831,6 +890,12 @@ PRESTASHOP: Final = Plugin(
         uploads="upload/",
     ),
 )
+
+# Users of a site, by whose address one of another site is known.
+PEOPLE: Final = (
+    People("users", "ID", "user_email"), People("users", "id", "email"), People("users", "uid", "mail"),
+    People("users_field_data", "uid", "mail"),
+)  # fmt: skip
 
 KNOWN: Final[tuple[Plugin, ...]] = (
     CFDB7, CFDB, FLAMINGO, NINJA, WPFORMS, WPFORMS_LITE, GRAVITY, GRAVITY_OLD, FORMIDABLE, FLUENT, FORMINATOR, EVEREST, ELEMENTOR,

@@ -145,6 +145,15 @@ class Titles:
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """A table of the site's users: its key, and the column with the address by which one is known at another site."""
+
+    table: str
+    key: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Forms that are terms of a WordPress taxonomy, tied to the entry's post."""
 
