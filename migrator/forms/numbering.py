@@ -51,11 +51,11 @@ TURNS: Final = 5  # times that numbers are looked for while a site goes on givin
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A plugin's forms and their counterparts; for each form that has one, its fields, and theirs by key (None: without one)."""
+    """A plugin's forms and their counterparts; for each form that has one, its fields, its counterpart's, and what their keys become."""
 
     title: str
     matches: tuple[Match, ...]
-    fields: Mapping[str, tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]]
+    fields: Mapping[str, tuple[Sequence[Field], Sequence[Field], FieldKeys]]
     comes_along: bool = True
 
     @property
@@ -230,7 +230,7 @@ def _forms_of(
     nowhere = frozenset() if comes_along else frozenset(one.source.key for one in matches if not one.target)
     now = numbers.get(place, Numbers())
     numbers[place] = replace(now, forms={**now.forms, **pairs}, nowhere=now.nowhere | nowhere)
-    told: dict[str, tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]] = {}
+    told: dict[str, tuple[Sequence[Field], Sequence[Field], FieldKeys]] = {}
     if view.fields is not None:
         for one in matches:
             if one.target and one.source.key in pairs:
@@ -252,7 +252,7 @@ def _fields_of(
     page: Page,
     numbers: dict[Place, Numbers],
     fields: dict[tuple[str, str], FieldKeys],
-) -> tuple[Sequence[Field], Sequence[Field], Mapping[str, str | None]]:
+) -> tuple[Sequence[Field], Sequence[Field], FieldKeys]:
     assert match.target is not None
     form = match.source
     mine, theirs = here.fields(form.key), there.fields(match.target.key)
@@ -266,16 +266,16 @@ def _fields_of(
             forms={**now.forms, **{key: into for key, into in found.items() if into is not None}},
             nowhere=now.nowhere | {key for key, into in found.items() if into is None},
         )
-        return mine, theirs, found
+        return mine, theirs, FieldKeys(found)
     keyed = [one for one in stored.tables if one.keyed]
     if not (mine and theirs and keyed):
-        return (), (), {}
+        return (), (), FieldKeys()
     before = next((was.keys for part in keyed if (was := page.fields.get((part.table, form.key)))), {})
     found = match_fields(mine, theirs, hand, {key: into for key, into in before.items() if into is not None})
     spare = spare_above([one.key for one in theirs]) if any(one.items for part in keyed for one in part.keyed) else None
     for part in keyed:
         fields[part.table, form.key] = FieldKeys(found, spare)
-    return mine, theirs, found
+    return mine, theirs, FieldKeys(found, spare)
 
 
 def _place_of(view: View, prefix: str) -> Place:
@@ -373,9 +373,12 @@ def unnumbered(sides: Sides, numbering: Numbering) -> Iterator[Unnumbered]:
             continue
         upto = numbering.numbers.get((taking.table.name, own), Numbers()).upto
         found = extent(sides.source, taking.table, own, upto)
-        if found is not None:
-            lowest, highest = found
-            yield Unnumbered(taking, own, lowest, max(highest, _named(sides, taking, own)))
+        if found is None and upto:
+            continue
+        named = _named(sides, taking, own)
+        lowest, highest = found or (1, named)
+        if highest:
+            yield Unnumbered(taking, own, lowest, max(highest, named))
 
 
 def _named(sides: Sides, taking: Taking, own: str) -> int:

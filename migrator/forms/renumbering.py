@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from migrator.engine.contract import (
@@ -46,7 +47,7 @@ from migrator.forms.model import (
     Table,
     checksum_of,
 )
-from migrator.forms.moving import SIDES, RangeMove, Rows
+from migrator.forms.moving import MOST_ROWS, SIDES, RangeMove, Rows, fresh_ranges, rows_at_once
 from migrator.forms.numbering import (
     Matched,
     Sides,
@@ -57,7 +58,7 @@ from migrator.forms.numbering import (
     own_number,
     unnumbered,
 )
-from migrator.forms.numbers import Numbers, image
+from migrator.forms.numbers import FieldKeys, Numbers, image
 from migrator.forms.plugins.detect import by_word
 from migrator.forms.redaction import Redaction
 from migrator.forms.rewriting import Rewriting, Rewritten
@@ -136,14 +137,20 @@ def _lines(plugin: Matched, one: Match) -> Iterator[tuple[str, str, str]]:
         )
         return
     yield "=", left, f"{one.target.shown}, {one.how}"
-    mine, theirs, found = plugin.fields.get(one.source.key, ((), (), {}))
+    mine, theirs, keys = plugin.fields.get(one.source.key, ((), (), FieldKeys()))
     labels = {each.key: each for each in theirs}
     for each in mine:
-        into = found.get(each.key)
+        into = keys.of(each.key)
         if into is None:
-            yield "!", f"  field {_shown(each)}", "has no counterpart; its answers are left behind or kept out of sight"
-        else:
+            yield "!", f"  field {_shown(each)}", "no counterpart: its answers are left behind"
+        elif into in labels:
             yield "=", f"  field {_shown(each)}", _shown(labels[into])
+        else:
+            yield (
+                "!",
+                f"  field {_shown(each)}",
+                f"no counterpart: its answers stay with their entries, as field {into}",
+            )
 
 
 def _shown(one: Field) -> str:
@@ -206,13 +213,18 @@ class Road:
         named = [column for column, _ in self.rewriting.references]
         return next(iter((*key, *named) if len(key) == 1 else (*named, *key)), "")
 
-    @property
-    def extract(self) -> Extract:
-        """The rows that have numbers at the target."""
+    def fresh(self, source: TableReader, recorded: Sequence[KeyRange], rows: int) -> Iterator[KeyRange]:
+        """The ranges that no run has recorded, each within one stretch of numbers; rows that have no numbers yet are in none."""
         if self.follows is None:
-            return self.taking.extract
-        below = Condition(self.taking.table.page_by[0], Operator.BELOW, (str(self.follows.upto + 1),))
-        return replace(self.taking.extract, conditions=(*self.taking.extract.conditions, below))
+            yield from fresh_ranges(source, self.taking.extract, recorded, rows)
+            return
+        at = recorded[-1].upto if recorded else None
+        for stretch in self.follows.stretches:
+            below = Condition(self.taking.table.page_by[0], Operator.BELOW, (str(stretch.upto + 1),))
+            inside = replace(self.taking.extract, conditions=(*self.taking.extract.conditions, below))
+            for among in source.ranges(inside, at, rows):
+                yield among
+                at = among.upto
 
     def rows(self, rows: Sequence[Row], redaction: Redaction, source: TableReader) -> Rewritten:
         """Rows as the target is to have them."""
@@ -287,6 +299,11 @@ class NumberedMove(RangeMove):
 
     def __post_init__(self) -> None:
         self.redaction = self._rewritten
+
+    def items(self) -> Iterator[Item]:
+        rows, width = rows_at_once(self.extract.table, self.target.features)
+        for among in chain(self.known, self.road.fresh(self.source, self.known, rows)):
+            yield Item(among.key, min(rows, MOST_ROWS) * width)
 
     def _rewritten(self, rows: Sequence[Row]) -> Sequence[Row]:
         self._newest = self.road.rows(rows, self.redacted, self.source)

@@ -359,7 +359,7 @@ class _Filling:
         move = NumberedMove(
             self.source,
             self.target,
-            on_road.extract,
+            self.taking.extract,
             Extract(on_road.there),
             list(recorded),
             held=held,

@@ -74,3 +74,70 @@ def test_dying_at_any_moment_loses_no_row_and_doubles_none(existing: str) -> Non
         world.run(Mortality())
         assert world.contents() == expected.contents(), f"after dying at moment {at} ({undisturbed.moments[at - 1]})"
         assert world.fates() == {Fate.COPIED}, f"after dying at moment {at}"
+
+
+# -- with new numbers --------------------------------------------------------------------------------------------------------------
+
+ENTRIES = table("wp_gf_entry", [number("id"), number("form_id"), text("ip"), text("date_created")], primary("id"))
+ANSWERS = table("wp_gf_entry_meta", [number("id"), number("form_id"), number("entry_id"), text("meta_key"), text("meta_value")], primary("id"))  # fmt: skip
+GRAVITY = table("wp_gf_form", [number("id"), text("title")], primary("id"))
+DESCRIBED = table("wp_gf_form_meta", [number("form_id"), text("display_meta")], primary("form_id"))
+
+
+class Numbered(World):
+    """Two sites with entries of the same numbers; between runs both go on."""
+
+    def __init__(self) -> None:
+        super().__init__("remap")
+        for site, count, forms in (
+            (self.old, 22, [("1", "Order"), ("2", "Survey")]),
+            (self.new, 5, [("1", "Other"), ("7", "Order")]),
+        ):
+            site.fill(GRAVITY, forms)
+            site.fill(DESCRIBED, [(key, "{}") for key, _ in forms])
+            site.fill(
+                ENTRIES, [(str(n), forms[n % 2][0], site.name, f"2026-01-01 10:00:{n:02}") for n in range(1, count + 1)]
+            )
+            site.fill(
+                ANSWERS, [(str(n), forms[n % 2][0], str(n), "1", f"{site.name} {n}") for n in range(1, count + 1)]
+            )
+
+    def run(self, mortality: Mortality) -> None:
+        self.new.before_write = lambda what: mortality.moment(f"before {what}")
+        self.new.after_write = lambda what: mortality.moment(f"after {what}")
+        step = KIND.build(FormsOptions(existing="remap", plugins=("gravity-forms",)), ())
+        stages = [Stage("forms", "forms", step, TablesRoute(self.old, self.new)), Verification("verify")]
+        claim = self.store.claim(this_process(), utc_now(), "digest", "0")
+        programme = Programme("crash", stages, workers=1)
+        run(programme, MortalStore(self.store, mortality), claim, Surroundings(lambda _: None, Stop()), lambda _: 0)
+
+    def said(self) -> list[tuple[str, str, str]]:
+        """Each answer, with the moment of the entry and the title of the form it hangs on: what numbers are for."""
+        titles, moments = (
+            dict(self.new.rows(GRAVITY.name)),
+            {row[0]: (row[1], row[3]) for row in self.new.rows(ENTRIES.name)},
+        )
+        return sorted(
+            (str(row[4]), str(moments[row[2]][1]), str(titles[row[1]]))
+            for row in self.new.rows(ANSWERS.name)
+            if moments[row[2]][0] == row[1]
+        )
+
+
+@pytest.mark.parametrize("state", ["kept", "lost"])
+def test_dying_at_any_moment_joins_no_two_entries_and_doubles_none(state: str) -> None:
+    expected, undisturbed = Numbered(), Mortality()
+    expected.run(undisturbed)
+    assert len(expected.said()) == 27
+    assert {title for _, _, title in expected.said()} == {"Order", "Survey", "Other"}
+    for at in range(1, len(undisturbed.moments) + 1):
+        world = Numbered()
+        with pytest.raises(Died):
+            world.run(Mortality(at))
+        where = f"after dying at moment {at} ({undisturbed.moments[at - 1]})"
+        world.new.before_write = world.new.after_write = lambda _: None
+        if state == "lost":
+            world.store = open_store("sqlite://", lives=lambda _: False)
+        world.run(Mortality())
+        assert world.said() == expected.said(), where
+        assert Fate.LEFT_BEHIND not in world.fates(), where

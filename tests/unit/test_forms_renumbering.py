@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from migrator.engine.contract import Fate, Login
+from migrator.engine.contract import Fate, Login, Verb
 from migrator.engine.stage import Stage
+from migrator.errors import PlanError
 from migrator.forms.adapters.dump import ADAPTER as DUMP
 from migrator.forms.adapters.dump import Options
 from migrator.forms.flat import Flat, Place
@@ -101,3 +103,239 @@ def test_entries_stand_beside_others_of_the_same_numbers_and_say_what_they_said(
     world.trial.run()
     assert world.rows() == after
     assert world.trial.verify().differences == 0
+
+
+# -- two sites whose forms have other numbers ------------------------------------------------------------------------------------
+
+BY_HAND = {"map": {"Application": "Bewerbung"}}
+PLUGINS = ("cfdb7", "flamingo", "wpforms", "gravity-forms")
+
+
+@pytest.fixture
+def two_sites() -> World:
+    old, new = (filled(MemoryTables(name, page=5), FIXTURES / "two-sites" / f"{name}.sql") for name in ("old", "new"))
+    return World(old, new, plugins=PLUGINS, prefixes={"wp_": "new_"}, forms=BY_HAND)
+
+
+def cells(database: MemoryTables, table: str, *columns: str) -> list[tuple]:
+    kept = database.kept[table]
+    return [tuple(row[kept.table.place(one)] for one in columns) for row in database.rows(table)]
+
+
+def test_entries_go_under_the_targets_forms_and_fields_of_the_same_names(two_sites: World) -> None:
+    world = two_sites
+    theirs = world.rows()
+    result = world.trial.run()
+    assert not result.codes
+    new = world.new
+    assert cells(new, "new_db7_forms", "form_id", "form_post_id") == [
+        ("1", "7"), ("2", "8"), ("3", "7"), ("4", "7"), ("5", "8"), ("9", "7"),
+    ]  # fmt: skip
+    assert cells(new, "new_gf_form", "id", "title") == [("2", "Newsletter"), ("4", "Order"), ("6", "Survey")]
+    assert cells(new, "new_gf_entry", "id", "form_id", "post_id", "created_by", "is_read")[2:] == [
+        ("3", "4", "14", "0", "0"), ("4", "4", None, "1", "0"), ("5", "6", None, None, "0"),
+    ]  # fmt: skip
+    assert cells(new, "new_gf_entry_meta", "entry_id", "form_id", "meta_key")[2:] == [
+        ("3", "4", "4.3"), ("3", "4", "4.6"), ("3", "4", "5"), ("3", "4", "7"), ("3", "4", "processed_feeds"), ("4", "4", "5"), ("5", "6", "1"),
+    ]  # fmt: skip
+    described = next(row[1] for row in new.rows("new_gf_form_meta") if row[0] == "6")
+    assert (
+        described
+        == '{"id":6,"title":"Survey","fields":[{"id":1,"type":"text","label":"What?","formId":6,"inputs":null}]}'
+    )
+    entries = cells(new, "new_wpforms_entries", "entry_id", "form_id", "user_id", "fields")
+    assert [row[:3] for row in entries] == [("1", "12", "0"), ("2", "12", "0"), ("3", "12", "1"), ("4", "18", "0")]
+    assert entries[1][3] == (
+        '{"3":{"name":"Name","value":"Ana P\\u00e9rez","id":3,"type":"name"},'
+        '"1":{"name":"E-mail","value":"ana@example.com","id":1,"type":"email"},'
+        '"1002":{"name":"Fax","value":"+49 30\\/1","id":1002,"type":"text"}}'
+    )
+    assert cells(new, "new_wpforms_entry_fields", "entry_id", "form_id", "field_id")[1:] == [
+        ("2", "12", "3"), ("2", "12", "1"), ("2", "12", "1002"), ("3", "12", "3"), ("4", "18", "1"),
+    ]  # fmt: skip
+    brought = next(row for row in new.rows("new_posts") if row[0] == "18")
+    assert brought[4] == '{"id":"18","fields":{"1":{"id":"1","type":"name","label":"Name"}}}'
+    assert cells(new, "new_term_relationships", "object_id", "term_taxonomy_id") == [
+        ("1", "1"),
+        ("5", "9"),
+        ("19", "9"),
+        ("20", "9"),
+    ]
+    assert cells(new, "new_posts", "ID", "post_author", "post_type")[-4:] == [
+        ("18", "0", "wpforms"), ("19", "1", "flamingo_inbound"), ("20", "0", "flamingo_inbound"), ("21", "0", "flamingo_contact"),
+    ]  # fmt: skip
+    for name, rows in theirs.items():
+        assert not Counter(rows) - Counter(world.rows()[name]), name
+    assert world.trial.verify().differences == 0
+
+
+def test_a_preview_tells_of_forms_and_fields_as_a_table_and_writes_nothing(two_sites: World) -> None:
+    (stage,) = two_sites.trial.preview().stages
+    action = next(action for _, action in stage.actions if action.key.endswith("#numbers"))
+    assert (action.verb, action.why) == (
+        Verb.CREATE,
+        "6 forms have a counterpart at the target, 2 come along; 1 of 2 users are known there by their address; rows of 8 tables get numbers at the target",
+    )
+    assert [" ".join(line.split()) for line in action.details] == [
+        "= Contact Form CFDB7: Contact (3) -> CONTACT (7), by title",
+        "= Contact Form CFDB7: Application (4) -> Bewerbung (8), by hand",
+        "= Flamingo: Contact Form 7 (1) -> Contact Form 7 (2), by title",
+        "= Flamingo: Contact (2) -> Contact (9), by title",
+        "= WPForms: Call me (5) -> Call me (12), by title",
+        "= field Name (0) -> Name (3)",
+        "= field E-mail (1) -> E-mail (1)",
+        "! field Fax (2) -> no counterpart: its answers stay with their entries, as field 1002",
+        "+ WPForms: Party / Fête (6) -> comes along as a new form",
+        "= Gravity Forms: Order (1) -> Order (4), by title",
+        "= field Name (1) -> Name (4)",
+        "= field First (1.3) -> First (4.3)",
+        "= field Last (1.6) -> Last (4.6)",
+        "= field E-mail (2) -> e-mail (5)",
+        "= field Colour (3) -> Colour (7)",
+        "+ Gravity Forms: Survey (2) -> comes along as a new form",
+    ]
+    assert not two_sites.new.writes
+
+
+def grown(world: World) -> None:
+    """A day later: entries have come at both sites, one at the old has been changed, one of ours at the new."""
+    world.old.kept["wp_db7_forms"].rows.append(("11", "4", "came later", "2026-03-05 10:00:00"))
+    world.new.kept["new_db7_forms"].rows.append(
+        (str(world.new.kept["new_db7_forms"].table.next_number), "7", "theirs, later", "2026-05-05 10:00:00")
+    )
+    rows = world.old.kept["wp_gf_entry_meta"].rows
+    rows[3] = (*rows[3][:4], "blue", *rows[3][5:])
+    rows.append(("8", "2", "3", "1", "more", ""))
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_later_run_brings_what_has_come_and_changed_also_without_its_state(two_sites: World, lost) -> None:
+    world = two_sites
+    world.trial.run()
+    before = world.rows()
+    grown(world)
+    if lost:
+        world.forget()
+    assert not world.trial.run().codes
+    fresh = {name: list((Counter(rows) - Counter(before[name])).elements()) for name, rows in world.rows().items()}
+    assert [row[2] for row in fresh["new_db7_forms"]] == ["theirs, later", "came later"]
+    assert len({row[0] for row in world.new.rows("new_db7_forms")}) == len(world.new.rows("new_db7_forms")) == 8
+    told = sorted(str(row[4]) for row in fresh["new_gf_entry_meta"])
+    assert told == (["more"] if lost else ["blue", "more"])  # without a state nobody knows who has changed it
+    assert len(world.new.rows("new_gf_entry_meta")) == 2 + 8
+    told = [one.note for one in world.trial.store.outcomes("forms/old>new/database/wp_gf_entry_meta")]
+    assert any("1 rows are at the target and say something else by now" in note for note in told) == lost
+    assert world.trial.verify().differences == 0
+    after = world.rows()
+    world.trial.run()
+    assert world.rows() == after
+
+
+def test_another_site_of_the_same_name_gets_numbers_of_its_own(two_sites: World) -> None:
+    world = two_sites
+    world.trial.run()
+    other = filled(MemoryTables("old", page=5), FIXTURES / "two-sites" / "old.sql")
+    kept = other.kept["wp_db7_forms"]
+    kept.rows = [(row[0], row[1], "of the other site", f"2025-01-0{row[0]} 10:00:00") for row in kept.rows]
+    second = World(other, world.new, plugins=("cfdb7",), prefixes={"wp_": "new_"}, forms=BY_HAND)
+    assert not second.trial.run().codes
+    said = [row[2] for row in world.new.rows("new_db7_forms")]
+    assert (len(said), said.count("of the other site")) == (10, 4)
+    assert second.trial.verify().differences == 0
+    assert world.trial.verify().differences == 0
+
+
+def test_rows_that_the_new_site_changed_are_not_written_over(two_sites: World) -> None:
+    world = two_sites
+    world.trial.run()
+    there = world.new.kept["new_db7_forms"].rows
+    at = next(place for place, row in enumerate(there) if row[0] == "3")
+    there[at] = (*there[at][:2], "read at the new site", there[at][3])
+    world.old.kept["wp_db7_forms"].rows[1] = ("2", "3", "changed at the old site", "2026-03-02 09:16:00")
+    assert world.trial.run().left_behind == 1
+    assert "read at the new site" in {row[2] for row in world.new.rows("new_db7_forms")}
+
+
+def test_forms_that_may_be_several_wait_for_the_plan_and_nothing_is_written(two_sites: World) -> None:
+    world = two_sites
+    world.new.kept["new_gf_form"].rows.append(("9", "order", "2026-05-01 00:00:00"))
+    before = world.rows()
+    assert world.trial.run().codes == {"by-hand"}
+    assert world.rows() == before
+    told = next(row for key, row in world.trial.actions().items() if key.endswith("#numbers"))
+    assert "say which in `forms: {map: ...}`" in told.why
+    world.options["forms"] = {"map": {**BY_HAND["map"], "Order": "4"}}
+    world.forget()
+    assert not world.trial.run().codes
+
+
+@pytest.mark.parametrize(
+    ("forms", "said"),
+    [
+        ({"map": {"Nobody": "Order"}}, "the source has no form Nobody"),
+        ({"map": {"Order": "Nobody"}}, "the target has no form Nobody"),
+        ({"fields": {"Order": {"Colour": "Nothing"}}}, "the target's form has no field Nothing"),
+    ],
+)
+def test_a_map_that_names_what_is_not_there_is_a_mistake_of_the_plan(two_sites: World, forms, said) -> None:
+    two_sites.options["forms"] = forms
+    two_sites.forget()
+    with pytest.raises(PlanError, match=said):
+        two_sites.trial.run()
+
+
+def test_answers_of_a_field_without_a_counterpart_are_left_behind_until_the_plan_names_one(two_sites: World) -> None:
+    world = two_sites
+    described = world.new.kept["new_gf_form_meta"]
+    described.rows = [(row[0], str(row[1]).replace('"Colour"', '"Farbe"')) for row in described.rows]
+    result = world.trial.run()
+    assert result.left_behind == 1
+    assert "red; \\ 'quoted'" not in {row[4] for row in world.new.rows("new_gf_entry_meta")}
+    assert len(world.new.rows("new_gf_entry_meta")) == 2 + 6
+    (left,) = list(world.trial.store.outcomes("forms/old>new/database/wp_gf_entry_meta"))
+    assert "1 rows are answers in field 3 of form 1, which the target's form has not; the others are there" in left.note
+    store = world.trial.store
+    world.options["forms"] = {**BY_HAND, "fields": {"Order": {"Colour": "Farbe"}}}
+    world.forget()
+    world.trial.store = store
+    assert world.trial.run().left_behind == 0
+    assert cells(world.new, "new_gf_entry_meta", "meta_key", "meta_value")[5] == ("7", "red; \\ 'quoted'")
+    assert world.trial.verify().differences == 0
+
+
+def test_a_table_that_the_target_has_not_is_made_and_its_rows_follow_the_numbers_of_the_others(
+    two_sites: World,
+) -> None:
+    world = two_sites
+    del world.new.kept["new_db7_forms"]
+    assert not world.trial.run().codes
+    assert cells(world.new, "new_db7_forms", "form_id", "form_post_id") == [
+        ("1", "7"),
+        ("2", "7"),
+        ("3", "8"),
+        ("7", "7"),
+    ]
+    assert world.trial.verify().differences == 0
+
+
+def test_a_target_without_transactions_is_refused_in_words(two_sites: World) -> None:
+    kept = two_sites.new.kept["new_db7_forms"]
+    kept.table = replace(kept.table, engine="MyISAM")
+    assert two_sites.trial.run().codes == {"refused"}
+    told = next(row for key, row in two_sites.trial.actions().items() if key.endswith("wp_db7_forms"))
+    assert "has no transactions (MyISAM)" in told.why
+    assert len(two_sites.new.rows("new_db7_forms")) == 2
+
+
+def test_what_was_moved_with_its_own_ids_is_not_moved_again_with_others(two_sites: World) -> None:
+    world = two_sites
+    world.options |= {"existing": "skip-existing", "forms": {}}
+    world.forget()
+    world.trial.run()
+    store, before = world.trial.store, world.rows()["new_db7_forms"]
+    world.options |= {"existing": "remap", "forms": BY_HAND}
+    world.old.kept["wp_db7_forms"].rows.append(("11", "4", "came later", "2026-03-05 10:00:00"))
+    world.forget()
+    world.trial.store = store
+    assert "by-hand" in world.trial.run().codes
+    assert world.rows()["new_db7_forms"] == before
