@@ -124,13 +124,13 @@ class Numbered(World):
         )
 
 
-@pytest.mark.parametrize("state", ["kept", "lost"])
-def test_dying_at_any_moment_joins_no_two_entries_and_doubles_none(state: str) -> None:
+@pytest.mark.parametrize(("state", "every"), [("kept", 1), ("lost", 3)])
+def test_dying_at_any_moment_joins_no_two_entries_and_doubles_none(state: str, every: int) -> None:
     expected, undisturbed = Numbered(), Mortality()
     expected.run(undisturbed)
     assert len(expected.said()) == 27
     assert {title for _, _, title in expected.said()} == {"Order", "Survey", "Other"}
-    for at in range(1, len(undisturbed.moments) + 1):
+    for at in range(1, len(undisturbed.moments) + 1, every):
         world = Numbered()
         with pytest.raises(Died):
             world.run(Mortality(at))
