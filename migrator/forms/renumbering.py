@@ -227,9 +227,9 @@ class Road:
                 at = among.upto
 
     def rows(self, rows: Sequence[Row], redaction: Redaction, source: TableReader) -> Rewritten:
-        """Rows as the target is to have them."""
-        found = self.rewriting(rows, lambda keyed, ids: self._forms(keyed, ids, source))
-        found.rows = list(self.fitting(redaction(found.rows)))
+        """Rows as the target is to have them. What the plan hides is named by the source's own forms and fields, so it is hidden first."""
+        found = self.rewriting(redaction(rows), lambda keyed, ids: self._forms(keyed, ids, source))
+        found.rows = list(self.fitting(found.rows))
         return found
 
     def _forms(self, keyed: Keyed, ids: Sequence[str], source: TableReader) -> Mapping[str, str]:

@@ -339,3 +339,13 @@ def test_what_was_moved_with_its_own_ids_is_not_moved_again_with_others(two_site
     world.trial.store = store
     assert "by-hand" in world.trial.run().codes
     assert world.rows()["new_db7_forms"] == before
+
+
+def test_what_the_plan_hides_is_named_by_the_sources_fields_and_hidden_under_the_targets(two_sites: World) -> None:
+    world = two_sites
+    world.options["redact"] = {"mask": ("wp_gf_entry_meta.meta_value:E-mail", "wp_wpforms_entries.fields:Fax")}
+    world.forget()
+    assert not world.trial.run().codes
+    assert cells(world.new, "new_gf_entry_meta", "meta_key", "meta_value")[4] == ("5", "xxx@xxxxxxx.xxx")
+    assert "+00 00" in str(cells(world.new, "new_wpforms_entries", "fields")[1])
+    assert world.trial.verify().differences == 0
