@@ -89,7 +89,7 @@ def test_every_setting_has_a_place_or_a_reason():
     """No setting is passed over in silence: core has it, or the features say that it is lost."""
     lost = {name.removeprefix("list.") for name, keep in FEATURES.keeps.items() if keep.how is How.LOST}
     known = {one.name for one in fields(Settings)} - {"own"}
-    has_place = set(settings._TABLE) | {settings.BANNED, settings.HEADER_RULES}
+    has_place = set(settings.TABLE) | {settings.BANNED, settings.HEADER_RULES}
     assert has_place | lost == known
     assert not has_place & lost
 

@@ -80,8 +80,8 @@ def to_core(settings: Settings) -> dict[str, Said]:
             their = name.removeprefix(OWN)
             if their in OWN_SETTINGS:
                 said[their] = _own_said(their, value)
-        elif name in _TABLE:
-            their, kind = _TABLE[name]
+        elif name in TABLE:
+            their, kind = TABLE[name]
             spoken = kind.say(value)
             if spoken is not None:
                 said[their] = spoken
@@ -90,7 +90,7 @@ def to_core(settings: Settings) -> dict[str, Said]:
 
 def from_core(config: Config) -> Settings:
     """The settings that core tells."""
-    told = {name: kind.tell(config[their]) for name, (their, kind) in _TABLE.items() if config.get(their) is not None}
+    told = {name: kind.tell(config[their]) for name, (their, kind) in TABLE.items() if config.get(their) is not None}
     own = {
         f"{OWN}{name}": _own_told(config[name])
         for name, usual in OWN_SETTINGS.items()
@@ -213,7 +213,7 @@ _STRANGE = _Kind(
     say=lambda value: "administrators" if value else "discard", tell=lambda value: value == "administrators"
 )
 
-_TABLE: Mapping[str, tuple[str, _Kind]] = {
+TABLE: Mapping[str, tuple[str, _Kind]] = {
     "display_name": ("display_name", _TEXT),
     "description": ("description", _LINE),
     "info": ("info", _TEXT),
@@ -277,7 +277,7 @@ _TABLE: Mapping[str, tuple[str, _Kind]] = {
     "reply_to_requests_text": ("autoresponse_request_text", _TEXT),
     "reply_again_after_days": ("autoresponse_grace_period", _DAYS),
 }
-_KINDS = dict(_TABLE.values())
+_KINDS = dict(TABLE.values())
 
 
 def _as_json(their: str, said: Said) -> object:
