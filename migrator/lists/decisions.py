@@ -214,8 +214,9 @@ def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool, sweepin
         outcome.key, Member(outcome.ref or outcome.key), Do.KEEP, there=there, mark=outcome.mark, recorded=outcome
     )
     if outcome.fate not in ARRIVED:
-        never = "was passed over" if outcome.fate is Fate.SKIPPED else "was never brought"
-        return replace(left, do=Do.SKIP, why=f"has left the list at the source; {never}")
+        told_twice = outcome.fate is Fate.SKIPPED
+        why = "was passed over, and the source" if told_twice else "has left the list at the source; was never brought"
+        return replace(left, do=Do.SKIP, why=f"{why} says it no longer" if told_twice else why)
     if there is None:
         return replace(left, do=Do.SKIP, why="has left the list on both sides")
     if not left.brought:

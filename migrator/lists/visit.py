@@ -189,7 +189,8 @@ class Visit:
             before_us = name_stays(past.outcomes[key].mark) if key in settled else not calling.is_ours(one.key, now)
             if before_us and not now:
                 now = name_told(past.outcomes[key].mark)
-            if before_us and now != name and (key in settled or one.key not in there):
+            # Who is on this very list already is told as such where he has another name.
+            if before_us and now != name and (key in settled or one.key not in there or not name):
                 stays.add(key)
                 name = now
             called[key] = replace(one, name=name)

@@ -171,6 +171,16 @@ def test_owners_without_a_name_take_none_away() -> None:
     assert world.new.names["boss@example.com"] == "The Boss"
 
 
+def test_an_owner_without_a_name_who_is_there_with_one_is_as_he_should_be() -> None:
+    world = World()
+    world.old.fill(TALK, None, Member("boss@example.com", role=Role.OWNER))
+    world.new.fill(TALK, None, Member("boss@example.com", "The Boss", role=Role.OWNER))
+    world.trial.run()
+    (boss,) = world.trial.store.outcomes(f"lists/old>new/{TALK}/owners")
+    assert (boss.fate, boss.note) == (Fate.FOUND, "")
+    world.settles("Ann Doe")
+
+
 class Died(BaseException):
     """What a test dies of."""
 
