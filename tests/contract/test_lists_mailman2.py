@@ -616,3 +616,40 @@ def test_what_a_new_list_has_is_as_usual(mailman, name: str) -> None:
     usual = mailman2.FEATURES.usual(address, told)
     nothing = ("", (), False, 0, Dmarc.NOTHING, AutoReply.NONE)
     assert {word: value for word, value in told.items() if value not in nothing and usual.get(word) != value} == {}
+
+
+MAINTENANCE = "<html><title>メンテナンス中</title><body>しばらくお待ちください。</body></html>".encode("euc-jp")
+
+
+@pytest.mark.parametrize("named", [(), (NEWS,)], ids=["advertised", "named"])
+def test_a_page_that_is_none_of_mailmans_is_no_host_without_lists(mailman, named) -> None:
+    mailman.give_list("news", advertised=1)
+    mailman.before = lambda _: Answer(MAINTENANCE, 200, "text/html; charset=euc-jp")
+    with (
+        closing(mailman2.ADAPTER.reader(options_for(mailman, lists=named), LOGIN)) as session,
+        pytest.raises(EndpointRefused, match="there is no web administration of Mailman"),
+    ):
+        session.lists()
+
+
+def test_an_overview_without_lists_is_one() -> None:
+    with Mailman2() as mailman, closing(mailman2.ADAPTER.reader(options_for(mailman, lists=()), LOGIN)) as session:
+        assert list(session.lists()) == []
+
+
+@pytest.mark.parametrize("named", [(), (NEWS, "board@example.com")], ids=["advertised", "named"])
+def test_one_list_that_has_moved_costs_itself_alone(mailman, named) -> None:
+    mailman.give_list("news", advertised=1)
+    mailman.give_list("board", advertised=1)
+    there = "https://lists.example.net/mailman/admin/news"
+
+    def moved(request: Request) -> Answer | None:
+        return Answer(b"", 301, "text/html", {"Location": there}) if request.path == "/mailman/admin/news" else None
+
+    mailman.before = moved
+    with closing(mailman2.ADAPTER.reader(options_for(mailman, lists=named), LOGIN)) as session:
+        shown = {one.address.partition("@")[0]: one.address for one in session.lists()}
+        assert shown.keys() == {"news", "board"}
+        assert session.settings("board@example.com").display_name == "Board"
+        with pytest.raises(NotFound, match=f"this list has moved to “{there}”"):
+            session.settings(shown["news"])

@@ -31,7 +31,7 @@ from migrator.lists.mailman2 import settings as pages_of
 from migrator.lists.mailman2.pages import Form, Page, Row, reasons_among
 from migrator.lists.mailman2.settings import GENERAL, NONMEMBERS, SENDER, is_pattern, lines, moderation
 from migrator.lists.mailman2.spelling import as_shown, name_as_shown, sent, ways
-from migrator.lists.mailman2.webadmin import ROSTER, UNAUTHORIZED, ListAdmin, is_list, page_of
+from migrator.lists.mailman2.webadmin import ROSTER, UNAUTHORIZED, ListAdmin, is_list, lists_of, page_of
 from migrator.lists.model import (
     Delivery,
     Features,
@@ -196,7 +196,7 @@ class Mailman2Reader:
                 f"{reply.place}: Mailman's overview of lists is not there (status {reply.status}).",
                 remedy="Correct the url in the plan: the folder above /admin.",
             )
-        return list({one.key: one for one in map(self._listed, page_of(reply)[1].lists())}.values())
+        return list({one.key: one for one in map(self._listed, lists_of(reply))}.values())
 
     def missing(self) -> Sequence[str]:
         """Those of `lists` and `passwords` that Mailman does not have."""
@@ -299,14 +299,14 @@ class Mailman2Reader:
         return next((name for name in (f"{local}_{domain}", local) if is_list(self._site, name)), "")
 
     def _listed(self, name: str) -> MailingList:
-        """A list of the overview. Where its password is refused, its domain is the best guess."""
+        """A list of the overview. Where its password is refused, or it is elsewhere now, its domain is the best guess."""
         local, marker, domain = name.partition("_")
         in_name = bool(marker) and "." in domain
         guess = f"{local}@{domain}" if in_name else f"{name}@{urlsplit(self._options.url).hostname}"
         try:
             admin = self._at(name, guess)
             there = _address(name, admin.form(GENERAL)[1].first("host_name"))
-        except LoginRefused:
+        except (LoginRefused, NotFound):
             return MailingList(guess, somewhere=not in_name)
         admin.address = there
         self._known[there.lower()] = admin

@@ -103,6 +103,11 @@ class ListAdmin:
     def _read(self, reply: Reply) -> Page:
         if reply.status == NOT_FOUND:
             raise NotFound(f"{self.address}: this Mailman has no such list.")
+        if reply.status in REDIRECTS:
+            raise NotFound(
+                f"{self.address}: this list has moved to “{_location(reply)}”.",
+                remedy="Give the url of that Mailman to an endpoint of the plan, or leave the list out (except).",
+            )
         self.charset, page = page_of(reply)
         return page
 
@@ -153,7 +158,10 @@ class ListAdmin:
     def _roster_page(self, path: str, query: Query, letter: str = "") -> RosterPage:
         page = self.page(path, [*query, ("legend", "yes")]).roster()
         if page.total is None or page.shown is None:
-            raise Misbehaved(f"{self.address}: the page of its members has no table of members.")
+            raise Misbehaved(
+                f"{self.address}: the page of its members has no table of members.",
+                remedy="Look at it in a browser: the host may show something else in its place (maintenance, a firewall). Then run again.",
+            )
         if len(page.rows) != page.shown:
             raise Misbehaved(
                 f"{self.address}: a page says that it shows {page.shown:,} members, and shows {len(page.rows):,}."
@@ -172,7 +180,7 @@ def page_of(reply: Reply) -> tuple[str, Page]:
         )
     if reply.status in REDIRECTS:
         raise EndpointRefused(
-            f"{reply.place}: Mailman is somewhere else (“{reply.headers.get('location', '')[:200]}”).",
+            f"{reply.place}: Mailman is somewhere else (“{_location(reply)}”).",
             remedy="Correct the url in the plan: the folder above /admin, as it stands in the browser.",
         )
     charset = charset_of(reply.headers.get("content-type", ""), reply.content)
@@ -184,15 +192,32 @@ def is_list(site: Site, name: str) -> bool:
     reply = site.read("GET", f"admin/{quote(name)}")
     if reply.status == NOT_FOUND:
         return False
+    if reply.status in REDIRECTS and _location(reply).rstrip("/").endswith(f"/admin/{quote(name)}"):
+        return True  # of one list that has moved it is told where to
     _, page = page_of(reply)
     if page.asks_for_password or page.has("real_name"):
         return True
-    if not page.lists() and "mailman" not in page.text.lower():  # before 2.1.13 the overview says so, with status 200
+    _prove_mailman(reply, page)  # before 2.1.13 the overview says that there is none, with status 200
+    return False
+
+
+def lists_of(reply: Reply) -> Sequence[str]:
+    """The names of the lists on Mailman's overview. Raises EndpointRefused where the answer is none, whatever its status."""
+    _, page = page_of(reply)
+    _prove_mailman(reply, page)
+    return page.lists()
+
+
+def _prove_mailman(reply: Reply, page: Page) -> None:
+    if not page.lists() and "mailman" not in page.text.lower():
         raise EndpointRefused(
             f"{reply.place}: there is no web administration of Mailman (status {reply.status}).",
             remedy="Correct the url in the plan: the folder above /admin, as it stands in the browser.",
         )
-    return False
+
+
+def _location(reply: Reply) -> str:
+    return reply.headers.get("location", "")[:200]
 
 
 def _fresh(rows: Sequence[Row], seen: set[str]) -> list[Row]:

@@ -224,7 +224,9 @@ class Mailman2(Panel):
             for one in sorted(self.kept.values(), key=lambda one: one.name)
             if one.number("advertised")
         )
-        return _html(f"<HTML><BODY><table>{rows}</table></BODY></HTML>".encode("ascii", "replace"), "us-ascii")
+        head = "Below is the collection of" if rows else "There currently are no"
+        text = f"{head} publicly-advertised Mailman mailing lists on {HOST}."
+        return _html(f"<HTML><BODY><p>{text}<table>{rows}</table></BODY></HTML>".encode("ascii", "replace"), "us-ascii")
 
     def _admin(self, one: MailingList, pages: Pages, path: str, asked: Asked, request: Request) -> Answer:
         headers = {}
