@@ -96,7 +96,7 @@ class FormsStep:
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
             tables = source.tables()
             found = present(source, self.options.plugins)
-            wanted = takings(tables, found, self.options)
+            wanted = self._wanted(source, tables, found)
             _refuse_what_hides_nothing(tables, self.options)
             yield _found(subject, tables, found, wanted)
             there = {one.name: one for one in target.tables()}
@@ -112,6 +112,14 @@ class FormsStep:
                     action = replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
                 yield action
             yield from self._beside(PRESUMED_KEY).plan(source, target, read)
+
+    def _wanted(self, source: TableReader, tables: Sequence[Table], found: Sequence[Stored]) -> list[Taking]:
+        """What is taken of a source. Of one that holds only what was chosen before, all of it, where the plan does not choose anew."""
+        options = self.options
+        chooses = options.plugins or options.tables or options.since or options.older_than
+        if source.features.chosen and not chooses:
+            options = options.model_copy(update={"tables": ("*",)})
+        return takings(tables, found, options)
 
     @property
     def _renumbers(self) -> bool:
@@ -222,10 +230,10 @@ class FormsStep:
 
     def _both(self, source: TableReader, target: TableReader) -> Sides:
         found = present(source, self.options.plugins)
-        return self._sides(source, target, takings(source.tables(), found, self.options), found)
+        return self._sides(source, target, self._wanted(source, source.tables(), found), found)
 
     def _taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
-        wanted = takings(source.tables(), present(source, self.options.plugins), self.options)
+        wanted = self._wanted(source, source.tables(), present(source, self.options.plugins))
         for one in wanted:
             if one.table.name == table:
                 return self._divided(one, wanted, target)

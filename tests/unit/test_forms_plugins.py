@@ -223,6 +223,17 @@ def test_plugins_that_keep_posts_are_told_only_where_there_are_some() -> None:
     assert detect.INACTIVE not in told(there)["flamingo"].notes
 
 
+def test_posts_that_a_dump_has_without_their_site_are_a_plugins_all_the_same() -> None:
+    there = a_site(b"", "flamingo_inbound", "wpcf7_contact_form")
+    dumped = {"wp_posts", "wp_postmeta", "wp_term_relationships"}
+    there.kept = {name: kept for name, kept in there.kept.items() if name in dumped}
+    assert detect.LEFT_OVER in told(there)["flamingo"].notes
+    there.fill(Table("acme_posts", (Column("id", "int"),)), [("1",)])  # another program's
+    there.fill(Table("acme_postmeta", ()), [])
+    there.fill(Table("acme_term_relationships", ()), [])
+    assert set(told(there)) == {"flamingo"}
+
+
 def test_plugins_that_are_active_in_the_whole_network_are_active_in_each_site() -> None:
     sitewide = php.written(php.Array(((b"flamingo/flamingo.php", 1700000000),)))
     there = a_site(active("akismet/akismet.php"), "flamingo_inbound", sitewide=sitewide)

@@ -17,6 +17,8 @@ from migrator.forms.step import KIND
 from migrator.testing.form_suite import (
     CODES,
     CODES_ROWS,
+    KINDS,
+    KINDS_ROWS,
     LOG,
     LOG_ROWS,
     LOOSE,
@@ -250,6 +252,22 @@ def test_tables_get_the_target_sites_prefix() -> None:
     world.trial.run()
     assert world.new.rows("new_db7_forms") == MANY
     assert {name for name in world.new.kept if name.startswith("wp_")} == set()
+    assert world.trial.verify().differences == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "moved"),
+    [
+        ({"plugins": ()}, {FORMS, KINDS.name, "wp_options", "wp_posts", "wp_postmeta", "wp_term_relationships"}),
+        ({"plugins": ("cfdb7",)}, {FORMS}),
+        ({"plugins": ("cfdb7",), "tables": (KINDS.name,)}, {FORMS, KINDS.name}),
+    ],
+)
+def test_of_what_was_chosen_before_everything_is_moved_unless_the_plan_chooses_anew(options, moved) -> None:
+    world = World((PLAIN, PLAIN_ROWS), (KINDS, KINDS_ROWS), **options)
+    world.old.features = replace(world.old.features, chosen=True)
+    world.trial.run()
+    assert set(world.new.kept) == moved
     assert world.trial.verify().differences == 0
 
 

@@ -32,7 +32,7 @@ from migrator.forms.plugins.known import KNOWN
 from migrator.forms.plugins.shape import InCell, InColumns, InRows, Part, Plugin, System, View
 
 _OF_A_BLOG: Final = re.compile(r"(?P<base>.*?)(?P<number>[1-9]\d*)_", re.DOTALL)
-LEFT_OVER: Final = "No WordPress stands beside these tables: they may be left over."
+LEFT_OVER: Final = "No WordPress stands beside these tables: they are part of a dump, or left over."
 INACTIVE: Final = "The plugin is not active at the site: these are entries from before."
 MOST_ACTIVE: Final = 10_000  # plugins of one list
 
@@ -75,11 +75,15 @@ def stored(tables: Sequence[Table], wanted: Sequence[str], known: Sequence[Plugi
     """
     names = {one.name for one in tables}
     there = sites(names)
+    # What is left of a site in a dump: its posts, which no other program's table of that name is like.
+    alone = {
+        one.name for one in tables if one.name.endswith("posts") and "post_type" in {each.name for each in one.columns}
+    }
     return [
         found
         for plugin in known
         if plugin.parts and (not wanted or plugin.word in wanted)
-        for found in _of_plugin(plugin, names, there)
+        for found in _of_plugin(plugin, names, there, alone)
     ]
 
 
@@ -93,13 +97,14 @@ def by_word(word: str, known: Sequence[Plugin] = KNOWN) -> Plugin:
     return {one.word: one for one in known}[word]
 
 
-def _of_plugin(plugin: Plugin, names: set[str], there: Sequence[Site]) -> Iterator[Stored]:
+def _of_plugin(plugin: Plugin, names: set[str], there: Sequence[Site], alone: set[str]) -> Iterator[Stored]:
     own = [part.table for part in plugin.parts if part.needed and not part.only and not part.within]
     needed = own or [part.table for part in plugin.parts if part.needed]
     by_prefix = {site.prefix: site for site in there}
     for prefix in _prefixes(needed, names):
         site = by_prefix.get(prefix)
-        if site is None and (not own or not _may_be_left_over(plugin, prefix, by_prefix)):
+        may_be = _may_be_left_over(plugin, prefix, by_prefix) if own else f"{prefix}posts" in alone
+        if site is None and not may_be:
             continue
         notes = plugin.notes if site or plugin.system is not System.WORDPRESS else (LEFT_OVER, *plugin.notes)
         yield Stored(
