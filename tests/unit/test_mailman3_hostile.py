@@ -313,3 +313,44 @@ def test_no_more_requests_are_under_way_than_the_plan_allows(core, connections, 
     with closing(mailman3.ADAPTER.reader(options, LOGIN)) as reader:
         assert [len(part) for part in reader.roster(LIST, Role.MEMBER)] == [0]
     assert max(most) == of_one
+
+
+# -- what is known before ---------------------------------------------------------------------------------------------
+
+
+def test_bans_of_the_whole_host_are_foreseen_and_asked_once(core, session):
+    core.on(
+        "GET", "/3.1/bans", page({"email": "bob@example.com"}, {"email": "^.*@spam\\.example"}, {"email": "^(broken"})
+    )
+    foreseen = [
+        session.why_not(LIST, Member(one), ["cy@example.com"])
+        for one in ("ann@example.com", "Bob@example.com", "x@SPAM.example", "cy@example.com", LIST.upper())
+    ]
+    assert foreseen == [
+        "",
+        "is banned (bob@example.com)",
+        "is banned (^.*@spam\\.example)",
+        "is banned (cy@example.com)",
+        "is the list's own address",
+    ]
+    assert [one.path for one in core.requests].count("/3.1/bans") == 1
+
+
+def test_a_core_that_tells_no_bans_of_the_host_has_none(core, session):
+    core.on("GET", "/3.1/bans", refusal("404 Not Found", 404))
+    assert session.why_not(LIST, Member("ann@example.com"), []) == ""
+
+
+def test_names_of_few_are_asked_one_by_one_and_of_many_all_at_once(core, session):
+    core.on("GET", "/addresses/", refusal("404 Not Found", 404))
+    core.on("GET", "/addresses/ann@example.com", said({"email": "ann@example.com", "display_name": "Ann"}))
+    core.on("GET", "/addresses/cy@example.com", said({"email": "cy@example.com"}))
+    few = ["ann@example.com", "bob@example.com", "cy@example.com"]
+    assert session.names(few) == {"ann@example.com": "Ann"}
+    many = [*few, *(f"p{n}@example.com" for n in range(mailman3.FEW))]
+    core.on(
+        "GET",
+        "/3.1/addresses",
+        page({"email": "p7@example.com", "display_name": "Seven"}, {"email": "own@example.com"}),
+    )
+    assert session.names(many) == {"p7@example.com": "Seven"}

@@ -238,7 +238,9 @@ class Mailman3Reader:
         if key == same_form(address).lower() and member.role is not Role.NONMEMBER:
             return "is the list's own address"
         if self._banned_everywhere is None:
-            self._banned_everywhere = [str(row.get("email")) for row in self._collection("GET", "bans")]
+            told = self._found("bans") or {}
+            with _understood("bans"):
+                self._banned_everywhere = [str(row["email"]) for row in told.get("entries", [])]
         ban = people.ban_of(key, (*banned, *self._banned_everywhere))
         return f"is banned ({ban})" if ban else ""
 
