@@ -245,7 +245,9 @@ class _Book:
         if shelf is not None:
             known = "its UID" if card.uid else "the UID that is made from what it says"
             return self._meet(one.place, ours, shelf, f"the target has {known}"), shelf
-        shelf = self._free(self._by_meaning[meaning.digest(ours, _WITHOUT_UID)], ours)
+        # Of an empty book nobody has to be asked, and what a card means costs more to say than all else here.
+        same = self._by_meaning[meaning.digest(ours, _WITHOUT_UID)] if self._by_meaning else ()
+        shelf = self._free(same, ours)
         if shelf is not None:
             self._move(uid, shelf)
             shelf.settled = bool(card.uid)

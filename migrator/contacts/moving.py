@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from migrator.contacts import meaning
 from migrator.contacts.contract import BookReader, BookWriter
@@ -53,7 +54,7 @@ def data_of(cards: Iterable[Held]) -> dict[str, bytes]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is cached needs a place
 class Wish:
     """One card of the source, and what is to become of it. `lost` says in words what could not be read or was left out of it;
     `arrives_with` is the ref of the card with which this one is written, "" for one that is written, or there, by itself. `told` is what
@@ -66,7 +67,7 @@ class Wish:
     arrives_with: str = ""
     told: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Tells whether the source still says what it said when this was recorded."""
         return meaning.digest(self.held.card)[:32]

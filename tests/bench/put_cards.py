@@ -4,11 +4,17 @@
         [--vdirsyncer FOLDER] [--alone]
 
 Real Radicale and Xandikos, a fresh account and an empty book for every measurement; a proxy makes them far away. Every tenth card has a
-photo. vdirsyncer is installed from PyPI into a virtual environment that is thrown away, or taken from one (`--vdirsyncer`); its time is
-that of `vdirsyncer sync`, of which `start` is what it takes to do nothing. `run` is the whole of `migrator run` from a .vcf: start, state,
-and the reading back of every card, which vdirsyncer does not do; `again` is the same once more, when there is nothing to do. `put` is one session
-alone, login and discovery included. What arrived is counted. Figures are medians of the rounds, the server's own CPU time beside them, for that
-is what most of the time goes into. Nothing here fails when it is slow: it prints, and a person judges.
+photo. vdirsyncer is installed from PyPI into a virtual environment that is thrown away, or taken from one (`--vdirsyncer`).
+
+    run     the whole program, from its start to its end, into an empty book, its server not seen before: `migrator run` from a .vcf, with the
+            reading back and comparing of every card; `vdirsyncer discover` and `vdirsyncer sync` from a folder, which read nothing back
+    again   the same program once more, when there is nothing to do
+    put     one session of ours alone, login and discovery included
+    read    the whole book: one session of ours; `vdirsyncer discover` and `sync` into an empty folder
+
+Who comes first changes from round to round. What arrived is counted. Figures are medians of the rounds, with the CPU time of the server and of
+the program beside them: on a machine that others use too, seconds say little and CPU time much. Nothing here fails when it is slow: it
+prints, and a person judges.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ import base64
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -148,8 +155,8 @@ class Vdirsyncer:
     program: Path
     folder: Path
 
-    def sync(self, place: Place, files: Path) -> float:
-        """Seconds of one sync after the collections were discovered."""
+    def sync(self, place: Place, files: Path) -> tuple[float, float]:
+        """Seconds to discover the collections and sync them, and to sync them once more."""
         where = Path(tempfile.mkdtemp(dir=self.folder))
         settings = where / "config"
         verify = f'verify = "{place.options.ca_file}"\n' if place.options.ca_file else ""
@@ -162,8 +169,12 @@ class Vdirsyncer:
             f'[storage server]\ntype = "carddav"\nurl = "{place.options.url}"\nusername = "{place.login.user}"\n'
             f'password = "{password}"\n{verify}'
         )
-        self._run(settings, "discover")
-        return timed(lambda: self._run(settings, "sync"))
+
+        def first() -> None:
+            self._run(settings, "discover")
+            self._run(settings, "sync")
+
+        return timed(first), timed(lambda: self._run(settings, "sync"))
 
     def start(self) -> float:
         """Seconds to do nothing."""
@@ -206,29 +217,34 @@ def cpu_of(server: ground.Server) -> float:
     return used
 
 
+def cpu_of_programs() -> float:
+    """CPU seconds that this program and all that have ended below it have used."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 @dataclass
 class Figures:
-    """What was measured of one server, by what was done: seconds, and CPU seconds of the server."""
+    """What was measured of one server, by what was done: seconds, CPU seconds of the server and of the program."""
 
     server: ground.Server
-    taken: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    taken: dict[str, list[tuple[float, float, float]]] = field(default_factory=dict)
 
     def take(self, *what: str, work: Callable[[], Sequence[float]]) -> None:
-        """Do something that answers seconds, for each name those; what the server used is the first one's."""
-        before = cpu_of(self.server)
+        """Do something that answers seconds, for each name those; what was used of the CPU is all of it, told with the first."""
+        before, ours = cpu_of(self.server), cpu_of_programs()
         seconds = work()
-        used = cpu_of(self.server) - before
+        used, own = cpu_of(self.server) - before, cpu_of_programs() - ours
         for place, (name, took) in enumerate(zip(what, seconds, strict=True)):
-            self.taken.setdefault(name, []).append((took, 0.0 if place else used))
+            self.taken.setdefault(name, []).append((took, 0.0 if place else used, 0.0 if place else own))
 
     def tell(self, cards: int) -> None:
-        for what, pairs in self.taken.items():
-            seconds = [took for took, _ in pairs]
-            middle, used = median(seconds), median(cpu for _, cpu in pairs)
+        for what, taken in sorted(self.taken.items()):
+            seconds = [took for took, _, _ in taken]
+            middle, used, own = (median(one[which] for one in taken) for which in range(3))
             spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
             print(
                 f"{self.server.name:10} {what:26} {cards / middle:9,.0f} cards/s   {middle:6.2f} s ({spread})"
-                + (f"   server {used:.2f} s" if used else ""),
+                + (f"   CPU: server {used:.2f} s, program {own:.2f} s" if used else ""),
                 flush=True,
             )
 
@@ -242,22 +258,33 @@ def measure(
     folder: Path,
 ) -> None:
     figures = Figures(server)
-    for _ in range(asked.rounds):
-        for connections in asked.connections:
-            place = Place(server, port)
-            figures.take(f"put, {connections} connection(s)", work=lambda p=place, c=connections: [put(p, sent, c)])
-            assert place.holds() == len(sent)
-            place = Place(server, port)
-            figures.take(
-                f"run, {connections} connection(s)",
-                f"again, {connections} connection(s)",
-                work=lambda p=place, c=connections: run(folder, p, sent, c),
-            )
-            assert place.holds() == len(sent)
-        figures.take("read, 1 connection", work=lambda p=place: [get(p)])
+    for number in range(asked.rounds):
+        turns = [
+            lambda c=connections: ours(server, port, sent, c, folder, figures) for connections in asked.connections
+        ]
         if peer is not None:
-            beside(peer, Place(server, port), sent, figures)
+            turns.append(lambda p=peer: beside(p, Place(server, port), sent, figures))
+        first = number % len(turns)
+        for turn in turns[first:] + turns[:first]:
+            turn()
     figures.tell(len(sent))
+
+
+def ours(
+    server: ground.Server, port: int, sent: Sequence[Card], connections: int, folder: Path, figures: Figures
+) -> None:
+    """All that migrator does with so many connections."""
+    place = Place(server, port)
+    figures.take(f"put, {connections} connection(s)", work=lambda: [put(place, sent, connections)])
+    assert place.holds() == len(sent)
+    filled = Place(server, port)
+    figures.take(
+        f"run, {connections} connection(s)",
+        f"again, {connections} connection(s)",
+        work=lambda: run(folder, filled, sent, connections),
+    )
+    assert filled.holds() == len(sent)
+    figures.take("read, 1 connection", work=lambda: [get(filled)])
 
 
 def beside(peer: Vdirsyncer, place: Place, sent: Sequence[Card], figures: Figures) -> None:
@@ -266,11 +293,11 @@ def beside(peer: Vdirsyncer, place: Place, sent: Sequence[Card], figures: Figure
     files.mkdir()
     for card in sent:
         (files / f"{card.uid}.vcf").write_text(vcard.write(card, "3.0"), newline="")
-    figures.take("put, vdirsyncer", work=lambda: [peer.sync(place, files)])
+    figures.take("run, vdirsyncer", "again, vdirsyncer", work=lambda: peer.sync(place, files))
     assert place.holds() == len(sent)
     back = files.with_name("back")
     back.mkdir()
-    figures.take("read, vdirsyncer", work=lambda: [peer.sync(place, back)])
+    figures.take("read, vdirsyncer", work=lambda: peer.sync(place, back)[:1])
     assert len(list(back.glob("*.vcf"))) == len(sent)
 
 
