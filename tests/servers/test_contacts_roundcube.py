@@ -690,7 +690,7 @@ def test_a_wrong_password_goes_to_cpanels_webmail_once(cpanel, by_webmail, login
     with closing(product.ADAPTER.reader(by_webmail, wrong)) as reader:
         for _ in range(3):
             with pytest.raises(
-                LoginRefused, match=r"cPanel's webmail refused the login \(“invalid login”\)"
+                LoginRefused, match=r"cPanel's webmail at \S+ refused the login \S+ \(“invalid login”\)"
             ) as refused:
                 reader.books()
             assert "not-this-one" not in refused.value.sentence()
