@@ -141,7 +141,11 @@ def run_sentence(run: RunRow, *, works: bool, differences: int | None = None) ->
     took = figures.duration((run.ended - run.began).total_seconds())
     ending = ENDINGS[run.ending.value]
     if differences is not None:
-        found = summary.differences_found(differences) if differences else "ended with differences, or with something not moved"
+        found = (
+            summary.differences_found(differences)
+            if differences
+            else "ended with differences, or with something not moved"
+        )
         ending = found if run.ending.value == "done" else f"{ending}, {found}"
     return f"{what} {run.number} began {began} and ended after {took}: {ending}{by}."
 
