@@ -469,6 +469,16 @@ class TableWriterContract(_EachTable):
             vacant.merge(extract, ())
         assert vacant.count(extract) == 4
 
+    def test_numbers_that_are_reserved_change_no_row(self, vacant: TableWriter) -> None:
+        if not vacant.features.merges:
+            return
+        fill(vacant, PLAIN, PLAIN_ROWS)
+        extract = Extract(self.the_table(vacant, PLAIN.name))
+        before = vacant.checksum(extract, EVERYTHING)
+        for upto in (1000, 5, 1000):
+            vacant.reserve(extract.table, upto)
+        assert vacant.checksum(extract, EVERYTHING) == before
+
     # -- what it keeps
 
     def test_as_kept_is_what_comes_back(self, vacant: TableWriter, reading: Opens, name: str) -> None:

@@ -259,6 +259,29 @@ def test_keys_of_fields_become_those_of_the_targets_form() -> None:
     assert found.note == "1 rows are answers in field 2 of form 3, which the target's form has not"
 
 
+@given(
+    some.permutations(range(1, 13)),
+    some.lists(some.integers(0, 14), max_size=20),
+    some.sets(some.integers(1, 30), max_size=6),
+)
+def test_whatever_the_ids_each_row_hangs_on_what_it_hung_on(ids, hangs, theirs) -> None:
+    entries = {str(own): f"entry {place}" for place, own in enumerate(ids)}
+    taken = bool(theirs & set(range(1, 13)))
+    stretch = next_stretch(
+        (), 1, 14, taken=taken or bool(theirs & {13, 14}), target_highest=max(theirs, default=0), largest=LARGEST
+    )
+    numbers = {TO_ENTRIES: Numbers((stretch,)), TO_FORMS: Numbers((Stretch(0, 9),)), OWN: Numbers((Stretch(0, 99, 7),))}
+    rows = [(str(place), str(to), "1", "k", f"said {place}") for place, to in enumerate(hangs, 1)]
+    whole = Rewriting(ANSWERS, numbers, "id", (("entry_id", TO_ENTRIES), ("form_id", TO_FORMS)))
+    found = whole(rows, lambda *_: {})
+    moved = {str(numbers[TO_ENTRIES].of(own)): name for own, name in entries.items()}
+    assert len(moved) == len(entries)
+    assert not set(moved) & {str(one) for one in theirs}
+    joined = [(row[4], entries.get(str(row[1]), "")) for row in rows]
+    assert [(row[4], moved.get(str(row[1]), "")) for row in found.rows] == joined
+    assert not {row[1] for row in found.rows} & {str(one) for one in theirs}
+
+
 @pytest.mark.parametrize(
     ("link", "cells", "meant"),
     [
