@@ -15,6 +15,7 @@ from typing import Final
 from migrator.engine.contract import (
     Action,
     Fate,
+    Finding,
     Intended,
     Item,
     Lane,
@@ -24,12 +25,13 @@ from migrator.engine.contract import (
     Side,
     Subject,
     Verb,
+    Weight,
     Work,
 )
 from migrator.errors import Refused
 from migrator.forms import book
 from migrator.forms.answers import text_of
-from migrator.forms.contract import THE_DATABASE, TableReader, TableWriter
+from migrator.forms.contract import SHADOW, THE_DATABASE, TableReader, TableWriter
 from migrator.forms.fields import Field
 from migrator.forms.fitting import Fitting
 from migrator.forms.matching import Match
@@ -66,7 +68,10 @@ from migrator.forms.taking import Taking, renamed
 
 NUMBERS: Final = "#numbers"  # ends the key of the action that gives numbers
 ORIGIN: Final = "origin"  # a fact of it: the name under which the target knows the source
+WRITTEN: Final = "written"  # another: whether anything was written down there
 GIVES: Final = "numbers"  # in its data
+GONE: Final = f"the target's table {SHADOW}{book.TABLE.name} is gone, and with it which ids were given"
+PUT_BACK: Final = "Put it back out of a backup; with a new state, everything would be put once more under new ids."
 RENUMBERED: Final = "renumbered"  # where rows are that went with new numbers
 CURE: Final = "Make what is missing at the target, or name its counterpart in the plan (forms), then run again."
 _LANES: Final = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
@@ -83,6 +88,8 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
             key, Verb.BY_HAND, "forms", "rows cannot be put beside others at this target; leave `existing` out"
         )
     numbering = decide(sides, read.remembered(key).get(ORIGIN, ""))
+    if _is_gone(numbering.written, read, key):
+        return Action(key, Verb.BY_HAND, "forms", f"{GONE}. {PUT_BACK}")
     details = tuple(_table(numbering.plugins))
     if any(one.rivals for one in numbering.plugins):
         why = "several forms of the target may be meant; say which in `forms: {map: ...}`"
@@ -102,10 +109,18 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
 def give_numbers(action: Action, sides: Sides, target: TableWriter, work: Work) -> None:
     """Do it. Raises Refused where the plan has to say more first."""
     numbering = decide(sides, work.remembered(action.key).get(ORIGIN, ""))
+    if _is_gone(numbering.written, work, action.key):
+        raise Refused(f"forms: {GONE}.", remedy=PUT_BACK)
     if any(one.rivals for one in numbering.plugins):
         raise Refused("several forms of the target may be meant.", remedy="Say which in `forms: {map: ...}`.")
-    give(sides, target, numbering)
-    work.remember({ORIGIN: numbering.origin})
+    given = give(sides, target, numbering)
+    work.remember({ORIGIN: given.origin, WRITTEN: "yes" if given.page != book.Page() else ""})
+    work.note(Finding("forms-matched", Weight.NOTE, action.label, f"{action.label}: {_counts(numbering.plugins)}"))
+
+
+def _is_gone(written: book.Page, read: Reading, key: str) -> bool:
+    """Whether an earlier run has written down numbers that are not there now."""
+    return bool(read.remembered(key).get(WRITTEN)) and written == book.Page()
 
 
 def _counts(plugins: Sequence[Matched]) -> str:
@@ -294,7 +309,6 @@ class NumberedMove(RangeMove):
     redacted: Redaction = field(kw_only=True)
     left: dict[str, str] = field(default_factory=dict, kw_only=True)
     stayed: Counter[str] = field(default_factory=Counter, kw_only=True)
-    added: int = field(default=0, kw_only=True)
     _newest: Rewritten = field(default_factory=Rewritten, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -323,10 +337,10 @@ class NumberedMove(RangeMove):
         place, among = at
         there = [row for page in self.target.rows(place, among) for row in page]
         wanted, stays = self._wanted(bundle, there)
-        if Counter(wanted) != Counter(there):
+        changes = Counter(wanted) != Counter(there)
+        if changes:
             held = self._held(bundle.among)
             self.target.load(place, among, wanted, checksum_of(there) if held is None else held)
-            self.added += max(len(wanted) - len(there), 0)
         now = self.target.checksum(place, among)
         if now != checksum_of(wanted):
             words = f"{len(wanted):,} rows were put, and the target has {now.rows:,} or others"
@@ -336,7 +350,7 @@ class NumberedMove(RangeMove):
             behind = self._behind(loaded, f"{left}; the others are there", CURE)
             return replace(behind, digest=digest)
         note = "; ".join(filter(None, (bundle.note, stays)))
-        fate = Fate.NORMALISED if note else Fate.COPIED if Counter(wanted) != Counter(there) else Fate.FOUND
+        fate = Fate.NORMALISED if note else Fate.COPIED if changes else Fate.FOUND
         return Outcome(loaded.key, fate, size=loaded.size, digest=digest, note=note)
 
     def _behind(self, loaded: Loaded[Rows], words: str, cure: str) -> Outcome:
@@ -360,17 +374,19 @@ class NumberedMove(RangeMove):
         keys = {self.place.table.key_of(row) for row in there}
         fresh = [row for row in missing if self.place.table.key_of(row) not in keys]
         others = len(missing) - len(fresh)
-        told = (
-            f"{others:,} rows are at the target and say something else by now; they stay as they are there"
-            if others
-            else ""
-        )
-        return [*there, *fresh], told
+        return [*there, *fresh], _others(others)
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         """Nothing is answered: what is there already is seen when it is written again, and what has no place has to be told."""
         del fence, intended
         return ()
+
+
+def _others(count: int) -> str:
+    if not count:
+        return ""
+    told = "row is at the target and says" if count == 1 else "rows are at the target and say"
+    return f"{count:,} {told} something else by now; what is there stays"
 
 
 def _without_successor(table: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:

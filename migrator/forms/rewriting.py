@@ -37,7 +37,9 @@ class Rewritten:
     @property
     def note(self) -> str:
         """What has no place, in words; "" for nothing."""
-        return "; ".join(f"{count:,} {reason}" for reason, count in sorted(self.left.items()))
+        return "; ".join(
+            f"{count:,} {'row' if count == 1 else 'rows'} {reason}" for reason, count in sorted(self.left.items())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Rewriting:
             raise _IsThereError
         become = numbers.of(number)
         if become is None:
-            raise _NowhereError(f"rows have come to {self.table.name} meanwhile")
+            raise _NowhereError(f"of {self.table.name} that came after numbers were given")
         return become
 
     def _referred(self, column: str, to: Place, number: str) -> str:
@@ -179,9 +181,7 @@ class Rewriting:
             return
         become = keys.of(matched[1])
         if become is None:
-            raise _NowhereError(
-                f"rows are answers in field {matched[1]} of form {form}, which the target's form has not"
-            )
+            raise _NowhereError(f"with an answer in field {matched[1]} of form {form}, which the target's form has not")
         if become != matched[1]:
             changed[place] = _as(cell, f"{text[: matched.start(1)]}{become}{text[matched.end(1) :]}")
 
@@ -195,7 +195,7 @@ class _NowhereError(Exception):
 
 
 def _nowhere(table: str, column: str, to: Place) -> str:
-    return f"rows of {table} name in {column} what has no counterpart in {to[0]} at the target"
+    return f"of {table} whose {column} names what has no counterpart in {to[0]} at the target"
 
 
 def _as(cell: Value, text: str | bytes) -> Value:

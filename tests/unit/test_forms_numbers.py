@@ -247,7 +247,7 @@ def test_what_hangs_on_an_entry_that_is_there_is_there_too() -> None:
 def test_what_leads_nowhere_is_left_behind_and_counted() -> None:
     found = rewriting()([("5", "2", "77", "1", "said"), ("6", "2", "78", "1", "said")], lambda *_: {})
     assert not found.rows
-    assert found.note == "2 rows of gf_entry_meta name in form_id what has no counterpart in gf_form at the target"
+    assert found.note == "2 rows of gf_entry_meta whose form_id names what has no counterpart in gf_form at the target"
 
 
 def test_keys_of_fields_become_those_of_the_targets_form() -> None:
@@ -256,7 +256,7 @@ def test_keys_of_fields_become_those_of_the_targets_form() -> None:
     rows = [("5", "2", "3", key, "said") for key in ("1.3", "processed_feeds", "2")]
     found = rewriting(keyed=keyed, fields=fields)(rows, lambda *_: {})
     assert [row[3] for row in found.rows] == ["4.3", "processed_feeds"]
-    assert found.note == "1 rows are answers in field 2 of form 3, which the target's form has not"
+    assert found.note == "1 row with an answer in field 2 of form 3, which the target's form has not"
 
 
 @given(

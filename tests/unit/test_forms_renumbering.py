@@ -224,7 +224,7 @@ def test_a_later_run_brings_what_has_come_and_changed_also_without_its_state(two
     assert told == (["more"] if lost else ["blue", "more"])  # without a state nobody knows who has changed it
     assert len(world.new.rows("new_gf_entry_meta")) == 2 + 8
     told = [one.note for one in world.trial.store.outcomes("forms/old>new/database/wp_gf_entry_meta")]
-    assert any("1 rows are at the target and say something else by now" in note for note in told) == lost
+    assert any("1 row is at the target and says something else by now" in note for note in told) == lost
     assert world.trial.verify().differences == 0
     after = world.rows()
     world.trial.run()
@@ -293,7 +293,9 @@ def test_answers_of_a_field_without_a_counterpart_are_left_behind_until_the_plan
     assert "red; \\ 'quoted'" not in {row[4] for row in world.new.rows("new_gf_entry_meta")}
     assert len(world.new.rows("new_gf_entry_meta")) == 2 + 6
     (left,) = list(world.trial.store.outcomes("forms/old>new/database/wp_gf_entry_meta"))
-    assert "1 rows are answers in field 3 of form 1, which the target's form has not; the others are there" in left.note
+    assert (
+        "1 row with an answer in field 3 of form 1, which the target's form has not; the others are there" in left.note
+    )
     store = world.trial.store
     world.options["forms"] = {**BY_HAND, "fields": {"Order": {"Colour": "Farbe"}}}
     world.forget()
@@ -349,3 +351,17 @@ def test_what_the_plan_hides_is_named_by_the_sources_fields_and_hidden_under_the
     assert cells(world.new, "new_gf_entry_meta", "meta_key", "meta_value")[4] == ("5", "xxx@xxxxxxx.xxx")
     assert "+00 00" in str(cells(world.new, "new_wpforms_entries", "fields")[1])
     assert world.trial.verify().differences == 0
+
+
+def test_numbers_that_somebody_has_thrown_away_at_the_target_are_missed_before_anything_is_put(
+    two_sites: World,
+) -> None:
+    world = two_sites
+    world.trial.run()
+    del world.new.kept["_migrator_numbers given"]
+    grown(world)
+    before = world.rows()
+    assert world.trial.run().codes == {"by-hand"}
+    assert world.rows() == before
+    told = next(row for key, row in world.trial.actions().items() if key.endswith("#numbers"))
+    assert "_migrator_numbers given is gone" in told.why
