@@ -103,7 +103,8 @@ class ContactsStep:
                 if isinstance(source, TellsOddities):
                     source.look_for_account()
                 yield Action(f"{subject.key}/", Verb.KEEP, "no address book", "the source has none of this account")
-            for plan in plan_books(books, there, self.options.books, features):
+            for planned in plan_books(books, there, self.options.books, features):
+                plan = _as_before(planned, there, read.remembered(_key_of(subject, planned.source)))
                 action = self._action(subject, account, plan, source, features, read)
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
@@ -126,7 +127,7 @@ class ContactsStep:
         features: Features,
         read: Reading,
     ) -> Action:
-        key = f"{subject.key}/{plan.source.name}"
+        key = _key_of(subject, plan.source)
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
             return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
@@ -334,10 +335,13 @@ class ContactsStep:
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
         """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""
-        remembered = work.remembered(action.key).get(BOOK, "") or action.data["target"]
+        remembered = work.remembered(action.key).get(BOOK, "")
+        book = action.data["target"] or remembered
         books = target.books()
-        if remembered and any(book.id == remembered for book in books):
-            return remembered
+        if book and any(one.id == book for one in books):
+            if book != remembered:
+                work.remember({BOOK: book})
+            return book
         name = action.data["name"]
         there = next((book for book in books if book.name == name), None)
         if there is None:
@@ -358,7 +362,7 @@ class ContactsStep:
         if "source" not in action.data:
             return
         account = self.accounts[action.data["subject"]]
-        book = read.remembered(action.key).get(BOOK, "") or action.data["target"]
+        book = action.data["target"] or read.remembered(action.key).get(BOOK, "")
         with read.source(CONTACTS, account.source.account) as source:
             held = list(everything(source, action.data["source"]))
         with read.target(CONTACTS, account.target.account) as target:
@@ -383,6 +387,18 @@ class ContactsStep:
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------------
+
+
+def _key_of(subject: Subject, book: Book) -> str:
+    return f"{subject.key}/{book.name}"
+
+
+def _as_before(plan: BookPlan, there: Sequence[Book], facts: Mapping[str, str]) -> BookPlan:
+    """The plan of a book for which none is found by its name: it goes where it went before, as long as that is there."""
+    if plan.target is not None or not plan.name:
+        return plan
+    book = next((book for book in there if book.id == facts.get(BOOK)), None)
+    return replace(plan, target=book, name=book.name) if book else plan
 
 
 def _not_moved(action: Action, cards: Sequence[Card]) -> Iterator[Finding]:

@@ -388,6 +388,16 @@ def test_what_was_deleted_at_the_target_stays_away_and_run_and_verify_say_the_sa
     assert world.trial.findings("run") == []
 
 
+def test_a_book_that_cards_were_brought_to_is_known_though_its_name_would_not_tell() -> None:
+    world = World()
+    world.new.fill(ANN, "Adressbuch")
+    world.trial.run()
+    world.new.fill(ANN, "Zweites")
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.why, action.amounts) == (Verb.KEEP, "nothing new", "")
+
+
 def test_a_card_that_was_deleted_at_the_target_comes_back_when_the_source_changes_it() -> None:
     world = World(PEOPLE[0])
     world.trial.run()
