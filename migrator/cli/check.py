@@ -43,6 +43,7 @@ def sentence(plan: Path, counts: dict[str, int], kinds: list[str], asked: str = 
     parts = [
         figures.counted(counts["endpoints"], "endpoint", "endpoints"),
         figures.counted(counts["steps"], "step", "steps"),
-        f"the accounts that {asked} tells" if asked else people,
     ]
+    if asked or counts["accounts"]:  # a plan of what is nobody's own has none
+        parts.append(f"the accounts that {asked} tells" if asked else people)
     return f"{plan} is well formed: {', '.join(parts)}."
