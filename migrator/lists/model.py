@@ -365,6 +365,8 @@ def member_without_lost(member: Member, features: Features) -> Member:
     """The member without the options that the product has no place for (`member.<option>` among `features.keeps`): the greater part of
     most adapters' `as_kept`.
     """
+    if not features.keeps:
+        return member
     gone = {name for name in MEMBER_OPTIONS if features.kept(f"member.{name}").how is How.LOST}
     return replace(member, **{name: getattr(NEUTRAL_MEMBER, name) for name in gone}) if gone else member
 

@@ -174,8 +174,13 @@ def _yes(name: str, word: str) -> bool:
     return word.lower() in _YES
 
 
+@cache
+def _words_of(kind: type[Enum]) -> Mapping[str, Enum]:
+    return {str(one.value).lower(): one for one in kind}
+
+
 def _one_of(name: str, word: str, kind: type[Enum]) -> Any:  # Any: a member of that enumeration
-    known = {str(one.value).lower(): one for one in kind}
+    known = _words_of(kind)
     found = known.get(word.strip().lower())
     if found is None:
         raise ValueError(f"{name} is none of {', '.join(known)}{perhaps(word.strip().lower(), known)}")

@@ -83,7 +83,8 @@ class OurLayout:
 
     def key(self, cells: Mapping[str, str]) -> str:
         """Each role has rows of its own."""
-        return self.key_of(member_of(cells))
+        role = cells.get("role", "").strip().lower() or Role.MEMBER.value
+        return f"{role} {same_form(cells.get('address', '').strip()).lower()}"
 
     def key_of(self, member: Member) -> str:
         """The same of a member."""
