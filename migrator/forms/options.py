@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from migrator.forms import parquet
+from migrator.forms.plugins.known import KNOWN
+from migrator.meant import did_you_mean
 
 
 class RedactOptions(BaseModel):
@@ -129,6 +131,17 @@ class FormsOptions(BaseModel):
         if self.existing != "remap" and (self.forms.map or self.forms.fields):
             raise ValueError("forms.map and forms.fields are only for `existing: remap`")
         return self
+
+    @field_validator("plugins")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = [one.word for one in KNOWN]
+        for word in value:
+            if word not in known:
+                raise ValueError(
+                    f"there is no plugin called {word} here.{did_you_mean(word, known)} Tables of others are named in tables"
+                )
+        return value
 
     @field_validator("sheet_formats")
     @classmethod

@@ -31,7 +31,7 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import Misbehaved, NotFound, PlanError, Refused
+from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
 from migrator.forms.labels import labels_in
@@ -50,7 +50,7 @@ from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_o
 from migrator.forms.numbering import Sides
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
-from migrator.forms.redaction import Redaction, by_field, redaction_of, without_column
+from migrator.forms.redaction import Redaction, by_field, redaction_of
 from migrator.forms.renumbering import (
     GIVES,
     KEY,
@@ -66,6 +66,7 @@ from migrator.forms.renumbering import (
     road,
     table_at,
 )
+from migrator.forms.slips import absent, refuse_slips
 from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
@@ -97,8 +98,10 @@ class FormsStep:
             tables = source.tables()
             found = present(source, self.options.plugins)
             wanted = self._wanted(source, tables, found)
-            _refuse_what_hides_nothing(tables, self.options)
+            refuse_slips(tables, self.options)
             yield _found(subject, tables, found, wanted)
+            for pattern, why in absent(tables, self.options):
+                yield Action(_key(pattern), Verb.BY_HAND, pattern, why)
             there = {one.name: one for one in target.tables()}
             blocked = ""
             if self._renumbers:
@@ -526,15 +529,6 @@ def _hash_key(read: Reading, options: FormsOptions) -> bytes:
         known = SecretStr(secrets.token_hex(32))
         read.strongbox.put(HASH_KEY, known)
     return known.get_secret_value().encode()
-
-
-def _refuse_what_hides_nothing(tables: Sequence[Table], options: FormsOptions) -> None:
-    """A slip of the pen must not let out what was to be hidden. Raises PlanError."""
-    for word, pattern in without_column(tables, options.redact):
-        raise PlanError(
-            f"redact.{word}: no column of the source's tables is {pattern}; nothing was moved.",
-            remedy="Write table.column, or table.column:field for a field inside a column.",
-        )
 
 
 # -- pure ------------------------------------------------------------------------------------------------------------------

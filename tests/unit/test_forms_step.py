@@ -303,6 +303,35 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_moved(redact) -> Non
         world.trial.preview()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"where": {"wp_db7_froms": {"form_post_id": "5"}}}, "no table wp_db7_froms .* Did you mean wp_db7_forms"),
+        ({"where": {FORMS: {"form_pots_id": "5"}}}, "no column form_pots_id; .* Did you mean form_post_id"),
+    ],
+)
+def test_a_slip_in_where_moves_nothing_rather_than_everything(options, words) -> None:
+    world = World(**options)
+    with pytest.raises(PlanError, match=words):
+        world.trial.run()
+    assert world.new.writes == []
+
+
+def test_a_table_that_is_not_there_is_told_and_the_others_move() -> None:
+    world = World(tables=["wp_db7_frms", "acme_*"])
+    (stage,) = world.trial.preview().stages
+    told = {one.label: one.why for _, one in stage.actions if one.verb is Verb.BY_HAND}
+    assert "Did you mean wp_db7_forms?" in told["wp_db7_frms"]
+    assert "no such table" in told["acme_*"]
+    world.trial.run()
+    assert world.same()
+
+
+def test_a_plugin_that_nobody_knows_is_refused_with_the_word_that_was_meant() -> None:
+    with pytest.raises(ValueError, match=r"no plugin called cfbd7 here\. Did you mean cfdb7\?"):
+        FormsOptions(plugins=("cfbd7",))
+
+
 def test_only_entries_of_the_time_and_the_forms_that_are_wanted_are_moved() -> None:
     rows = [(str(n), str(n % 2), "x", f"2026-0{n}-01 00:00:00") for n in range(1, 9)]
     world = World((PLAIN, rows), since="2026-03-01", older_than="2026-07-01", where={FORMS: {"form_post_id": "1"}})

@@ -1,0 +1,45 @@
+"""What a plan names and a source does not have. Where passing over it would move what was to stay or let out what was to be hidden, the run
+is refused; where something would only not move, it is told. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from migrator.errors import PlanError
+from migrator.forms.model import Table
+from migrator.forms.options import FormsOptions
+from migrator.forms.redaction import without_column
+from migrator.meant import did_you_mean
+
+
+def refuse_slips(tables: Sequence[Table], options: FormsOptions) -> None:
+    """Raises PlanError for rules about tables or columns that are not at the source."""
+    for word, pattern in without_column(tables, options.redact):
+        raise PlanError(
+            f"redact.{word}: no column of the source's tables is {pattern}; nothing was moved.",
+            remedy="Write table.column, or table.column:field for a field inside a column.",
+        )
+    by_name = {one.name: one for one in tables}
+    for name, columns in options.where.items():
+        if name not in by_name:
+            hint = did_you_mean(name, by_name)
+            raise PlanError(
+                f"where: there is no table {name} at the source; nothing was moved.{hint}", remedy="Correct the plan."
+            )
+        known = {one.name.lower(): one.name for one in by_name[name].columns}
+        for column in columns:
+            if column.lower() not in known:
+                hint = did_you_mean(column, known.values())
+                raise PlanError(
+                    f"where: {name} has no column {column}; nothing was moved.{hint}", remedy="Correct the plan."
+                )
+
+
+def absent(tables: Sequence[Table], options: FormsOptions) -> Iterator[tuple[str, str]]:
+    """Names and patterns of `tables` that no table of the source has, each with words for it."""
+    names = [one.name for one in tables]
+    for pattern in options.tables:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield pattern, f"the source has no such table, but `tables` names it.{did_you_mean(pattern, names)}"
