@@ -108,7 +108,7 @@ class Beside:
     # -- sheets ------------------------------------------------------------------------------------------------------------
 
     def _sheets(self, stored: Stored, folder: Path, source: TableReader, read: Reading) -> Action:
-        key = f"{THE_DATABASE}/{SHEETS}/{stored.prefix}{stored.plugin}"
+        key = f"{THE_DATABASE}#{SHEETS}/{stored.prefix}{stored.plugin}"
         label = f"sheets of {stored.title} ({stored.prefix}*)"
         data = {DOES: SHEETS, "plugin": stored.plugin, "prefix": stored.prefix}
         there = _folder(folder, stored)
@@ -151,7 +151,7 @@ class Beside:
         except NotMadeYet:
             pass  # then all of them are missing
         return Action(
-            f"{THE_DATABASE}/{CONTACTS_OF}/{wanted.account}/{wanted.book}",
+            f"{THE_DATABASE}#{CONTACTS_OF}/{wanted.account}/{wanted.book}",
             Verb.CREATE if found else Verb.KEEP,
             f"contacts for {wanted.account}",
             f"{len(found):,} people who wrote through forms, into {wanted.book}" if found else "nobody new",
