@@ -49,7 +49,7 @@ def adding_up(sums: Sums, differences: int) -> str:
         words += " by our records"
     if sums.departed:
         gone = "was deleted" if sums.departed == 1 else "were deleted"
-        words += f", plus {figures.count(sums.departed)} copied earlier that {gone} at the source since"
+        words += f", plus {figures.count(sums.departed)} seen earlier that {gone} at the source since"
     return f"{words}; {differences_found(differences)} by comparing" if differences else words
 
 
