@@ -10,9 +10,10 @@ list is; where an address makes no harmless file name, the settings name the lis
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Contents, Mistake
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused
 from migrator.lists.model import (
     Features,
     MailingList,
@@ -139,11 +140,10 @@ class FolderReader:
         mistakes: list[Mistake] = []
         files = self._files(SUFFIX)
         for path in files:
-            members = self._members_file(path)
-            mistakes += members
+            mistakes += _or_why_not(path, partial(mistakes_of_members, path, self._layout))
             try:
                 address = self._named(path.name.removesuffix(SUFFIX))
-            except Misbehaved:  # the file of settings tells why
+            except MigratorError:  # the file of settings tells why
                 address = path.name.removesuffix(SUFFIX)
             if all(split(address)):
                 names.append(address)
@@ -152,7 +152,7 @@ class FolderReader:
                     Mistake(path, 0, f"its name is no address of a list. Call it like news@example.com{SUFFIX}")
                 )
         for path in self._files(OF_SETTINGS) if self._layout.has_settings else ():
-            mistakes += _mistakes_of_settings(path)
+            mistakes += _or_why_not(path, partial(_mistakes_of_settings, path))
             beside = path.name.removesuffix(OF_SETTINGS) + SUFFIX
             if not path.with_name(beside).is_file():
                 hint = perhaps(beside, [one.name for one in files])
@@ -160,10 +160,6 @@ class FolderReader:
                     Mistake(path, 0, f"there is no {beside} with the members beside it, so this is no list{hint}")
                 )
         return Contents(tuple(names), tuple(mistakes))
-
-    def _members_file(self, path: Path) -> list[Mistake]:
-        """What is wrong with one file of members."""
-        return mistakes_of_members(path, self._layout)
 
     def lists(self) -> Sequence[MailingList]:
         """One for each file of members."""
@@ -387,6 +383,14 @@ class FolderWriter(FolderReader):
 # -- files --------------------------------------------------------------------------------------------------------------
 
 
+def _or_why_not(path: Path, find: Callable[[], Iterable[Mistake]]) -> list[Mistake]:
+    """The mistakes of a file, or why it cannot be looked at: one such file hides nothing of the others."""
+    try:
+        return list(find())
+    except MigratorError as error:
+        return [Mistake(path, 0, error.sentence().removeprefix(f"reading {path}: "))]
+
+
 def mistakes_of_members(path: Path, layout: Layout) -> list[Mistake]:
     """What is wrong with one file of members: all of it, in the order of its lines."""
     sheet, wrong = _look_through(path, layout.header)
@@ -395,6 +399,8 @@ def mistakes_of_members(path: Path, layout: Layout) -> list[Mistake]:
         near = nearest(layout.needed, [cell.strip().lower() for cell in first])
         hint = f" (is {near} meant for it?)" if near else ""
         broken = [Mistake(path, line, f"{text}.") for line, text in wrong if line]
+        if broken and broken[0].line == 1:  # nobody knows what it would have named
+            return broken
         return [*broken, Mistake(path, 1, f"no line names the column {layout.needed}, which has to be there{hint}.")]
     mistakes = [Mistake(path, line, f"{text}.") for line, text in wrong]
     known = layout.header(layout.columns) or ()

@@ -78,7 +78,8 @@ def rows(file: BinaryIO, look: Look, offset: int) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            broken = f"the row cannot be read ({error})"
+            why = "a line ends with a carriage return alone" if "new-line" in str(error) else str(error)
+            broken = f"the row cannot be read ({why})"
         raw = b"".join(taken)
         taken.clear()
         if broken or any(cells):

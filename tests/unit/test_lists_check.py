@@ -164,6 +164,14 @@ def test_googles_files_are_read_too(desk: Desk) -> None:
     ]
 
 
+def test_a_file_of_several_groups_that_is_not_there_is_told_as_a_target_too(desk: Desk) -> None:
+    desk.write("lists/news@example.com.csv", "address", "ann@example.com")
+    plan = desk.folder / "plan.yaml"
+    plan.write_text(plan.read_text().replace("{type: csv, path: copy}", "{type: google_csv, path: groups.csv}"))
+    text = "groups.csv: there is no such file. Correct the path; to be written to, it is a folder."
+    assert desk.mistakes() == [f"plan.yaml:4:9: endpoints.new.lists: {text}"]
+
+
 def test_a_backup_that_is_none_is_told(desk: Desk) -> None:
     desk.plan("mailman2_pck")
     desk.write("lists/readme.txt", "nothing")
@@ -207,6 +215,17 @@ def test_a_line_of_latin_1_is_read_and_a_wrong_one_counted_among_blank_ones(desk
         "x@example.com,,maybe",
     )
     assert desk.mistakes() == ["lists/news@example.com.csv:5: hidden is neither yes nor no."]
+
+
+def test_one_file_that_cannot_be_looked_at_hides_nothing_of_the_others(desk: Desk) -> None:
+    desk.write("lists/news@example.com.csv", "address,hidden", "ann@example.com,maybe")
+    (desk.folder / "lists" / "board@example.com.csv").mkdir()
+    desk.write("lists/old@example.com.csv", "address\rann@example.com\rbob@example.com")
+    assert desk.mistakes() == [
+        "lists/board@example.com.csv: Is a directory. Something else stands in that place; move it away, then run again.",
+        "lists/news@example.com.csv:2: hidden is neither yes nor no.",
+        "lists/old@example.com.csv:1: the row cannot be read (a line ends with a carriage return alone).",
+    ]
 
 
 def test_of_very_many_mistakes_the_rest_is_counted(desk: Desk) -> None:

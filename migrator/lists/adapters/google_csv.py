@@ -207,6 +207,9 @@ def _fill(options: Options, login: Login) -> ListWriter:
 
 def _contents(options: Options) -> Contents:
     one_file = options.path.is_file()
+    if not one_file and options.path.suffix.lower() == ".csv":
+        what = f"{options.path}: there is no such file."
+        raise PlanError(what, remedy="Correct the path; to be written to, it is a folder.")
     reader = OneFileReader(GoogleLayout(), options.path) if one_file else FolderReader(GoogleLayout(), options.path)
     return reader.contents()
 
