@@ -283,7 +283,7 @@ def test_what_a_run_compared_is_counted_at_its_end(filled):
 
 @pytest.mark.parametrize(
     ("departed", "words"),
-    [(1, "1 seen earlier that was deleted"), (2, "2 copied earlier that were deleted")],
+    [(1, "1 seen earlier that was deleted"), (2, "2 seen earlier that were deleted")],
 )
 def test_what_was_deleted_at_the_source_since_is_told_beside_the_sums(departed, words):
     sums = Sums(Size(4, 400), {Fate.COPIED: Size(4 + departed, 400)}, departed)
