@@ -13,17 +13,21 @@ from migrator.forms.plugins.shape import FieldRows, FieldTree
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field, or a part of one (`1.3`, `names.first_name`): its key, what people call it, its kind."""
+    """A field, or a part of one (`1.3`, `names.first_name`): its key, what people call it, its kind, and the plugin's own name for it where
+    the key is a number that only this site has given it.
+    """
 
     key: str
     label: str
     kind: str = ""
+    slug: str = ""
 
 
 def from_rows(rows: Iterable[Mapping[str, Value]], where: FieldRows) -> Sequence[Field]:
     """The fields of a form that are rows of a table, in the form's order."""
     found = sorted(rows, key=lambda row: number(row.get(where.order)))
-    return [Field(*(text_of(row.get(column)) for column in (where.key, where.label, where.kind))) for row in found]
+    columns = (where.key, where.label, where.kind, where.slug)
+    return [Field(*(text_of(row.get(column)) if column else "" for column in columns)) for row in found]
 
 
 def from_cell(cell: Value, where: FieldTree) -> Sequence[Field]:

@@ -118,7 +118,7 @@ def match_fields(
     tops, there = _tops(source), _tops(target)
     by_key = {one.key: one for one in there}
     for one in tops:
-        named = next((by_hand[name] for name in (one.key, one.label) if name and name in by_hand), None)
+        named = next((by_hand[name] for name in (one.key, one.label, one.slug) if name and name in by_hand), None)
         if named is not None:
             found[one.key] = _named_field(named, there).key
         elif before.get(one.key) in by_key:
@@ -137,19 +137,28 @@ def _field_by_itself(one: Field, source: Sequence[Field], target: Sequence[Field
     here, there = alike(source), alike(target)
     if len(here) == len(there) == 1:
         return there[0].key
-    same = next((other for other in target if other.key == one.key), None)
-    if same is None:
+    same = _of_one_name(one, target)
+    if same is None or _of_one_name(same, source) is not one:
         return None
     if same in there:
         return same.key  # several are called so, and of these it is this one
-    said = not (one.label and same.label) or not _COUNTED.fullmatch(one.key)
+    said = not (one.label and same.label) or not _COUNTED.fullmatch(_name(one))
     labelled = any(_plain(mine.label) == _plain(same.label) for mine in source if mine is not one)
     return same.key if said and not labelled and same.kind == one.kind else None
 
 
+def _of_one_name(one: Field, fields: Sequence[Field]) -> Field | None:
+    found = [other for other in fields if _name(other) == _name(one)]
+    return found[0] if len(found) == 1 else None
+
+
+def _name(one: Field) -> str:
+    return one.slug or one.key
+
+
 def _named_field(name: str, target: Sequence[Field]) -> Field:
     by_key = [one for one in target if one.key == name]
-    found = by_key or [one for one in target if _plain(one.label) == _plain(name)]
+    found = by_key or [one for one in target if _plain(name) in {_plain(one.label), _plain(one.slug)}]
     if len(found) == 1:
         return found[0]
     has = ", ".join(f"{one.label} ({one.key})" for one in (found or target)[:30]) or "none"

@@ -153,7 +153,7 @@ def test_a_map_that_cannot_be_meant_is_refused_in_words(by_hand, before, said) -
 # -- fields -----------------------------------------------------------------------------------------------------------------
 
 FIELDS = some.lists(
-    some.builds(Field, some.sampled_from(["1", "2", "3", "email", "phone"]), some.sampled_from(["Name", "name", "Mail", ""]), some.sampled_from(["text", "email"])),
+    some.builds(Field, some.sampled_from(["1", "2", "3", "email", "phone"]), some.sampled_from(["Name", "name", "Mail", ""]), some.sampled_from(["text", "email"]), some.sampled_from(["", "a", "b"])),
     max_size=5,
     unique_by=lambda one: one.key,
 )  # fmt: skip

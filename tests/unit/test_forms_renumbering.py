@@ -19,7 +19,7 @@ from migrator.forms.model import EVERYTHING, Extract
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins import detect
 from migrator.forms.plugins.known import KNOWN
-from migrator.forms.plugins.shape import System
+from migrator.forms.plugins.shape import System, Titles
 from migrator.forms.step import KIND
 from migrator.testing.memory_tables import MemoryReader, MemoryTables, TablesRoute
 from migrator.testing.trial import Trial
@@ -365,3 +365,44 @@ def test_numbers_that_somebody_has_thrown_away_at_the_target_are_missed_before_a
     assert world.rows() == before
     told = next(row for key, row in world.trial.actions().items() if key.endswith("#numbers"))
     assert "_migrator_numbers given is gone" in told.why
+
+
+# -- forms that have come along once, under other numbers ---------------------------------------------------------------------------
+
+TITLED = [
+    one.word for one in KNOWN if one.view and isinstance(one.view.titles, Titles) and one.word not in RECOGNISED | {"jetpack", "webform-7", "caldera"}
+]  # fmt: skip
+
+
+def with_other_titles(database: MemoryTables, word: str) -> None:
+    """The site's forms are others than those of the same numbers elsewhere."""
+    where = detect.by_word(word).view.titles
+    (name,) = [one for one in database.kept if one.endswith(where.table)]
+    kept = database.kept[name]
+    columns = [one for one in (where.title, where.slug) if one]
+    for column in columns:
+        place = kept.table.place(column)
+        kept.rows = [(*row[:place], f"Other {row[place]}", *row[place + 1 :]) for row in kept.rows]
+
+
+@pytest.mark.parametrize("word", TITLED)
+def test_a_second_site_finds_the_forms_that_came_along_with_the_first(word: str, tmp_path: Path, monkeypatch) -> None:
+    words = ["wordpress", word] if detect.by_word(word).system is System.WORDPRESS else [word]
+    first, new = site("first", tmp_path, *words), site("new", tmp_path, *words)
+    with_other_titles(new, word)
+    monkeypatch.setitem(MEANT, "2026-", "2024-")
+    monkeypatch.setitem(MEANT, "2020-", "2019-")
+    monkeypatch.setitem(MEANT, "2014-", "2013-")
+    second = site("second", tmp_path, *words)
+    wanted = answers(new, word) + answers(first, word) + answers(second, word)
+    for old in (first, second):
+        world = World(old, new, plugins=(word,))
+        assert not world.trial.run().codes
+        assert not [
+            one.note
+            for key in world.trial.actions()
+            for one in world.trial.store.outcomes(f"forms/old>new/{key}")
+            if one.fate is Fate.LEFT_BEHIND
+        ]
+        assert world.trial.verify().differences == 0
+    assert answers(new, word) == wanted

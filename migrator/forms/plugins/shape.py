@@ -162,7 +162,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class FieldRows:
-    """A table with a row for each field."""
+    """A table with a row for each field; `slug` is a column with the plugin's own name for it, which another site may have too."""
 
     table: str
     form: str
@@ -170,6 +170,7 @@ class FieldRows:
     label: str
     kind: str
     order: str
+    slug: str = ""
 
 
 @dataclass(frozen=True, slots=True)
