@@ -497,9 +497,11 @@ class _Filling:
     def _tell_hidden(self, redaction: Redaction, *, of_all: bool) -> None:
         """What was hidden whole, and what the plan wanted hidden and nothing had."""
         for pattern, often in redaction.opaque.items():
-            values = f"{often:,} {'value' if often == 1 else 'values'}"
-            text = f"{self.action.label}: {values} could not be looked into for {pattern}, so all of each was hidden"
-            remedy = "Nothing has to be done; the source has them as they were."
+            whole = (
+                "value could not be looked into and was" if often == 1 else "values could not be looked into and were"
+            )
+            text = f"{self.action.label}: {often:,} {whole} hidden whole for {pattern}"
+            remedy = "Nothing has to be done; the source has what was there."
             self.work.note(Finding("hidden-whole", Weight.WARNING, self.action.label, text, remedy))
         for pattern in redaction.fields if of_all else ():
             if not redaction.met[pattern] and not redaction.opaque[pattern]:

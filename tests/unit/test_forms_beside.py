@@ -179,7 +179,7 @@ def test_a_field_is_hidden_in_tables_and_sheets_alike_and_all_of_it_is_told(tmp_
     assert held[2] == "x:0:{x:0:"
     assert {row.get("phone") for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")} == {"000 0000", ""}
     assert all(
-        "1 value could not be looked into for " + one in text
+        f"1 value could not be looked into and was hidden whole for {one}" in text
         for one, text in zip(fields, world.noted("hidden-whole"), strict=True)
     )
     assert not world.trial.verify().differences

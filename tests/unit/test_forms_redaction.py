@@ -22,6 +22,7 @@ from migrator.forms.options import RedactOptions
 from migrator.forms.php import Array, Custom, Object, Reference
 from migrator.forms.redaction import Redaction, redaction_of, without_column
 from migrator.testing.form_suite import number, primary, table, text
+from migrator.testing.memory_tables import MemoryReader, MemoryTables
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "forms"
 OWN = table(
@@ -162,6 +163,28 @@ def labels() -> dict[str, str]:
         own = next(one for one in reader.tables() if one.name == "wp_gf_entry_meta")
         found = labels_in(reader, own)
     return {key: fields[0].label for (form, key), fields in found.items() if form == "" and fields[0].label}
+
+
+def test_a_copy_that_a_plugin_keeps_for_its_search_is_told_by_the_labels_of_the_form_it_is_of() -> None:
+    posts = table("wp_posts", [number("ID"), text("post_type"), text("post_content")], primary("ID"))
+    copy = table(
+        "wp_wpforms_entry_fields", [number("id"), number("form_id"), number("field_id"), text("value")], primary("id")
+    )
+    site = MemoryTables("old")
+    forms = [
+        {
+            "fields": {
+                "0": {"id": "0", "type": "name", "label": "Name"},
+                "1": {"id": "1", "type": "email", "label": "E-mail"},
+            }
+        },
+        {"fields": {"1": {"id": "1", "type": "text", "label": "Town"}}},
+    ]
+    site.fill(posts, [(str(7 + place), "wpforms", json.dumps(one)) for place, one in enumerate(forms)])
+    rows: list[Row] = [("1", "7", "0", "Ann"), ("2", "7", "1", "ann@example.com"), ("3", "8", "1", "Köln")]
+    labels = labels_in(MemoryReader(site), copy)
+    rules = redaction_of(copy, RedactOptions(drop=["*.value:e-mail"]), (), KEY, labels)
+    assert [row[3] for row in rules(rows)] == ["Ann", None, "Köln"]
 
 
 def test_a_json_document_stays_one_in_its_own_spelling() -> None:
