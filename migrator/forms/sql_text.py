@@ -370,7 +370,8 @@ class Window:
             raise self.misbehaved(
                 keep,
                 f"something that begins here is longer than {limit // MB} MB and does not end",
-                "Look at the file there.",
+                "Look at the file there: a quotation mark may be missing. If a row really is that long, as one with an upload in it can be, "
+                "load the dump into a server and name that one in the plan.",
             )
         self._line += self.text.count(b"\n", self._counted, keep)
         self._counted = 0

@@ -15,6 +15,7 @@ import argparse
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -159,6 +160,7 @@ def main() -> None:
     reader.add_argument("--rounds", type=int, default=1)
     reader.add_argument("--clients", nargs="+", default=["mysqlclient", "pymysql"])
     options = reader.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server is stopped then, too
     folder = Path(tempfile.mkdtemp(prefix="migrator-bench-"))
     folder.chmod(0o755)
     bench = Bench(folder)
