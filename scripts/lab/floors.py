@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -80,7 +81,9 @@ def _run(floor: str, programs: Path, results: Path) -> Tally:
     places: list[str | Path] = [f"tests/{floor}"]
     if floor == "unit":
         places += sorted((CHECKOUT / "tests").glob("test_*.py"))
-    command = [programs / "python", "-m", "pytest", "-q", f"--junitxml={outcome}", *places]
+    # Many tests wait for a server or a program, so one for each core run at a time; those of a file stay together, with its servers.
+    at_a_time = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
+    command = [programs / "python", "-m", "pytest", "-q", f"--junitxml={outcome}", *at_a_time, *places]
     try:
         sound = subprocess.run(command, cwd=CHECKOUT, check=False, timeout=LIMIT).returncode == 0
     except subprocess.TimeoutExpired:
