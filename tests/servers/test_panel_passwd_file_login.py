@@ -43,7 +43,7 @@ def logs_in(server, address: str, password: str) -> bool:
 
 def soon(server, address: str, password: str) -> bool:
     """Dovecot looks at most once a second whether the file has changed."""
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 15
     while not (there := logs_in(server, address, password)) and time.monotonic() < deadline:
         time.sleep(0.2)
     return there
