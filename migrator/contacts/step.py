@@ -314,7 +314,8 @@ class ContactsStep:
             )
             work.carry(move, BatchLimit(items=AT_ONCE))
             recorded = _recorded(action.key, list(move.wishes), work)
-            for finding in _said_otherwise(action, recorded.values()):
+            there = [one for ref, one in recorded.items() if ref in stale or ref not in missing]
+            for finding in _said_otherwise(action, there):
                 work.note(finding)
             settled = all(_is_settled(wish, recorded.get(ref)) for ref, wish in move.wishes.items())
             whole = _size(move.wishes.values())
