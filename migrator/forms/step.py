@@ -47,11 +47,11 @@ from migrator.forms.model import (
     range_of,
 )
 from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_once, sums_of
-from migrator.forms.numbering import Sides
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
 from migrator.forms.redaction import Redaction, by_field, redaction_of
-from migrator.forms.renumbering import (
+from migrator.forms.remap.deciding import Sides
+from migrator.forms.remap.moving import (
     GIVES,
     KEY,
     RENUMBERED,

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from migrator.errors import PlanError, Refused
-from migrator.forms import book, php, spelt
+from migrator.forms import php, spelt
 from migrator.forms.fields import Field
 from migrator.forms.fitting import Fitting
-from migrator.forms.matching import BEFORE, BY_HAND, BY_KEY, BY_TITLE, Form, match_fields, match_forms
 from migrator.forms.model import Column, Keyed, KeyRange, Link, Table, Value
-from migrator.forms.numbers import FieldKeys, Numbers, Stretch, image, largest_of, next_stretch, spare_above
-from migrator.forms.rewriting import Rewriting
+from migrator.forms.remap import book
+from migrator.forms.remap.matching import BEFORE, BY_HAND, BY_KEY, BY_TITLE, Form, match_fields, match_forms
+from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch, image, largest_of, next_stretch, spare_above
+from migrator.forms.remap.rewriting import Rewriting
 from migrator.testing.form_suite import number, primary, table, text
 
 LARGEST = 2**63 - 1

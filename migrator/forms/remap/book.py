@@ -14,7 +14,7 @@ from migrator.errors import NotFound
 from migrator.forms.answers import text_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.model import EVERYTHING, Column, Condition, Extract, Operator, Row, Table
-from migrator.forms.numbers import FieldKeys, Numbers, Stretch
+from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch
 
 Place: TypeAlias = tuple[str, str]  # a table of the source and its column that others name
 _UTF8: Final = ("utf8mb4", "utf8mb4_bin")

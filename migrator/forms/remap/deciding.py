@@ -12,14 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from migrator.errors import PlanError, Refused
-from migrator.forms import book
 from migrator.forms.answers import text_of
-from migrator.forms.book import Page, Place
 from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.fields import Field
 from migrator.forms.flat import Flat
 from migrator.forms.flat import Place as SitePlace
-from migrator.forms.matching import BEFORE, Form, Match, match_fields, match_forms
 from migrator.forms.model import (
     EVERYTHING,
     Condition,
@@ -35,11 +32,14 @@ from migrator.forms.model import (
     choose_paging,
 )
 from migrator.forms.moving import UNDIVIDED
-from migrator.forms.numbers import FieldKeys, Numbers, Stretch, largest_of, next_stretch, spare_above
 from migrator.forms.options import FormMapOptions
 from migrator.forms.plugins.detect import by_word
 from migrator.forms.plugins.known import PEOPLE
 from migrator.forms.plugins.shape import FieldRows, People, Terms, Titles, View
+from migrator.forms.remap import book
+from migrator.forms.remap.book import Page, Place
+from migrator.forms.remap.matching import BEFORE, Form, Match, match_fields, match_forms
+from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch, largest_of, next_stretch, spare_above
 from migrator.forms.taking import Taking, renamed
 
 AT_ONCE: Final = 1000  # rows of a range; identities that are asked for at once

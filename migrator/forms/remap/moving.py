@@ -29,12 +29,10 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Refused
-from migrator.forms import book
 from migrator.forms.answers import text_of
 from migrator.forms.contract import SHADOW, THE_DATABASE, TableReader, TableWriter
 from migrator.forms.fields import Field
 from migrator.forms.fitting import Fitting
-from migrator.forms.matching import Match
 from migrator.forms.model import (
     EVERYTHING,
     Checksum,
@@ -50,7 +48,10 @@ from migrator.forms.model import (
     checksum_of,
 )
 from migrator.forms.moving import MOST_ROWS, SIDES, RangeMove, Rows, fresh_ranges, rows_at_once
-from migrator.forms.numbering import (
+from migrator.forms.plugins.detect import by_word
+from migrator.forms.redaction import Redaction
+from migrator.forms.remap import book
+from migrator.forms.remap.deciding import (
     Matched,
     Sides,
     decide,
@@ -60,10 +61,9 @@ from migrator.forms.numbering import (
     own_number,
     unnumbered,
 )
-from migrator.forms.numbers import FieldKeys, Numbers, image
-from migrator.forms.plugins.detect import by_word
-from migrator.forms.redaction import Redaction
-from migrator.forms.rewriting import Rewriting, Rewritten
+from migrator.forms.remap.matching import Match
+from migrator.forms.remap.numbers import FieldKeys, Numbers, image
+from migrator.forms.remap.rewriting import Rewriting, Rewritten
 from migrator.forms.taking import Taking, renamed
 
 NUMBERS: Final = "#numbers"  # ends the key of the action that gives numbers
