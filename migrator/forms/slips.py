@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import Final
 
 from migrator.errors import PlanError
-from migrator.forms.model import Table
+from migrator.forms.model import Stored, Table
 from migrator.forms.options import FormsOptions
 from migrator.forms.redaction import without_column
 from migrator.meant import did_you_mean
+
+SOME: Final = 5  # names in a sentence
 
 
 def refuse_slips(tables: Sequence[Table], options: FormsOptions) -> None:
@@ -22,6 +25,12 @@ def refuse_slips(tables: Sequence[Table], options: FormsOptions) -> None:
             remedy="Write table.column, or table.column:field for a field inside a column.",
         )
     by_name = {one.name: one for one in tables}
+    for prefix in options.prefixes:
+        if not any(name.startswith(prefix) for name in by_name):
+            raise PlanError(
+                f"prefixes: no table of the source begins with {prefix}; nothing was moved.",
+                remedy=f"Correct the plan: its tables are {', '.join(sorted(by_name)[:SOME]) or 'none'}.",
+            )
     for name, columns in options.where.items():
         if name not in by_name:
             hint = did_you_mean(name, by_name)
@@ -37,8 +46,13 @@ def refuse_slips(tables: Sequence[Table], options: FormsOptions) -> None:
                 )
 
 
-def absent(tables: Sequence[Table], options: FormsOptions) -> Iterator[tuple[str, str]]:
-    """Names and patterns of `tables` that no table of the source has, each with words for it."""
+def absent(tables: Sequence[Table], found: Sequence[Stored], options: FormsOptions) -> Iterator[tuple[str, str]]:
+    """Names and patterns of `tables` that no table of the source has, and `plugins` of which nothing was found, each with words for it."""
+    there = {one.plugin for one in found}
+    for word in options.plugins:
+        if word not in there:
+            has = ", ".join(sorted(there)) or "nothing of the plugins that the plan names"
+            yield word, f"the source has nothing of this plugin, but `plugins` names it; it has {has}."
     names = [one.name for one in tables]
     for pattern in options.tables:
         if not any(fnmatchcase(name, pattern) for name in names):

@@ -100,7 +100,7 @@ class FormsStep:
             wanted = self._wanted(source, tables, found)
             refuse_slips(tables, self.options)
             yield _found(subject, tables, found, wanted)
-            for pattern, why in absent(tables, self.options):
+            for pattern, why in absent(tables, found, self.options):
                 yield Action(_key(pattern), Verb.BY_HAND, pattern, why)
             there = {one.name: one for one in target.tables()}
             blocked = ""

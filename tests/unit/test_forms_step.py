@@ -308,9 +308,10 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_moved(redact) -> Non
     [
         ({"where": {"wp_db7_froms": {"form_post_id": "5"}}}, "no table wp_db7_froms .* Did you mean wp_db7_forms"),
         ({"where": {FORMS: {"form_pots_id": "5"}}}, "no column form_pots_id; .* Did you mean form_post_id"),
+        ({"prefixes": {"wq_": "new_"}}, "no table of the source begins with wq_; nothing was moved"),
     ],
 )
-def test_a_slip_in_where_moves_nothing_rather_than_everything(options, words) -> None:
+def test_a_slip_in_where_or_prefixes_moves_nothing_rather_than_everything(options, words) -> None:
     world = World(**options)
     with pytest.raises(PlanError, match=words):
         world.trial.run()
@@ -325,6 +326,16 @@ def test_a_table_that_is_not_there_is_told_and_the_others_move() -> None:
     assert "no such table" in told["acme_*"]
     world.trial.run()
     assert world.same()
+
+
+def test_a_plugin_of_which_the_source_has_nothing_is_told_and_the_others_move() -> None:
+    world = World(plugins=("cfdb7", "forminator"))
+    (stage,) = world.trial.preview().stages
+    told = {one.label: one.why for _, one in stage.actions if one.verb is Verb.BY_HAND}
+    assert "nothing of this plugin" in told["forminator"]
+    assert "it has cfdb7" in told["forminator"]
+    world.trial.run()
+    assert world.new.rows(FORMS) == MANY
 
 
 def test_a_plugin_that_nobody_knows_is_refused_with_the_word_that_was_meant() -> None:
