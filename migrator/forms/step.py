@@ -72,7 +72,11 @@ from migrator.forms.taking import Taking, at_target, divided_for, renamed, takin
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
 REMAP = "remap"  # what a plan says of `existing`
-OTHERWISE = "was moved in another way by an earlier run, with or without its own numbers; leave `existing` as it was, or begin with a new state"
+OTHERWISE = (
+    "was moved in another way by an earlier run, with or without its own numbers; leave `existing` as it was, or remove at the target what "
+    "was put there and begin with a new state"
+)
+DIVIDED_OTHERWISE = "the key of the source's table is another than when it was moved; move it anew with a new state, into a table that is empty"
 MERGING = "merging"  # a fact: rows were about to be put beside the target's
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
@@ -145,14 +149,18 @@ class FormsStep:
         name = renamed(table.name, self.options.prefixes)
         redaction = self.redaction(taking, source)
         recorded = _recorded(read, key)
+        place = read.remembered(key).get(PLACE, "")
+        label = table.name if name == table.name else f"{table.name} -> {name}"
+        if otherwise := self.otherwise(read.remembered(key), table, recorded):
+            return _by_hand(key, label, otherwise, {"table": table.name, "name": name})
+        if recorded and not self.goes_on(read.remembered(key), table, recorded):
+            recorded = {}
         stale = _stale(source, taking.extract, recorded)
         rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
-        label = table.name if name == table.name else f"{table.name} -> {name}"
         if not (count or recorded or taking.extract.is_whole):
             return Action(key, Verb.KEEP, label, f"no rows of {', '.join(taking.plugins)}", details=_details(taking))
-        place = read.remembered(key).get(PLACE, "")
         to_do = bool(stale or fresh or not place)
         why = "; ".join(
             filter(
@@ -167,7 +175,7 @@ class FormsStep:
             )
         )
         if refusal := self._in_the_way(there.get(name), target, place) if to_do else "":
-            return Action(key, Verb.BY_HAND, label, f"{why}; {refusal}")
+            return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name})
         return Action(
             key,
             Verb.COPY if to_do else Verb.KEEP,
@@ -184,10 +192,19 @@ class FormsStep:
             details=_details(taking),
         )
 
+    def otherwise(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> str:
+        """Why what earlier runs have put at the target cannot be gone on with as the plan is now; "" if it can, or if nothing is there."""
+        place = _placed(facts, recorded)
+        if place and self._renumbers != (place == RENUMBERED):
+            return OTHERWISE
+        return DIVIDED_OTHERWISE if place and not _divides(table, recorded) else ""
+
+    def goes_on(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
+        """Whether what was recorded is gone on with. What only the shadow has is nothing to rows that get new numbers."""
+        return _divides(table, recorded) and not (self._renumbers and not _placed(facts, recorded))
+
     def _in_the_way(self, there: Table | None, target: TableReader, place: str) -> str:
         """Why a table at the target cannot be filled as the plan is now; "" if it can."""
-        if self._renumbers == (place in {SWAPPED, MERGED}) and place:
-            return OTHERWISE
         if there is None or place or self._renumbers:
             return ""
         rows = target.count(Extract(there))
@@ -258,6 +275,10 @@ class FormsStep:
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
+                return
+            recorded = _recorded(read, action.key)
+            if otherwise := self.otherwise(read.remembered(action.key), taking.table, recorded):
+                yield _differs(action, "moved-otherwise", otherwise, "Correct the plan.")
                 return
             if self._renumbers:
                 yield from self._compared_by_numbers(action, taking, self._both(source, target), read)
@@ -336,6 +357,7 @@ class _Filling:
     work: Work
 
     def fill(self) -> None:
+        self._begin_anew_where_nothing_counts()
         facts = self.work.remembered(self.action.key)
         place = facts.get(PLACE, "")
         columns = repr([(one.name, one.type) for one in self.taking.table.columns])
@@ -358,8 +380,7 @@ class _Filling:
 
     def put_beside(self, sides: Sides) -> None:
         """The rows with the numbers that the target has given them."""
-        if self.work.remembered(self.action.key).get(PLACE, "") in {SWAPPED, MERGED}:
-            raise Refused(f"{self.action.label}: {OTHERWISE}.", remedy="Say in the plan what it was (existing).")
+        self._begin_anew_where_nothing_counts()
         there = made(sides, self.target, self.taking)
         on_road = road(self.taking, sides.takings, sides.stored, there, page_of(sides, self.work))
         refuse_unnumbered(on_road, self.source)
@@ -390,6 +411,22 @@ class _Filling:
                     "numbers-inside", Weight.WARNING, self.action.label, text, "Look at these forms at the new site."
                 )
             )
+
+    def _begin_anew_where_nothing_counts(self) -> None:
+        """Forget what was recorded of a shadow that is of no use as the plan is now. Raises Refused where it is of the table itself."""
+        facts, recorded = self.work.remembered(self.action.key), _recorded(self.work, self.action.key)
+        if otherwise := self.step.otherwise(facts, self.taking.table, recorded):
+            raise Refused(f"{self.action.label}: {otherwise}.", remedy="Say in the plan what it was (existing).")
+        if not recorded or self.step.goes_on(facts, self.taking.table, recorded):
+            return
+        there, total = self._there(), _total(recorded)
+        place = there and at_target(self.taking.extract, there, self.step.options.prefixes)
+        if (
+            place and total.rows and self.target.checksum(place, EVERYTHING) == total
+        ):  # a death came between swapping and its record
+            raise Refused(f"{self.action.label}: {OTHERWISE}.", remedy="Say in the plan what it was (existing).")
+        self.target.discard(replace(self.taking.table, name=self.name))
+        self.work.forget()
 
     # -- the first time --------------------------------------------------------------------------------------------------
 
@@ -544,6 +581,26 @@ def _recorded(read: Reading, key: str) -> dict[KeyRange, Outcome]:
     """What is known of a table's ranges, in order."""
     found = {range_of(one.key): one for one in read.outcomes(key)}
     return {among: found[among] for among in in_a_chain(found)}
+
+
+def _by_hand(key: str, label: str, why: str, data: Mapping[str, str]) -> Action:
+    """A table that the admin has to say something of first. It has lanes, so that `verify` does not pass over it."""
+    return Action(key, Verb.BY_HAND, label, why, lanes=_LANES, data=dict(data))
+
+
+def _placed(facts: Mapping[str, str], recorded: Mapping[KeyRange, Outcome]) -> str:
+    """Where what was recorded is, or may be if a death came before the last word; "" if in the shadow, or nowhere."""
+    if place := facts.get(PLACE, ""):
+        return place
+    if facts.get(MERGING):
+        return MERGED
+    return RENUMBERED if recorded and not facts.get(COLUMNS) else ""  # what fills a shadow remembers columns first
+
+
+def _divides(table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
+    """Whether these ranges are of the key that the table is divided by now."""
+    ends = {len(key) for among in recorded for key in (among.after, among.upto) if key is not None}
+    return ends <= {len(table.page_by)} and bool(ends or table.paging is Paging.CONTENT or not recorded)
 
 
 def _total(recorded: Mapping[KeyRange, Outcome]) -> Checksum:

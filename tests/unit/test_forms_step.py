@@ -247,6 +247,54 @@ def test_skip_existing_leaves_out_what_is_there() -> None:
     assert world.new.rows(FORMS) == [*MANY, *THEIRS]
 
 
+def changed(world: World, **options: object) -> World:
+    """The same sites and the same state, with another plan."""
+    step = KIND.build(FormsOptions(**{"plugins": ("cfdb7",), **options}), ())
+    world.trial.stages = [Stage("forms", "forms", step, TablesRoute(world.old, world.new))]
+    return world
+
+
+def test_what_was_moved_under_its_own_ids_is_not_moved_once_more_under_new_ones() -> None:
+    world = World(plugins=("flamingo",))
+    world.trial.run()
+    before = {name: list(one.rows) for name, one in world.new.kept.items()}
+    changed(world, plugins=("flamingo",), existing="remap")
+    preview = world.trial.preview(world.trial.store)
+    told = {one.label: one for stage in preview.stages for _, one in stage.actions}
+    assert told[TERMS.name].verb is Verb.BY_HAND
+    assert "leave `existing` as it was" in told[TERMS.name].why
+    world.trial.run()
+    assert {name: one.rows for name, one in world.new.kept.items() if name in before} == before
+    assert world.trial.verify().differences
+    changed(world, plugins=("flamingo",))
+    assert not world.trial.run().codes
+    assert world.trial.verify().differences == 0
+
+
+def test_what_waits_in_the_shadow_does_not_count_once_rows_get_new_ids() -> None:
+    world = World(existing="keep-ids")
+    world.old.short = set(range(6, 2000))
+    world.trial.run()
+    assert {one.fate for one in world.outcomes()} >= {Fate.COPIED, Fate.LEFT_BEHIND}
+    world.old.short = set()
+    world.new.fill(PLAIN, [("7", "9", "theirs", "2026-01-01 00:00:00")])
+    changed(world, existing="remap")
+    world.trial.run()
+    assert len(world.new.rows(FORMS)) == 161
+    assert "_migrator_wp_db7_forms" not in world.new.kept
+    assert world.trial.verify().differences == 0
+
+
+def test_a_table_whose_key_has_become_another_is_told_and_left_alone() -> None:
+    world = World((PAIRS, PAIRS_ROWS), tables=(PAIRS.name,))
+    world.trial.run()
+    world.old.fill(replace(PAIRS, page_by=PAIRS.page_by[:1], paging=Paging.INDEX), PAIRS_ROWS)
+    (stage,) = world.trial.preview(world.trial.store).stages
+    action = next(action for _, action in stage.actions if action.label == PAIRS.name)
+    assert action.verb is Verb.BY_HAND
+    assert "key of the source's table is another" in action.why
+
+
 def test_tables_get_the_target_sites_prefix() -> None:
     world = World(prefixes={"wp_": "new_"}, plugins=("cfdb7", "flamingo"))
     world.trial.run()
