@@ -1,7 +1,9 @@
 """Entries as people read them: one for each submission, with its answers by the labels of the form, whatever tables they were spread over.
 
-Parents are read by pages of their key, what hangs on them by the ids of the page: memory holds one page. What is read here is a view; the
-truth is in the tables, where nothing was unpacked, joined or left out.
+Parents are read by pages of their key, what hangs on them by the ids of the page: memory holds one page. A source that can only be read
+through is read once, and what hangs on the page is asked of a copy; then memory also holds the ids of entries that have no row of their
+own, only one for each answer. What is read here is a view; the truth is in the tables, where nothing
+was unpacked, joined or left out.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Final, TypeAlias
 
 from migrator.forms import answers as reading
 from migrator.forms import fields as naming
 from migrator.forms.answers import FILE, Answer, Named, Reader, inside, text_of, told
+from migrator.forms.at_hand import AtHand
 from migrator.forms.clocks import Clocks, moments, zone_of
 from migrator.forms.contract import TableReader
 from migrator.forms.fields import Field
@@ -26,6 +30,7 @@ from migrator.forms.model import (
     Operator,
     Paging,
     Role,
+    Row,
     Stored,
     StoredTable,
     Table,
@@ -77,14 +82,15 @@ def place_of(reader: TableReader, stored: Stored) -> Place:
     if table is None or not {"option_name", "option_value"} <= {one.name for one in table.columns}:
         return Place(stored.prefix)
     wanted = Extract(table, (Condition("option_name", Operator.IN, ("home", "timezone_string", "gmt_offset")),))
-    said = {text_of(row["option_name"]): text_of(row["option_value"]) for row in _cells(reader, wanted)}
+    rows = (_named(table, row) for page in reader.rows(wanted, EVERYTHING) for row in page)
+    said = {text_of(row["option_name"]): text_of(row["option_value"]) for row in rows}
     zone = zone_of(said.get("timezone_string", ""), said.get("gmt_offset", ""))
     return Place(said.get("home") or stored.prefix, Clocks(zone))
 
 
 class Flat:
-    """The entries of one plugin at one site. `reader` is a session on its database; `page` is how many entries are held at once: more is
-    faster where each question is a reading of a whole file. What was wrong with values is counted in `notes` while entries are drawn.
+    """The entries of one plugin at one site. `reader` is a session on its database; `page` is how many entries are held at once. What was
+    wrong with values is counted in `notes` while entries are drawn.
     """
 
     def __init__(
@@ -104,6 +110,7 @@ class Flat:
         self._reader, self._stored, self._place, self._page, self._view = reader, stored, place, page, view
         self._tables = {one.name: one for one in reader.tables()}
         self._cells = Reader(view.undo, view.file_mark, repair, unmix)
+        self._at_hand = None if reader.features.seeks else AtHand(reader)
         self._forms = _Forms(self, view)
 
     @property
@@ -126,19 +133,29 @@ class Flat:
         and NotFound for a table that is gone.
         """
         extract = only or extract_of(self.table, self._tables)
-        last = ""
-        for among in self._ranges(extract):
-            rows = [_named(extract.table, row) for page in self._reader.rows(extract, among) for row in page]
+        known: set[str] = set()
+        for page in self._pages(extract):
+            rows = [_named(extract.table, row) for row in page]
             if self._is_tall:
-                # One whose rows a range parted has been told whole with the range before.
-                rows = [row for row in rows if self._identity(row) != last]
-                last = self._identity(rows[-1]) if rows else last
+                # One whose rows two pages part has been told whole with the first of them. Ranges part none but their last.
+                rows = [row for row in rows if self._identity(row) not in known]
+                known = known if self._at_hand is not None else set()
+                known.update(map(self._identity, rows if self._at_hand is not None else rows[-1:]))
             yield from self._of_page(rows)
 
-    def _ranges(self, extract: Extract) -> Iterable[KeyRange]:
+    def _pages(self, extract: Extract) -> Iterator[Sequence[Row]]:
+        """Rows of the table of entries, as many as are held at once."""
+        if self._at_hand is not None:
+            rows = chain.from_iterable(self._reader.rows(extract, EVERYTHING))
+            while page := list(islice(rows, self._page)):
+                yield page
+            return
         if self._is_tall and extract.table.paging is Paging.CONTENT:
-            return (EVERYTHING,)  # nothing holds the rows of an entry together
-        return self._reader.ranges(extract, None, self._page)
+            ranges: Iterable[KeyRange] = (EVERYTHING,)  # nothing holds the rows of an entry together
+        else:
+            ranges = self._reader.ranges(extract, None, self._page)
+        for among in ranges:
+            yield [row for page in self._reader.rows(extract, among) for row in page]
 
     # -- one page
 
@@ -266,8 +283,11 @@ class Flat:
     def rows(self, table: str, conditions: tuple[Condition, ...]) -> Iterator[Cells]:
         """Rows of a table, named without its prefix, by columns; none if there is no such table."""
         there = self._tables.get(f"{self._stored.prefix}{table}")
-        if there is not None:
-            yield from _cells(self._reader, Extract(there, conditions))
+        if there is None:
+            return
+        wanted = Extract(there, conditions)
+        pages = self._at_hand.rows(wanted) if self._at_hand is not None else self._reader.rows(wanted, EVERYTHING)
+        yield from (_named(there, row) for page in pages for row in page)
 
     def _hanging(self, ids: Sequence[str]) -> Mapping[str, list[Named]]:
         """The rows that hang on these entries, by entry."""
@@ -446,12 +466,6 @@ def _with_children(answered: Sequence[Answer], children: Mapping[str, Plain]) ->
 
 def _conditions(only: Mapping[str, tuple[str, ...]]) -> tuple[Condition, ...]:
     return tuple(Condition(column, Operator.IN, values) for column, values in only.items())
-
-
-def _cells(reader: TableReader, extract: Extract) -> Iterator[Cells]:
-    for page in reader.rows(extract, EVERYTHING):
-        for row in page:
-            yield _named(extract.table, row)
 
 
 def _named(table: Table, row: Sequence[Value]) -> Cells:

@@ -487,7 +487,8 @@ class Features:
     `snapshots`: a session can keep to one moment. `counts`: it tells how many rows an extract has without reading all. `exact`: what is
     loaded comes back to the last byte, so a target's checksum is the source's; where not, `as_kept` tells the difference. `merges`: rows
     can be put beside others into a table that is not empty. `orders_text`: ranges of text keys mean the same here as where the rows come from. `runs_dry`: answers may end early in silence, so that every range is proven.
-    `chosen`: what is there was chosen when it was put there, so all of it is moved unless a plan chooses anew.
+    `chosen`: what is there was chosen when it was put there, so all of it is moved unless a plan chooses anew. `seeks`: rows with certain values
+    of a column are found without reading the whole table for them.
     """
 
     title: str
@@ -499,6 +500,7 @@ class Features:
     orders_text: bool = True
     runs_dry: bool = False
     chosen: bool = False
+    seeks: bool = True
 
 
 # -- plugins ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import csv
 import io
 import stat
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -328,10 +329,13 @@ def submits(paging: Paging, by: tuple[str, ...]) -> MemoryTables:
     return there
 
 
+@pytest.mark.parametrize("seeks", [True, False])
 @pytest.mark.parametrize("page", [1, 3, 500])
 @pytest.mark.parametrize(("paging", "by"), [(Paging.INDEX, ("submit_time",)), (Paging.CONTENT, ())])
-def test_entries_of_rows_alone_come_once_and_whole(paging, by, page) -> None:
-    reader = MemoryReader(submits(paging, by))
+def test_entries_of_rows_alone_come_once_and_whole(paging, by, page, seeks) -> None:
+    there = submits(paging, by)
+    there.features = replace(there.features, seeks=seeks)
+    reader = MemoryReader(there)
     (stored,) = detect.stored(reader.tables(), ("cfdb",))
     found = list(Flat(reader, stored, Place(), page=page).entries())
     assert len({(one.form, one.header["entry_id"]) for one in found}) == len(found) == 14

@@ -65,7 +65,7 @@ class Options(Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="A dump", checksums=False, snapshots=False, merges=False)
+FEATURES = Features(title="A dump", checksums=False, snapshots=False, merges=False, seeks=False)
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
 

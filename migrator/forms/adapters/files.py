@@ -98,7 +98,7 @@ class Options(Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="files", checksums=False, snapshots=False, merges=False, chosen=True)
+FEATURES = Features(title="files", checksums=False, snapshots=False, merges=False, chosen=True, seeks=False)
 FORMAT = "migrator-forms-1"
 MANIFEST, JOURNAL, SHAPE, SUFFIX = "manifest.json", "journal.jsonl", "table.json", ".jsonl"
 PAGE = 1000
