@@ -19,7 +19,7 @@ from migrator.engine.contract import Action, Finding, Lane, Reading, Side, Verb,
 from migrator.errors import NotFound, NotMadeYet
 from migrator.forms import people, senders, sheet
 from migrator.forms.contract import FORMS, THE_DATABASE, TableReader
-from migrator.forms.flat import Entry, Flat, place_of
+from migrator.forms.flat import Entry, Flat, place_of, zones_of
 from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
 from migrator.forms.options import FormsOptions, HandOverOptions, SenderOptions
 from migrator.forms.plugins import detect
@@ -88,7 +88,8 @@ class Beside:
     def _extracts(self, source: TableReader, stored: Stored) -> list[Extract]:
         """What the plan takes of a plugin's tables."""
         alone = self.options.model_copy(update={"tables": ()})
-        return [one.extract for one in takings(source.tables(), [stored], alone)]
+        zones = zones_of(source, [stored]) if alone.is_timed else {}
+        return [one.extract for one in takings(source.tables(), [stored], alone, zones)]
 
     def _flat(self, source: TableReader, stored: Stored) -> tuple[Flat, Iterator[Entry]]:
         """A plugin's entries, those that the plan takes, as the plan lets them be seen."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from itertools import chain, islice
 from typing import Final, TypeAlias
 
@@ -86,6 +87,12 @@ def place_of(reader: TableReader, stored: Stored) -> Place:
     said = {text_of(row["option_name"]): text_of(row["option_value"]) for row in rows}
     zone = zone_of(said.get("timezone_string", ""), said.get("gmt_offset", ""))
     return Place(said.get("home") or stored.prefix, Clocks(zone))
+
+
+def zones_of(reader: TableReader, stored: Iterable[Stored]) -> dict[str, tzinfo]:
+    """The zones of the sites that these stand in, by prefix, as far as they are told."""
+    places = {one.prefix: place_of(reader, one).clocks.site for one in stored}
+    return {prefix: zone for prefix, zone in places.items() if zone is not None}
 
 
 class Flat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from migrator.forms import parquet
 from migrator.forms.plugins.known import KNOWN
+from migrator.forms.since import Moment
 from migrator.meant import did_you_mean
 
 
@@ -87,8 +88,14 @@ class FormsOptions(BaseModel):
         default_factory=dict,
         description="Only rows whose column is one of these values, by table: {wp_db7_forms: {form_post_id: 12}}.",
     )
-    since: datetime | None = Field(default=None, description="Only entries of this moment or later.")
-    older_than: datetime | None = Field(default=None, description="Only entries from before this moment.")
+    since: Moment | None = Field(
+        default=None,
+        description="Only entries of this moment or later: 2024-06-01, 2024-06-01 09:30 (the site's own time), 2024-06-01T09:30:00Z, or how "
+        "long ago: 90d, 6 months, 2 years. Entries without a date are left out.",
+    )
+    older_than: Moment | None = Field(
+        default=None, description="Only entries from before this moment, said in the same ways."
+    )
     redact: RedactOptions = Field(default_factory=RedactOptions, description="What is left out of what people wrote.")
     prefixes: dict[str, str] = Field(
         default_factory=dict,
@@ -126,10 +133,21 @@ class FormsOptions(BaseModel):
         default=None, description="Look for settings by which the site sends its own mail through the old host."
     )
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether only entries of some time are wanted."""
+        return bool(self.since or self.older_than)
+
     @model_validator(mode="after")
     def _maps_only_where_numbers_change(self) -> Self:
         if self.existing != "remap" and (self.forms.map or self.forms.fields):
             raise ValueError("forms.map and forms.fields are only for `existing: remap`")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.since and self.older_than and _in_utc(self.since) >= _in_utc(self.older_than):
+            raise ValueError("since must lie before older_than; nothing would be moved")
         return self
 
     @field_validator("plugins")
@@ -149,3 +167,7 @@ class FormsOptions(BaseModel):
         if "parquet" in value and not parquet.is_installed():
             raise ValueError(parquet.MISSING)
         return value
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

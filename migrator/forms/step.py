@@ -34,6 +34,7 @@ from migrator.engine.contract import (
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
+from migrator.forms.flat import zones_of
 from migrator.forms.labels import labels_in
 from migrator.forms.model import (
     EVERYTHING,
@@ -67,7 +68,7 @@ from migrator.forms.remap.moving import (
     table_at,
 )
 from migrator.forms.slips import absent, refuse_slips
-from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings
+from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings, undated
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
@@ -123,10 +124,10 @@ class FormsStep:
     def _wanted(self, source: TableReader, tables: Sequence[Table], found: Sequence[Stored]) -> list[Taking]:
         """What is taken of a source. Of one that holds only what was chosen before, all of it, where the plan does not choose anew."""
         options = self.options
-        chooses = options.plugins or options.tables or options.since or options.older_than
+        chooses = options.plugins or options.tables or options.is_timed
         if source.features.chosen and not chooses:
             options = options.model_copy(update={"tables": ("*",)})
-        return takings(tables, found, options)
+        return takings(tables, found, options, zones_of(source, found) if options.is_timed else {})
 
     @property
     def _renumbers(self) -> bool:
@@ -160,7 +161,10 @@ class FormsStep:
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
         if not (count or recorded or taking.extract.is_whole):
-            return Action(key, Verb.KEEP, label, f"no rows of {', '.join(taking.plugins)}", details=_details(taking))
+            nothing = "; ".join(
+                filter(None, (f"no rows of {', '.join(taking.plugins)}", _without_date(taking, source)))
+            )
+            return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
         to_do = bool(stale or fresh or not place)
         why = "; ".join(
             filter(
@@ -168,6 +172,7 @@ class FormsStep:
                 (
                     f"{count:,} {'row' if count == 1 else 'rows'}"
                     + (f" of {', '.join(taking.plugins)}" if taking.plugins else ""),
+                    _without_date(taking, source),
                     _of_earlier(recorded, stale, fresh, place),
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
@@ -522,6 +527,10 @@ class _Filling:
         )
         recorded = _recorded(self.work, self.action.key)
         move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
+        if not recorded and (without := _without_date(self.taking, self.source)):
+            text = f"{self.action.label}: {without}, since the plan names a time"
+            remedy = "Move them with a step without since and older_than if they are wanted."
+            self.work.note(Finding("undated", Weight.WARNING, self.action.label, text, remedy))
         self.work.resolve(move)
         recorded = _recorded(self.work, self.action.key)
         stale = _stale(self.source, extract, recorded)
@@ -656,6 +665,12 @@ def _of_earlier(
         return "all there" if place else "all there, to be put in its place"
     parts = [f"{len(fresh):,} new" if fresh else "", f"{len(stale):,} changed" if stale else ""]
     return f"{' and '.join(filter(None, parts))} of {len(recorded) + len(fresh):,} ranges"
+
+
+def _without_date(taking: Taking, source: TableReader) -> str:
+    """What limits of time leave out for want of a date."""
+    count = sum(source.count(one) for one in undated(taking))
+    return f"{count:,} without a date {'is' if count == 1 else 'are'} left out" if count else ""
 
 
 def _divided(table: Table) -> str:

@@ -6,10 +6,13 @@ where that cannot be said exactly, more meta of the same posts is taken, never l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from migrator.forms.model import (
     Clock,
@@ -53,14 +56,20 @@ class Taking:
         return self.extract.table
 
 
-def takings(tables: Sequence[Table], stored: Sequence[Stored], options: FormsOptions) -> list[Taking]:
-    """Everything that is moved, parents before children; each table once."""
+_LIMITS: Final = frozenset({Operator.FROM, Operator.BELOW})
+Zones: TypeAlias = Mapping[str, tzinfo]  # the clocks of sites, by what stands before their tables' names
+
+
+def takings(
+    tables: Sequence[Table], stored: Sequence[Stored], options: FormsOptions, zones: Zones = MappingProxyType({})
+) -> list[Taking]:
+    """Everything that is moved, parents before children; each table once. A site whose zone is not known is taken for one in UTC."""
     by_name = {one.name: one for one in tables}
     found: dict[str, Taking] = {}
     for one in stored:
         for part in one.tables:
             if part.table in by_name:
-                taking = _of(part, one, by_name[part.table], options)
+                taking = _of(part, one, by_name[part.table], options, zones.get(one.prefix, UTC))
                 found[part.table] = _together(found[part.table], taking) if part.table in found else taking
     for name, table in by_name.items():
         if _fits(name, options.tables):
@@ -69,20 +78,20 @@ def takings(tables: Sequence[Table], stored: Sequence[Stored], options: FormsOpt
     return _in_order(found)
 
 
-def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions) -> Taking:
+def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions, zone: tzinfo) -> Taking:
     within = part.within
     conditions = part.conditions
     entries = {one.table: one for one in stored.tables if one.role is Role.ENTRIES and one.moment}
     if part.role is Role.ENTRIES and part.moment:
-        conditions = (*conditions, *_in_time(part, options))
+        conditions = (*conditions, *_in_time(part, options, zone))
     elif within is not None:
-        within = _limited(within, entries, options)
+        within = _limited(within, entries, options, zone)
     elif part.role is not Role.FORMS:
         within = next(
             (
                 Within(one.column, one.table, one.key, chosen)
                 for one in part.references
-                if one.table in entries and (chosen := _of_entry(entries[one.table], options))
+                if one.table in entries and (chosen := _of_entry(entries[one.table], options, zone))
             ),
             None,
         )
@@ -106,38 +115,53 @@ def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions) 
     )
 
 
-def _of_entry(entries: StoredTable, options: FormsOptions) -> tuple[Condition, ...]:
+def _of_entry(entries: StoredTable, options: FormsOptions, zone: tzinfo) -> tuple[Condition, ...]:
     """What an entry must say to be taken; nothing where all are."""
-    limits = (*_in_time(entries, options), *_wanted(entries.table, options))
+    limits = (*_in_time(entries, options, zone), *_wanted(entries.table, options))
     return (*entries.conditions, *limits) if limits else ()
 
 
-def _limited(within: Within, entries: Mapping[str, StoredTable], options: FormsOptions) -> Within:
+def _limited(within: Within, entries: Mapping[str, StoredTable], options: FormsOptions, zone: tzinfo) -> Within:
     if within.table in entries:
         return replace(
             within,
             conditions=(
                 *within.conditions,
-                *_of_entry(entries[within.table], options)[len(entries[within.table].conditions) :],
+                *_of_entry(entries[within.table], options, zone)[len(entries[within.table].conditions) :],
             ),
         )
-    return replace(within, within=_limited(within.within, entries, options)) if within.within else within
+    return replace(within, within=_limited(within.within, entries, options, zone)) if within.within else within
 
 
-def _in_time(part: StoredTable, options: FormsOptions) -> tuple[Condition, ...]:
+def _in_time(part: StoredTable, options: FormsOptions, zone: tzinfo) -> tuple[Condition, ...]:
     limits = ((Operator.FROM, options.since), (Operator.BELOW, options.older_than))
     return tuple(
-        Condition(part.moment, operator, (_spelt(moment, part.clock),)) for operator, moment in limits if moment
+        Condition(part.moment, operator, (_spelt(moment, part.clock, zone),)) for operator, moment in limits if moment
     )
 
 
-def _spelt(moment: datetime, clock: Clock) -> str:
-    """A moment as a column with that clock has it. One without a zone is the site's own time, or UTC where the column has UTC."""
+def _spelt(moment: datetime, clock: Clock, zone: tzinfo) -> str:
+    """A moment as a column with that clock has it, at a site in that zone. One without a zone is the site's own time."""
+    there = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     if clock is Clock.UNIX:
-        return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp():.4f}"
-    if moment.tzinfo and clock is Clock.UTC:
-        moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+        return f"{there.timestamp():.4f}"
+    with suppress(OverflowError):  # at the ends of the calendar an hour says nothing
+        there = there.astimezone(zone if clock is Clock.LOCAL else UTC)
+    return f"{there:%Y-%m-%d %H:%M:%S}".rjust(19, "0")
+
+
+def undated(taking: Taking) -> Iterator[Extract]:
+    """Entries that limits of time leave out only because they have no date, or one of zeros; nothing where there are no such limits."""
+    extract = taking.extract
+    limits = [one for one in extract.conditions if one.column == taking.moment and one.operator in _LIMITS]
+    if not limits:
+        return
+    others = tuple(one for one in extract.conditions if one not in limits)
+    yield replace(extract, conditions=(*others, Condition(taking.moment, Operator.IN, (None,))))
+    if any(one.operator is Operator.FROM for one in limits):
+        in_words = extract.table.column(taking.moment).family in {Family.TEMPORAL, Family.TEXT}
+        least = "0001-01-01 00:00:00" if in_words else "1"
+        yield replace(extract, conditions=(*others, Condition(taking.moment, Operator.BELOW, (least,))))
 
 
 def _wanted(table: str, options: FormsOptions) -> tuple[Condition, ...]:
