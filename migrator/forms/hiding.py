@@ -160,8 +160,16 @@ class Hiding:
                 hide = by_name and self.presumed
             else:
                 hide = is_one or by_name
-            items.append((key, self._all(member, count) if hide else self._walked(member, here, count)))
+            items.append((key, self._field(member, count) if hide else self._walked(member, here, count)))
         return Array(tuple(items)) if isinstance(value, Array) else Object(value.class_name, tuple(items))
+
+    def _field(self, value: php.Value, count: list[int]) -> php.Value:
+        """What stands for a field that is to be hidden. Where its plugin is known to say there which field it is, that stays."""
+        if self.presumed or self.members is None or not isinstance(value, Array | Object) or not self._names(value):
+            return self._all(value, count)
+        naming = self.members.naming
+        items = tuple((key, one if _said(key) in naming else self._all(one, count)) for key, one in value.items)
+        return Array(items) if isinstance(value, Array) else Object(value.class_name, items)
 
     def _names(self, value: Array | Object) -> Sequence[str]:
         """What an object that stands for a field calls it; nothing for any other."""

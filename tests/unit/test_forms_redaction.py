@@ -131,6 +131,22 @@ def test_objects_that_stand_for_fields_are_told_by_their_labels() -> None:
     assert {**after, "fields": ""} == {**before, "fields": ""}
 
 
+@pytest.mark.parametrize("asked", ["E-mail", "1"])
+def test_of_an_object_under_its_fields_key_only_what_was_answered_is_hidden(asked) -> None:
+    posts = table("wp_posts", [number("ID"), text("post_type"), text("post_content")], primary("ID"))
+    entries = table("wp_wpforms_entries", [number("entry_id"), number("form_id"), text("fields")], primary("entry_id"))
+    form = {"fields": {"1": {"id": "1", "label": "E-mail", "type": "email"}, "2": {"id": "2", "label": "Name"}}}
+    mail = {"name": "E-mail", "value": "ann@example.com", "id": 1, "type": "email", "value_raw": "ann@example.com"}
+    name = {"name": "Name", "value": "Ann Lee", "id": 2, "type": "name", "first": "Ann"}
+    site = MemoryTables("old")
+    site.fill(posts, [("7", "wpforms", json.dumps(form))])
+    options = RedactOptions(mask=[f"*.fields:{asked}"])
+    rules = redaction_of(entries, options, (), KEY, labels_in(MemoryReader(site), entries))
+    ((_, _, after),) = rules([("1", "7", json.dumps({"1": mail, "2": name}))])
+    hidden_mail = {**mail, "value": "xxx@xxxxxxx.xxx", "value_raw": "xxx@xxxxxxx.xxx"}
+    assert json.loads(str(after)) == {"1": hidden_mail, "2": name}
+
+
 def test_files_that_were_sent_are_hidden_where_that_is_asked_for() -> None:
     (entry, _) = of_fixture("wpforms", "wp_wpforms_entries", "*.fields:@files", rule="drop")
     assert [one["value"] for one in json.loads(str(entry["fields"]))][-1] == ""
