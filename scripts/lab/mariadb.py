@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ PASSWORD = "pw-migrator"
 READER = "reader"  # may only look
 READER_PASSWORD = "pw-reader"
 DATABASE = "migrator"
+HALF_MADE = "half-made"  # stands beside the data until its users are there
 
 
 def start(name: str, folder: Path) -> Server:
@@ -23,18 +25,29 @@ def start(name: str, folder: Path) -> Server:
     if missing := packages.not_installed(["mariadb"]):
         raise ground.LabError(f"MariaDB needs {', '.join(missing)}. Run `scripts/servers install mariadb`.")
     instance = folder / name
-    data, socket = instance / "data", instance / "m.sock"
-    instance.mkdir(parents=True, exist_ok=True)
+    data, socket, begun = instance / "data", instance / "m.sock", instance / HALF_MADE
+    # Not the machine's own: servers of other accounts leave files there that this one may not touch.
+    temporary = instance / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    if begun.exists() and data.exists():
+        shutil.rmtree(data)
     ground.certify(folder, instance)
     ground.give(instance)
     fresh = not data.exists()
     if fresh:
-        words = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+        begun.touch()
+        words = [
+            f"--tmpdir={temporary}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        ]
         ground.run([install, "--no-defaults", f"--datadir={data}", *words], unprivileged=True, cwd="/")
     (port,) = ground.free_ports(1)
     log = instance / "mariadb.log"
     settings = {
         "datadir": data,
+        "tmpdir": temporary,
         "socket": socket,
         "pid-file": instance / "m.pid",
         "port": port,
@@ -72,6 +85,7 @@ def start(name: str, folder: Path) -> Server:
         )
         say(server, said)
         create_database(server, DATABASE)
+        begun.unlink()
     return server
 
 

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from lab import ground
 from lab import mailman3 as mailman3_lab
+from lab import mariadb as mariadb_lab
 from lab.road import Letter, Road, RoadError, digest, read_date, wire_date
 
 from migrator.testing.proxy import Proxy
@@ -234,6 +235,25 @@ def test_a_server_starts_again_in_the_same_folder(lab, name):
         started = _servers("start", name, "--folder", folder)
         assert (started.returncode, started.stderr) == (0, "")
         assert ground.recorded(folder)[name].running
+        assert _servers("stop", "--folder", folder).returncode == 0
+
+
+def test_a_mariadb_whose_making_was_broken_off_is_made_anew_and_keeps_to_its_own_folder(lab):
+    folder = lab.folder / "half"
+    data = folder / "mariadb" / "data"
+    data.mkdir(parents=True)
+    (data / "ibdata1").write_bytes(b"half")
+    (data.parent / mariadb_lab.HALF_MADE).touch()
+    started = _servers("start", "mariadb", "--folder", folder)
+    assert (started.returncode, started.stderr) == (0, "")
+    server = ground.recorded(folder)["mariadb"]
+    try:
+        users, place = mariadb_lab.say(
+            server, "SELECT COUNT(*) FROM mysql.user WHERE user = 'migrator'; SELECT @@tmpdir"
+        ).split()
+        assert (users, place) == ("2", str(data.parent / "tmp"))
+        assert not (data.parent / mariadb_lab.HALF_MADE).exists()
+    finally:
         assert _servers("stop", "--folder", folder).returncode == 0
 
 
