@@ -10,6 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -35,6 +36,7 @@ from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
 from migrator.forms.flat import zones_of
+from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
 from migrator.forms.model import (
     EVERYTHING,
@@ -157,6 +159,14 @@ class FormsStep:
         if recorded and not self.goes_on(read.remembered(key), table, recorded):
             recorded = {}
         stale = _stale(source, taking.extract, recorded)
+        found = None
+        if not (recorded or place or self._renumbers) and name in there:
+            at = at_target(taking.extract, there[name], self.options.prefixes)
+            hashed = self.redaction(taking, source, _known_hash_key(read))
+            found = Search(source, target, taking.extract, at, hashed).found()
+        if found:
+            recorded = {range_of(one.key): one for one in found.outcomes}
+            stale = [among for among, one in recorded.items() if one.fate not in ARRIVED]
         rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
@@ -173,13 +183,13 @@ class FormsStep:
                     f"{count:,} {'row' if count == 1 else 'rows'}"
                     + (f" of {', '.join(taking.plugins)}" if taking.plugins else ""),
                     _without_date(taking, source),
-                    _of_earlier(recorded, stale, fresh, place),
+                    _of_lost(found) if found else _of_earlier(recorded, stale, fresh, place),
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
                 ),
             )
         )
-        if refusal := self._in_the_way(there.get(name), target, place) if to_do else "":
+        if refusal := self._in_the_way(there.get(name), target, place) if to_do and not found else "":
             return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name})
         return Action(
             key,
@@ -378,6 +388,8 @@ class _Filling:
             place = SWAPPED
             self.target.discard(replace(self.taking.table, name=self.name))
             self.work.remember({PLACE: place})
+        if not place and self._is_found():
+            place = SWAPPED
         if place == SWAPPED:
             self._follow()
         elif place != MERGED or self._has_more():
@@ -443,6 +455,22 @@ class _Filling:
             return False
         place = at_target(self.taking.extract, there, self.step.options.prefixes)
         return all(self.target.checksum(place, among) == sums_of(one)[1] for among, one in recorded.items())
+
+    def _is_found(self) -> bool:
+        """Whether the table holds what would be put, though nothing is recorded of it; from now on it is."""
+        there = self._there()
+        if there is None or _recorded(self.work, self.action.key):
+            return False
+        redaction = self.step.redaction(self.taking, self.source, _hash_key(self.work, self.step.options))
+        place = at_target(self.taking.extract, there, self.step.options.prefixes)
+        as_kept = partial(self.target.as_kept, there)
+        found = Search(self.source, self.target, self.taking.extract, place, redaction, as_kept).found()
+        if found is None:
+            return False
+        self.target.discard(replace(self.taking.table, name=self.name))
+        self.work.remember({PLACE: SWAPPED})
+        self.work.record(found.outcomes)
+        return True
 
     def _has_more(self) -> bool:
         recorded = _recorded(self.work, self.action.key)
@@ -579,6 +607,12 @@ def _hash_key(read: Reading, options: FormsOptions) -> bytes:
     return known.get_secret_value().encode()
 
 
+def _known_hash_key(read: Reading) -> bytes:
+    """The same by reading only: b"" where it was not made yet."""
+    known = read.strongbox.get(HASH_KEY)
+    return known.get_secret_value().encode() if known else b""
+
+
 # -- pure ------------------------------------------------------------------------------------------------------------------
 
 
@@ -671,6 +705,13 @@ def _without_date(taking: Taking, source: TableReader) -> str:
     """What limits of time leave out for want of a date."""
     count = sum(source.count(one) for one in undated(taking))
     return f"{count:,} without a date {'is' if count == 1 else 'are'} left out" if count else ""
+
+
+def _of_lost(found: Found) -> str:
+    """What is to do of a table that is there, and of which nothing is recorded."""
+    to_do = sum(one.fate not in ARRIVED for one in found.outcomes)
+    there = f"{found.rows:,} of them are at the target already as they would be put"
+    return f"{there}; {to_do:,} of {len(found.outcomes):,} ranges lack some" if to_do else there
 
 
 def _divided(table: Table) -> str:
