@@ -19,11 +19,14 @@ from migrator.forms.plugins.shape import InCell, InRows, Items, Spelling
 
 FILE: Final = "file"
 BROKEN_PHP: Final = "a serialised value is broken and shown as it is"
+NO_TEXT: Final = "bytes that are no text are told by their number; the tables have them as they are"
+FEW: Final = 16  # bytes: a number or an address
 BROKEN_JSON: Final = "a JSON value is broken and shown as it is"
 MORE: Final = "<!--more-->"
 _JSON_DATA: Final = "JSON_DATA"
 _NUMBERED: Final = re.compile(r"\d+_(.*)", re.DOTALL)
 _LINE: Final = re.compile(r"([A-Z][A-Z ]{1,30}): ?(.*)")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _PRINTED: Final = re.compile(r"^\s*\[(.+?)\] =(?:&gt;|>) ?", re.MULTILINE)
 
 
@@ -68,7 +71,10 @@ class Reader:
         return [Answer(where.column, told)] if told not in (None, "", []) else []
 
     def from_column(self, name: str, cell: Value) -> Answer:
-        """A column's answer."""
+        """A column's answer. Bytes that are no text are told by their number, a few of them as they are in hexadecimal."""
+        if isinstance(cell, bytes) and not _is_text(cell):
+            self._note(NO_TEXT)
+            return Answer(name, f"0x{cell.hex()}" if len(cell) <= FEW else f"({len(cell):,} bytes)")
         return self._marked(name, self.read(cell, Spelling.TEXT))
 
     def _marked(self, key: str, value: Plain) -> Answer:
@@ -156,6 +162,13 @@ def text_of(cell: Value) -> str:
     return cell if isinstance(cell, str) else cell.decode("utf-8", "surrogateescape")
 
 
+def _is_text(cell: bytes) -> bool:
+    try:
+        return not _CONTROL.search(cell.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def bytes_of(cell: Value) -> bytes:
     """A cell as the bytes a plugin counted, in UTF-8; b"" for NULL."""
     if cell is None:
@@ -233,7 +246,10 @@ def items(value: Plain, which: Items) -> list[Answer]:
         said = one.get(which.value)
         if which.said and isinstance(said, dict) and which.said in said:
             said = said[which.said]
-        found.append(Answer(name, said, told(one.get(which.label)), told(one.get(which.kind))))
+        kind = told(one.get(which.kind))
+        if kind in which.lined and isinstance(said, str) and "\n" in said:
+            said = [*said.splitlines()]
+        found.append(Answer(name, said, told(one.get(which.label)), kind))
     return found
 
 

@@ -123,7 +123,8 @@ class Beside:
             seen = self._seen(source, stored)
             flat, entries = self._flat(source, stored)
             drawn, formats = _until_stopped(entries, work), self.options.sheet_formats
-            made = list(sheet.write(drawn, _folder(folder, stored), flat.fields, formats=formats))
+            there = _folder(folder, stored)
+            made = list(sheet.write(drawn, there, flat.fields, formats=formats, header=flat.header))
         for finding in _told(action.label, made, flat):
             work.note(finding)
         work.remember({SEEN: seen})

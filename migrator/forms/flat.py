@@ -127,6 +127,11 @@ class Flat:
         return next((one for one in own if one.role is Role.ENTRIES), own[0])
 
     @property
+    def header(self) -> Sequence[str]:
+        """Which of HEADER its entries may have: those of a table that nobody knows have its key alone."""
+        return HEADER if self._view.submitted else ("entry_id",) if self._view.id else ()
+
+    @property
     def notes(self) -> Mapping[str, int]:
         """What was wrong with values, in words, and how often."""
         return self._cells.notes

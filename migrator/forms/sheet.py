@@ -38,6 +38,7 @@ class Columns:
     """The columns of a form's sheet, as its entries show them. Names of the header are never given to a field."""
 
     fields: Sequence[Field] = ()
+    header: Sequence[str] = HEADER
     _labels: dict[str, str] = field(default_factory=dict)
     _places: dict[Place, None] = field(default_factory=dict)
     _joined: set[Place] = field(default_factory=set)
@@ -70,9 +71,9 @@ class Columns:
         headings: dict[Place, str] = {}
         for place in places:
             label = shown[place[0]]
-            if (often[label] > 1 or label in HEADER) and label != place[0]:
+            if (often[label] > 1 or label in self.header) and label != place[0]:
                 label = f"{label} ({place[0]})"
-            headings[place] = _free(".".join((label, *place[1:])), {*HEADER, *headings.values()})
+            headings[place] = _free(".".join((label, *place[1:])), {*self.header, *headings.values()})
         return headings
 
     def joined(self) -> Sequence[str]:
@@ -101,11 +102,12 @@ def write(
     *,
     guard: bool = True,
     formats: Sequence[Format] = ("csv",),
+    header: Sequence[str] = HEADER,
 ) -> Iterator[Sheet]:
     """Write entries to files of these formats below `folder`, one for each form, in place of those of the same names; each is whole or not there, for its
     owner only; CSV is in UTF-8 with a byte order mark. Files that entries name, which no database holds, are listed in FILES beside them.
     `fields` gives the fields of a form; it is asked when all entries are drawn. With `guard`, cells of CSV that begin like a formula get an
-    apostrophe (`table.unguarded` takes it away).
+    apostrophe (`table.unguarded` takes it away). `header` are the columns before the answers, some of HEADER.
     """
     with _writing(folder):
         disk.make_folder(folder)
@@ -117,7 +119,9 @@ def write(
         for one in entries:
             if one.form not in waiting:
                 path = folder / f"{disk.account_folder(one.form) if one.form else NO_FORM}.csv"
-                waiting[one.form] = _Waiting(path, _Lines(path.with_name(f"{path.name}{DRAFT}")))
+                waiting[one.form] = _Waiting(
+                    path, _Lines(path.with_name(f"{path.name}{DRAFT}")), Columns(header=header)
+                )
             waiting[one.form].take(one)
             for name in one.files:
                 row = (one.header["form_title"] or one.form, one.header["entry_id"], name)
@@ -181,7 +185,7 @@ class _Waiting:
 
     def take(self, entry: Entry) -> None:
         cells = list(self.columns.cells(entry.answers).items())
-        self.lines.add(json.dumps([[entry.header[name] for name in HEADER], cells]).encode() + b"\n")
+        self.lines.add(json.dumps([[entry.header[name] for name in self.columns.header], cells]).encode() + b"\n")
         self.title = self.title or entry.header["form_title"]
         self.entries += 1
         self.files += len(entry.files)
@@ -208,12 +212,12 @@ class _Waiting:
 
     def _write_csv(self, file: IO[bytes], headings: Mapping[Place, str], *, guard: bool) -> None:
         look = table.Look()
-        file.write(table.BOM + table.written([*HEADER, *headings.values()], look, guard=guard))
+        file.write(table.BOM + table.written([*self.columns.header, *headings.values()], look, guard=guard))
         for row in self._rows(headings):
             file.write(table.written(row, look, guard=guard))
 
     def _write_parquet(self, file: IO[bytes], headings: Mapping[Place, str]) -> None:
-        made = parquet.ParquetSheet(file, [*HEADER, *headings.values()])
+        made = parquet.ParquetSheet(file, [*self.columns.header, *headings.values()])
         for row in self._rows(headings):
             made.add(row)
         made.close()

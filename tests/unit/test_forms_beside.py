@@ -19,7 +19,7 @@ from migrator.engine.stage import Stage
 from migrator.errors import PlanError
 from migrator.forms import parquet as forms_parquet
 from migrator.forms import php, senders, sheet
-from migrator.forms.model import Row
+from migrator.forms.model import Column, Row
 from migrator.forms.options import FormsOptions
 from migrator.forms.php import Array
 from migrator.forms.step import KIND
@@ -150,11 +150,21 @@ def test_a_table_that_the_plan_names_is_a_sheet_of_its_columns(tmp_path) -> None
     world.old.fill(asked, [("5", "=more", "new"), ("6", None, "old")])
     world.trial.run()
     (made,) = (tmp_path / "acme_asked").iterdir()
-    assert [(row["entry_id"], row["Wish"], row["status (2)"]) for row in read(made)] == [
-        ("5", "'=more", "new"),
-        ("6", "", "old"),
+    assert read(made) == [
+        {"entry_id": "5", "Wish": "'=more", "status": "new"},
+        {"entry_id": "6", "Wish": "", "status": "old"},
     ]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["acme_asked", "wp_cfdb7"]
+
+
+def test_bytes_that_are_no_text_are_told_and_not_put_into_a_cell(tmp_path) -> None:
+    world = World(entry(1, name="Ann"), sheets=tmp_path, tables=["acme_*"])
+    asked = table("acme_files", [number("n"), Column("file", "longblob"), Column("own", "binary(4)")], primary("n"))
+    world.old.fill(asked, [("5", b"%PDF\0\x01" * 200, b"\0\x01\xff\xfe"), ("6", "Grüße".encode(), None)])
+    world.trial.run()
+    (made,) = (tmp_path / "acme_files").iterdir()
+    assert [(row["file"], row["own"]) for row in read(made)] == [("(1,200 bytes)", "0x0001fffe"), ("Grüße", "")]
+    assert any("2 times bytes that are no text" in text for text in world.noted("values"))
 
 
 def test_sheets_hold_only_what_the_plan_lets_out(tmp_path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import stat
 import tracemalloc
 from dataclasses import replace
@@ -22,6 +23,7 @@ from migrator.forms.fields import Field
 from migrator.forms.flat import HEADER, Entry, Flat, Place, place_of
 from migrator.forms.model import Clock, Column, Index, Paging, Stored, Table
 from migrator.forms.plugins import detect
+from migrator.forms.plugins.known import KNOWN
 from migrator.forms.plugins.shape import FieldTree, InCell, InRows, Items, Spelling
 from migrator.testing.memory_tables import MemoryReader, MemoryTables
 from migrator.wire import table
@@ -301,6 +303,21 @@ def test_memory_does_not_grow_with_the_entries(tmp_path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.2
+
+
+def test_choices_that_a_plugin_parts_by_lines_are_several_choices() -> None:
+    (wpforms,) = (one for one in KNOWN if one.word == "wpforms")
+    assert wpforms.view is not None
+    (where,) = wpforms.view.answers
+    cell = json.dumps(
+        {
+            "1": {"name": "Topics", "value": "one\ntwo", "id": 1, "type": "checkbox"},
+            "2": {"name": "Text", "value": "one\ntwo", "id": 2, "type": "textarea"},
+            "3": {"name": "Colour", "value": "red", "id": 3, "type": "select"},
+        }
+    )
+    assert isinstance(where, InCell)
+    assert [one.value for one in Reader().from_cell(cell, where)] == [["one", "two"], "one\ntwo", "red"]
 
 
 # -- tables without a key of their own --------------------------------------------------------------------------------------------

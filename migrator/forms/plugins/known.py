@@ -175,6 +175,8 @@ NINJA: Final = Plugin(
     notes=(_BACKSLASHES, "In text areas & and < were stored as entities, and scripts were taken out."),
 )
 
+_WPFORMS_LINED: Final = frozenset({"checkbox", "payment-checkbox", "select"})
+
 WPFORMS: Final = Plugin(
     "wpforms",
     "WPForms",
@@ -214,7 +216,7 @@ WPFORMS: Final = Plugin(
         form="form_id",
         submitted="date",
         clock=Clock.UTC,
-        answers=(InCell("fields", Spelling.JSON, Items("id", "name", "value", "type")),),
+        answers=(InCell("fields", Spelling.JSON, Items("id", "name", "value", "type", lined=_WPFORMS_LINED)),),
         copies=(InRows("wpforms_entry_fields", "entry_id", "field_id", "value"),),
         header={"status": "status", "ip": "ip_address", "user_agent": "user_agent", "user_id": "user_id"},
         titles=Titles("posts", "ID", "post_title", {"post_type": ("wpforms",)}, "post_name"),

@@ -62,7 +62,7 @@ class Spelling(Enum):
 @dataclass(frozen=True, slots=True)
 class Items:
     """Answers that are objects: which member is the field's key, its label, its value, its type; and where the value is an object too,
-    which of its members says what was answered.
+    which of its members says what was answered. `lined` are types whose value has each of several choices on a line of its own.
     """
 
     key: str
@@ -70,6 +70,7 @@ class Items:
     value: str
     kind: str = ""
     said: str = ""
+    lined: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
