@@ -9,7 +9,7 @@ Dropped, Misbehaved. No message, and nothing that is logged, holds a value of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from migrator.engine.contract import Contract
@@ -103,6 +103,14 @@ class RemembersSource(Protocol):
 
     def comes_from(self, source: Server) -> None:
         """What stands behind the session that the rows are read in; told before anything is loaded."""
+
+
+@runtime_checkable
+class KnowsDamage(Protocol):
+    """A transport that can see beforehand that some of what it holds is not there any more."""
+
+    def damaged(self) -> Mapping[str, str]:
+        """Tables that cannot be read whole, by name, each with what is missing and what to do. Cheap: no row is read."""
 
 
 class Plugins(Protocol):

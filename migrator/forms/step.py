@@ -34,7 +34,7 @@ from migrator.engine.contract import (
 )
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
-from migrator.forms.contract import FORMS, THE_DATABASE, RemembersSource, TableReader, TableWriter
+from migrator.forms.contract import FORMS, THE_DATABASE, KnowsDamage, RemembersSource, TableReader, TableWriter
 from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
@@ -110,14 +110,22 @@ class FormsStep:
             for pattern, why in absent(tables, found, self.options):
                 yield Action(_key(pattern), Verb.BY_HAND, pattern, why)
             there = {one.name: one for one in target.tables()}
+            damaged = _damaged(source)
+            for name in damaged.keys() - {one.name for one in tables}:
+                yield Action(_key(name), Verb.BY_HAND, name, damaged[name])
+            damaged_there = _damaged(target)
             blocked = ""
             if self._renumbers:
                 numbers = plan_numbers(subject, self._sides(source, target, wanted, found), read)
                 blocked = "waits for what is told of forms" if numbers.verb is Verb.BY_HAND else ""
                 yield numbers
             for taking in wanted:
-                divided = self._divided(taking, wanted, target)
-                action = self._action(divided, source, target, there, read)
+                name = renamed(taking.table.name, self.options.prefixes)
+                if damage := damaged.get(taking.table.name) or damaged_there.get(name):
+                    about = {"table": taking.table.name, "name": name}
+                    yield _by_hand(_key(taking.table.name), taking.table.name, damage, about)
+                    continue
+                action = self._action(self._divided(taking, wanted, target), source, target, there, read)
                 if blocked and action.verb is not Verb.KEEP:
                     action = replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
                 yield action
@@ -227,7 +235,7 @@ class FormsStep:
             return ""
         has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
         if not target.features.merges:
-            return f"{has}, and rows cannot be put beside them there"
+            return f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away"
         return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)"
 
     def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
@@ -624,6 +632,10 @@ def _recorded(read: Reading, key: str) -> dict[KeyRange, Outcome]:
     """What is known of a table's ranges, in order."""
     found = {range_of(one.key): one for one in read.outcomes(key)}
     return {among: found[among] for among in in_a_chain(found)}
+
+
+def _damaged(side: TableReader) -> Mapping[str, str]:
+    return side.damaged() if isinstance(side, KnowsDamage) else {}
 
 
 def _by_hand(key: str, label: str, why: str, data: Mapping[str, str]) -> Action:

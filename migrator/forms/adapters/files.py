@@ -104,6 +104,8 @@ MANIFEST, JOURNAL, SHAPE, SUFFIX = "manifest.json", "journal.jsonl", "table.json
 PAGE = 1000
 PIECE = 250  # rows, whose bytes stay in the processor's cache while they are quoted
 _PLAIN = re.compile(r"[A-Za-z0-9_$.-]{1,120}")
+_OF_ROWS = re.compile(r".+-[0-9a-f]{12}\.jsonl(\.zst)?(\.age)?")
+_FROM_A_COPY = "Take it from a copy of the dump, or make the dump anew in another folder."
 
 # -- one folder -------------------------------------------------------------------------------------------------------
 
@@ -217,16 +219,36 @@ class Folder:
         path = self.path / part.file
         return part.sum if not part.file or (path.exists() and path.stat().st_size == part.size) else NOTHING
 
+    @property
+    def damage(self) -> str:
+        """What is missing of it, and what to do; "" where nothing is, and where it is no dump of a table."""
+        if not self.is_finished:
+            with self._reading():
+                there = self.path.is_dir() and any(_OF_ROWS.fullmatch(one.name) for one in self.path.iterdir())
+            return f"{self.path / MANIFEST} is not there, and files with rows are. {_FROM_A_COPY}" if there else ""
+        gone = [one for one in self.parts() if one.file and not (self.path / one.file).exists()]
+        return self._gone(gone[0], len(gone)).sentence() if gone else ""
+
+    def _gone(self, part: Part, files: int = 1) -> Misbehaved:
+        others = f", nor are {files - 1:,} others," if files > 1 else ""
+        return Misbehaved(
+            f"{self.path / part.file} is not there{others} and the manifest names it.", remedy=_FROM_A_COPY
+        )
+
     def _sha256(self, part: Part) -> str:
         path = self.path / part.file
         with self._reading():
-            if not (self.is_finished or path.exists()):
+            if not path.exists():
+                if self.is_finished:
+                    raise self._gone(part)
                 return ""
             with disk.opened(path) as file:
                 return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
 
     def _on_disk(self, part: Part) -> bytes:
         with self._reading():
+            if self.is_finished and not (self.path / part.file).exists():
+                raise self._gone(part)
             content = (self.path / part.file).read_bytes()
         if hashlib.sha256(content).hexdigest() != part.sha256:
             raise self._changed(part)
@@ -405,11 +427,21 @@ class FilesReader:
 
     # -- files
 
+    def damaged(self) -> Mapping[str, str]:
+        found = {}
+        for folder in self._paths():
+            if damage := folder.damage:
+                found[folder.table().name if folder.is_finished else folder.path.name] = damage
+        return found
+
     def _folders(self) -> Iterator[Folder]:
+        return (one for one in self._paths() if one.is_finished)
+
+    def _paths(self) -> Iterator[Folder]:
         with disk.in_our_words(f"reading {self._path}"):
             there = sorted(self._path.iterdir()) if self._path.is_dir() else []
         for path in there:
-            if path.is_dir() and not path.name.startswith(SHADOW) and self._at(path).is_finished:
+            if path.is_dir() and not path.name.startswith(SHADOW):
                 yield self._at(disk.inside(path, self._path))
 
     def _at(self, path: Path) -> Folder:
@@ -548,6 +580,8 @@ class FilesWriter(FilesReader):
             raise Refused(
                 f"{table.name}: the dump in {live.path} has {rows:,} rows.", remedy="Name another folder in the plan."
             )
+        if damage := "" if live.is_there else live.damage:
+            raise Refused(f"{table.name}: {damage}")
         with disk.in_our_words(f"writing {live.about}"):
             parts = shadow.parts()
             kept = {one.file for one in parts} | {MANIFEST}
