@@ -34,7 +34,7 @@ _BY_KIND = {
     "accounts": Nouns(("domain", "domains"), ("kind", "kinds"), ("entry", "entries")),
     "contacts": Nouns(("account", "accounts"), ("address book", "address books"), ("card", "cards")),
     "lists": Nouns(("list", "lists"), ("part", "parts"), ("entry", "entries")),
-    "forms": Nouns(("database", "databases"), ("table", "tables"), ("range of rows", "ranges of rows")),
+    "forms": Nouns(("database", "databases"), ("table", "tables"), ("row", "rows")),
     "mail": Nouns(("mailbox", "mailboxes"), ("folder", "folders"), ("message", "messages"), sized=True),
 }
 

@@ -159,20 +159,26 @@ ARRIVED = frozenset({Fate.COPIED, Fate.FOUND, Fate.NORMALISED, Fate.ALTERED})
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The smallest thing that is recorded: one message, card, member, range of rows. `size` in bytes plans the batches."""
+    """The smallest thing that is recorded: one message, card, member, range of rows. `size` in bytes plans the batches, `things` is how many
+    of what an admin counts it stands for (the rows of a range), as far as that is known before it is read.
+    """
 
     key: str
     size: int = 0
+    things: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[T]):
-    """An item read from the source and ready to be written. `digest` identifies its content behind a fence."""
+    """An item read from the source and ready to be written. `digest` identifies its content behind a fence. `things` is how many it holds;
+    the outcomes of writing it count as many.
+    """
 
     key: str
     size: int
     digest: str
     content: T
+    things: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,10 @@ class Intended:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The recorded end of one item. `ref` is its name on the target, `mark` the room's own small text (flags at the last pass)."""
+    """The recorded end of one item. `ref` is its name on the target, `mark` the room's own small text (flags at the last pass).
+
+    Of an item that stands for several things, `things` met its fate and `as_sent` more were copied as they are; sums count both.
+    """
 
     key: str
     fate: Fate
@@ -196,6 +205,8 @@ class Outcome:
     mark: str = ""
     note: str = ""
     cure: str = ""
+    things: int = 1
+    as_sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +308,7 @@ class Reading(Protocol):
         """The recorded outcomes of these items; keys without one are absent. Ask in portions of some hundred keys."""
 
     def counts(self, action_key: str) -> Mapping[Fate, Size]:
-        """How many items, and bytes, have met each fate so far."""
+        """How many things, and bytes, have met each fate so far."""
 
 
 class Work(Reading, Protocol):

@@ -122,7 +122,7 @@ class ActionWork(StageReading):
         self._recorded = threading.Lock()  # the reading thread records what it gives up
         self._waiting = _Waiting(begun=True)
         self._facts: Mapping[str, str] | None = None  # all that is remembered of this action, once asked for
-        self._known = 0
+        self._known = self._things = self._listed = 0
         self.seen: Size | None = None  # what the source held, once `carry` has seen all of it
         self.departed = 0  # recorded earlier, not at the source any more
 
@@ -223,8 +223,14 @@ class ActionWork(StageReading):
             with self._striking(part):
                 answers = carrier.read(part)
             answered = {answer.key for answer in answers}
-            gone = [Outcome(item.key, Fate.GONE, size=item.size) for item in part if item.key not in answered]
+            gone = [
+                Outcome(item.key, Fate.GONE, size=item.size, things=item.things)
+                for item in part
+                if item.key not in answered
+            ]
+            self._things += sum(map(_things, answers)) + sum(map(_things, gone))
             yield [*answers, *gone]
+        self.seen = Size(self._things, self._listed)
 
     def _parts(self, carrier: Carrier[Any], limit: BatchLimit, recorded: int) -> Iterator[Sequence[Item]]:
         """What is not settled, in order, cut by count and bytes; items that were in hand when a line broke in smaller parts."""
@@ -244,18 +250,17 @@ class ActionWork(StageReading):
     def _unsettled(self, items: Iterable[Item], recorded: int) -> Iterator[Item]:
         """Items without an outcome; what an earlier run left behind gets another chance, once in a run."""
         stream = iter(items)
-        count = size = known = 0
+        self._known = self._things = self._listed = 0
         while portion := list(islice(stream, LOOK_UP)):
             settled = self.settled(self._action.key, [item.key for item in portion]) if recorded else {}
-            count += len(portion)
-            size += sum(item.size for item in portion)
-            known += len(settled)
+            self._listed += sum(item.size for item in portion)
+            self._known += sum(map(_things, settled.values()))
             for item in portion:
                 outcome = settled.get(item.key)
                 if outcome is None or (outcome.fate is Fate.LEFT_BEHIND and item.key not in self._job.tried):
-                    yield item
-        self.seen = Size(count, size)
-        self._known = known
+                    yield item  # what it stands for is counted when it is read
+                else:
+                    self._things += _things(outcome)
 
     def _settle(self, carrier: Carrier[Any], part: Sequence[Loaded[Any] | Outcome]) -> None:
         self._job.tried.update(answer.key for answer in part)
@@ -315,13 +320,20 @@ class ActionWork(StageReading):
         by_fate: dict[Fate, Size] = {}
         for outcome in outcomes:
             so_far = by_fate.get(outcome.fate, Size(0, 0))
-            by_fate[outcome.fate] = Size(so_far.items + 1, (so_far.bytes or 0) + outcome.size)
+            by_fate[outcome.fate] = Size(so_far.items + outcome.things, (so_far.bytes or 0) + outcome.size)
+            if outcome.as_sent:
+                so_far = by_fate.get(Fate.COPIED, Size(0, 0))
+                by_fate[Fate.COPIED] = Size(so_far.items + outcome.as_sent, so_far.bytes)
         if by_fate:
             self._desk.tell(BatchRecorded(self._stage.name, self._subject.key, self._action, by_fate))
 
 
 def _left_behind(item: Item | Loaded[Any], error: MigratorError) -> Outcome:
-    return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=str(error), cure=error.remedy)
+    return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=str(error), cure=error.remedy, things=item.things)
+
+
+def _things(one: Loaded[Any] | Outcome) -> int:
+    return one.things + one.as_sent if isinstance(one, Outcome) else one.things
 
 
 @dataclass(slots=True)

@@ -84,9 +84,11 @@ class Search:
         lacking = self._compared(among, here, there)
         size, digest = width * here.rows, f"{here}{SIDES}{there}"
         if not lacking:
-            return Outcome(among.key, Fate.FOUND, size=size, digest=digest)
+            return Outcome(among.key, Fate.FOUND, size=size, digest=digest, things=here.rows)
         note = f"{among.label}: {lacking:,} of {here.rows:,} rows are not at the target yet"
-        return Outcome(among.key, Fate.LEFT_BEHIND, size=size, digest=digest, note=note, cure="Run again.")
+        return Outcome(
+            among.key, Fate.LEFT_BEHIND, size=size, digest=digest, note=note, cure="Run again.", things=here.rows
+        )
 
     def _compared(self, among: KeyRange, here: Checksum, there: Checksum) -> int:
         """How many rows of a range are not at the target."""

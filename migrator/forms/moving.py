@@ -1,6 +1,6 @@
 """One table on its way: the carrier the engine moves ranges of rows with.
 
-An item is a range, its key the range's own text. A range is read, and counted and summed by the server as well; one that does not agree is
+An item is a range, its key the range's own text, and it counts as its rows. A range is read, and counted and summed by the server as well; one that does not agree is
 read again in halves. At the target it is loaded at once or not at all, and counted and summed there: so what a death left open is found by
 asking what the range holds.
 """
@@ -45,6 +45,7 @@ class Rows:
     source: Checksum
     target: Checksum
     note: str = ""
+    altered: int = 0  # rows that the target cannot hold as they are
 
     @property
     def digest(self) -> str:
@@ -78,7 +79,7 @@ class RangeMove:
     target: TableWriter
     extract: Extract
     place: Extract
-    known: Sequence[KeyRange]
+    known: Mapping[KeyRange, Outcome]
     redaction: Callable[[Sequence[Row]], Sequence[Row]] = field(default_factory=Redaction)
     held: Mapping[KeyRange, Checksum] | None = None
     unsure: Counter[str] = field(default_factory=Counter)
@@ -86,10 +87,15 @@ class RangeMove:
     def items(self) -> Iterator[Item]:
         rows, width = rows_at_once(self.extract.table, self.target.features)
         each = min(rows, MOST_ROWS)
-        for among in self.known:
-            yield Item(among.key, each * width)
-        for among in fresh_ranges(self.source, self.extract, self.known, rows):
-            yield Item(among.key, each * width)
+        yield from known_items(self.known)
+        yield from fresh_items(
+            self.source,
+            self.extract,
+            self.known,
+            fresh_ranges(self.source, self.extract, list(self.known), rows),
+            each,
+            width,
+        )
 
     def read(self, part: Sequence[Item]) -> Sequence[Loaded[Rows] | Outcome]:
         return [self._load(item) for item in part]
@@ -104,6 +110,7 @@ class RangeMove:
                 size=item.size,
                 note=f"{among.label}: read {TRIES} times, and each time the server counted other rows than it gave",
                 cure="Run again when nobody writes to the site, or raise the server's time limit.",
+                things=max(1, len(rows)),
             )
         source = checksum_of(rows)
         told = self.redaction(rows)
@@ -115,8 +122,8 @@ class RangeMove:
         )
         note = f"{changed:,} rows hold what the target cannot; they are written by its rule" if changed else ""
         target = source if kept is rows else checksum_of(kept)
-        bundle = Rows(among, kept, source, target, note)
-        return Loaded(item.key, rows.size, bundle.digest, bundle)
+        bundle = Rows(among, kept, source, target, note, changed)
+        return Loaded(item.key, rows.size, bundle.digest, bundle, source.rows)
 
     def _proven(self, among: KeyRange, tries: int = TRIES) -> tuple[Summed, bool]:
         """The rows of a range, and whether the server agrees that these are all."""
@@ -168,8 +175,9 @@ class RangeMove:
                 size=loaded.size,
                 note=f"{bundle.among.label}: {bundle.target.rows:,} rows were put, and the target has {there.rows:,} or others",
                 cure="Run again; if it stays so, the target changes what it is given.",
+                things=loaded.things,
             )
-        return self._arrived(loaded.key, loaded.size, bundle.digest, bundle.note)
+        return self._arrived(loaded, bundle)
 
     def _put_beside(self, bundle: Rows, held: Checksum) -> Rows:
         """Put rows into the table itself, where nothing is ever removed: what is gone from the source stays. Answers what is there then.
@@ -191,15 +199,17 @@ class RangeMove:
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence
         return [
-            self._arrived(one.key, one.size, one.digest, "")
+            Outcome(one.key, Fate.COPIED, size=one.size, digest=one.digest, things=sums_of(one)[0].rows)
             for one in intended
             if self.target.checksum(self.place, range_of(one.key)) == sums_of(one)[1]
         ]
 
     @staticmethod
-    def _arrived(key: str, size: int, digest: str, note: str) -> Outcome:
-        fate = Fate.NORMALISED if note else Fate.COPIED
-        return Outcome(key, fate, size=size, digest=digest, note=note)
+    def _arrived(loaded: Loaded[Rows], bundle: Rows) -> Outcome:
+        copied = Outcome(
+            loaded.key, Fate.COPIED, size=loaded.size, digest=bundle.digest, note=bundle.note, things=loaded.things
+        )
+        return partly(copied, Fate.NORMALISED, bundle.altered)
 
 
 def _without(source: Table, target: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
@@ -215,6 +225,41 @@ def _without(source: Table, target: Table, there: Sequence[Row], rows: Sequence[
         else:
             stays.append(row)
     return stays
+
+
+def partly(outcome: Outcome, fate: Fate, rows: int) -> Outcome:
+    """The outcome of a range of which so many rows met this fate and the others were copied as they are."""
+    return replace(outcome, fate=fate, things=rows, as_sent=outcome.things - rows) if rows else outcome
+
+
+def known_items(known: Mapping[KeyRange, Outcome]) -> Iterator[Item]:
+    """What earlier runs have recorded."""
+    for among, outcome in known.items():
+        yield Item(among.key, outcome.size, rows_in(outcome))
+
+
+def fresh_items(
+    source: TableReader,
+    extract: Extract,
+    known: Mapping[KeyRange, Outcome],
+    ranges: Iterable[KeyRange],
+    each: int,
+    width: int,
+) -> Iterator[Item]:
+    """These ranges as items; the last of them has as many rows as are left."""
+    rest: int | None = None
+    for among in ranges:
+        if rest is None:
+            whole = source.count(extract) if source.features.counts else UNDIVIDED
+            rest = whole - sum(map(rows_in, known.values()))
+        rows = max(1, min(each, rest))
+        rest -= rows
+        yield Item(among.key, rows * width, rows)
+
+
+def rows_in(outcome: Outcome) -> int:
+    """How many rows of the source an outcome is about."""
+    return outcome.things + outcome.as_sent
 
 
 def fresh_ranges(source: TableReader, extract: Extract, known: Sequence[KeyRange], rows: int) -> Iterable[KeyRange]:

@@ -49,7 +49,7 @@ from migrator.forms.model import (
     Table,
     range_of,
 )
-from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_once, sums_of
+from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_once, rows_in, sums_of
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
 from migrator.forms.redaction import Redaction, by_field, redaction_of
@@ -174,7 +174,7 @@ class FormsStep:
             found = Search(source, target, taking.extract, at, hashed).found()
         if found:
             recorded = {range_of(one.key): one for one in found.outcomes}
-            stale = [among for among, one in recorded.items() if one.fate not in ARRIVED]
+            stale = {among: sums_of(one)[0] for among, one in recorded.items() if one.fate not in ARRIVED}
         rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
@@ -184,6 +184,7 @@ class FormsStep:
             )
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
         to_do = bool(stale or fresh or not place)
+        work = _Remaining.of(count, recorded, stale, fresh)
         why = "; ".join(
             filter(
                 None,
@@ -191,7 +192,7 @@ class FormsStep:
                     f"{count:,} {'row' if count == 1 else 'rows'}"
                     + (f" of {', '.join(taking.plugins)}" if taking.plugins else ""),
                     _without_date(taking, source),
-                    _of_lost(found) if found else _of_earlier(recorded, stale, fresh, place),
+                    _of_lost(found) if found else work.told(place) if recorded else "",
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
                 ),
@@ -204,11 +205,8 @@ class FormsStep:
             Verb.COPY if to_do else Verb.KEEP,
             label,
             why,
-            size=Size(
-                len(stale) + len(fresh),
-                width * (len(stale) + len(fresh)) * rows_each if count > rows_each else width * count,
-            ),
-            total=Size(len(recorded) + len(fresh), width * count),
+            size=Size(work.rows, width * work.rows),
+            total=Size(count, width * count),
             lanes=_LANES,
             after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
             data={"table": table.name, "name": name},
@@ -418,7 +416,7 @@ class _Filling:
             self.target,
             self.taking.extract,
             Extract(on_road.there),
-            list(recorded),
+            recorded,
             held=held,
             road=on_road,
             redacted=redaction,
@@ -494,10 +492,11 @@ class _Filling:
         shadow = Extract(self.target.shadow(wanted))
         move = self._carry(shadow)
         recorded = _recorded(self.work, self.action.key)
-        behind = [among for among, outcome in recorded.items() if outcome.fate not in ARRIVED]
+        behind = sum(outcome.things for outcome in recorded.values() if outcome.fate not in ARRIVED)
         if behind:
+            whole = sum(map(rows_in, recorded.values()))
             raise Misbehaved(
-                f"{self.action.label}: {len(behind):,} of {len(recorded):,} ranges could not be moved, so the table is not put in its place.",
+                f"{self.action.label}: {behind:,} of {whole:,} rows could not be moved, so the table is not put in its place.",
                 remedy="See what is left behind, then run again: what is there is kept.",
             )
         if not place:
@@ -562,7 +561,7 @@ class _Filling:
             self.step.redaction(self.taking, self.source, _hash_key(self.work, self.step.options)),
         )
         recorded = _recorded(self.work, self.action.key)
-        move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
+        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held)
         if not recorded and (without := _without_date(self.taking, self.source)):
             text = f"{self.action.label}: {without}, since the plan names a time"
             remedy = "Move them with a step without since and older_than if they are wanted."
@@ -571,7 +570,7 @@ class _Filling:
         recorded = _recorded(self.work, self.action.key)
         stale = _stale(self.source, extract, recorded)
         self.work.record(_reconsidered(recorded[among]) for among in stale)
-        move = RangeMove(self.source, self.target, extract, place, list(recorded), redaction, held)
+        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held)
         self.work.carry(move, LIMIT)
         self._tell_hidden(redaction, of_all=not recorded and _total(_recorded(self.work, self.action.key)).rows > 0)
         return move
@@ -662,13 +661,14 @@ def _total(recorded: Mapping[KeyRange, Outcome]) -> Checksum:
     return sum((sums_of(one)[1] for one in recorded.values()), NOTHING)
 
 
-def _stale(source: TableReader, extract: Extract, recorded: Mapping[KeyRange, Outcome]) -> list[KeyRange]:
-    """Recorded ranges that the source fills otherwise now, or that never arrived."""
-    return [
-        among
+def _stale(source: TableReader, extract: Extract, recorded: Mapping[KeyRange, Outcome]) -> dict[KeyRange, Checksum]:
+    """Recorded ranges that the source fills otherwise now, or that never arrived, and what the source has there."""
+    now = {among: source.checksum(extract, among) for among in recorded}
+    return {
+        among: now[among]
         for among, outcome in recorded.items()
-        if outcome.fate not in ARRIVED or source.checksum(extract, among) != sums_of(outcome)[0]
-    ]
+        if outcome.fate not in ARRIVED or now[among] != sums_of(outcome)[0]
+    }
 
 
 def _lacking(
@@ -682,7 +682,14 @@ def _lacking(
 
 def _reconsidered(outcome: Outcome) -> Outcome:
     note = outcome.note if outcome.fate is Fate.LEFT_BEHIND else "changed at the source since it was moved"
-    return replace(outcome, fate=Fate.LEFT_BEHIND, note=note, cure="It is moved anew by this run.")
+    return replace(
+        outcome,
+        fate=Fate.LEFT_BEHIND,
+        note=note,
+        cure="It is moved anew by this run.",
+        things=rows_in(outcome),
+        as_sent=0,
+    )
 
 
 def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], wanted: Sequence[Taking]) -> Action:
@@ -701,16 +708,42 @@ def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], w
     return Action(subject.key + PLUGINS, Verb.KEEP, "plugins", why, details=tuple(lines))
 
 
-def _of_earlier(
-    recorded: Mapping[KeyRange, Outcome], stale: Sequence[KeyRange], fresh: Sequence[KeyRange], place: str
-) -> str:
-    """What is still to do of a table that was begun."""
-    if not recorded:
-        return ""
-    if not (stale or fresh):
-        return "all there" if place else "all there, to be put in its place"
-    parts = [f"{len(fresh):,} new" if fresh else "", f"{len(stale):,} changed" if stale else ""]
-    return f"{' and '.join(filter(None, parts))} of {len(recorded) + len(fresh):,} ranges"
+@dataclass(frozen=True, slots=True)
+class _Remaining:
+    """What is still to do of a table, in rows: those that have come, those among which something has changed, and those left behind before."""
+
+    new: int
+    changed: int
+    behind: int
+
+    @classmethod
+    def of(
+        cls,
+        count: int,
+        recorded: Mapping[KeyRange, Outcome],
+        stale: Mapping[KeyRange, Checksum],
+        fresh: Sequence[KeyRange],
+    ) -> _Remaining:
+        """Of a table that has so many rows at the source now."""
+        known = sum(stale[among].rows if among in stale else rows_in(one) for among, one in recorded.items())
+        behind = sum(now.rows for among, now in stale.items() if recorded[among].fate not in ARRIVED)
+        return cls(max(0, count - known) if fresh else 0, sum(now.rows for now in stale.values()) - behind, behind)
+
+    @property
+    def rows(self) -> int:
+        """All that will travel."""
+        return self.new + self.changed + self.behind
+
+    def told(self, place: str) -> str:
+        """The same in words, of a table that was begun."""
+        if not self.rows:
+            return "all there" if place else "all there, to be put in its place"
+        parts = (
+            f"{self.new:,} new" if self.new else "",
+            f"{self.changed:,} looked at again because some of them have changed" if self.changed else "",
+            f"{self.behind:,} left behind before" if self.behind else "",
+        )
+        return ", ".join(filter(None, parts))
 
 
 def _without_date(taking: Taking, source: TableReader) -> str:

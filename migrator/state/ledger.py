@@ -98,6 +98,8 @@ _FIELDS = (
     items.c.mark,
     items.c.note,
     items.c.cure,
+    items.c.things,
+    items.c.as_sent,
 )
 _OUTCOME = select(*_FIELDS)  # in the order of Outcome's fields
 _OF_ACTION = items.c.action == bindparam("of_action")
@@ -122,7 +124,7 @@ def _by_keys(*columns: ColumnElement[Any]) -> Mapping[str, AnySelect]:
 
 
 _SETTLED = _by_keys(*_FIELDS)
-_WEIGHED = _by_keys(items.c.key, items.c.fate, items.c.size)
+_WEIGHED = _by_keys(items.c.key, items.c.fate, items.c.size, items.c.things, items.c.as_sent)
 
 _OF_KEY = ledger.c.key == bindparam("of_key")
 _OPEN_BATCHES = (
@@ -139,7 +141,7 @@ _FATES = (
 )
 _NOTED = (items.c.fate, items.c.note, items.c.cure)
 _NOTES = (
-    select(*_NOTED, func.count())
+    select(*_NOTED, func.sum(items.c.things))
     .join(ledger, ledger.c.number == items.c.action)
     .where(_OF_KEY, items.c.note != "")
     .group_by(*_NOTED)
@@ -391,7 +393,7 @@ class SqlStore:
     def notes(self, ledger_key: str) -> Iterator[tuple[Fate, str, str, int]]:
         with self._asking() as connection:
             counted = connection.execute(_NOTES, {"of_key": ledger_key})
-            answers = [(fate, note, cure, count) for fate, note, cure, count in counted]
+            answers = [(fate, note, cure, int(count)) for fate, note, cure, count in counted]
         yield from answers
 
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
@@ -678,11 +680,15 @@ def _keep_outcomes(connection: Connection, action: int, outcomes: Sequence[Outco
         for row in connection.execute(_WEIGHED[connection.dialect.name], _keys_for(connection, action, some))
     ]
     for row in replaced:
-        more[row.fate][0] -= 1
+        more[row.fate][0] -= row.things
         more[row.fate][1] -= row.size
+        if row.as_sent:
+            more[Fate.COPIED][0] -= row.as_sent
     for outcome in newest.values():
-        more[outcome.fate][0] += 1
+        more[outcome.fate][0] += outcome.things
         more[outcome.fate][1] += outcome.size
+        if outcome.as_sent:
+            more[Fate.COPIED][0] += outcome.as_sent
     if replaced:
         connection.execute(_STRIKE_ITEMS, [{"of_action": action, "of_key": row.key} for row in replaced])
     if newest:
@@ -707,6 +713,8 @@ def _keep_items(connection: Connection, action: int, outcomes: Collection[Outcom
             "mark": outcome.mark,
             "note": outcome.note,
             "cure": outcome.cure,
+            "things": outcome.things,
+            "as_sent": outcome.as_sent,
         }
         for outcome in outcomes
     ]

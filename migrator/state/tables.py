@@ -191,6 +191,8 @@ items = Table(
     Column("mark", AnyText, nullable=False),
     Column("note", AnyText, nullable=False),
     Column("cure", AnyText, nullable=False),
+    Column("things", BigInteger, nullable=False, server_default="1"),
+    Column("as_sent", BigInteger, nullable=False, server_default="0"),
     Index(
         "items_not_as_sent",
         "action",

@@ -102,7 +102,18 @@ def _newest(outcomes: Sequence[Outcome]) -> list[tuple[str | int, ...]]:
     """Outcomes as columns of `items`, the last one of each item."""
     newest = {outcome.key: outcome for outcome in outcomes}
     return [
-        (one.key, one.fate.value, one.ref, one.size, one.digest, one.mark, one.note, one.cure)
+        (
+            one.key,
+            one.fate.value,
+            one.ref,
+            one.size,
+            one.digest,
+            one.mark,
+            one.note,
+            one.cure,
+            one.things,
+            one.as_sent,
+        )
         for one in newest.values()
     ]
 

@@ -47,21 +47,30 @@ CREATE TEMP TRIGGER told_outcomes INSTEAD OF INSERT ON told WHEN NEW.what = 'out
     INSERT INTO sums (action, fate, items, bytes)
         SELECT
             (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key),
-            fate, sum(more), sum(more * size)
+            fate, sum(things), sum(size)
         FROM (
-            SELECT json_extract(value, '$[1]') AS fate, 1 AS more, json_extract(value, '$[3]') AS size FROM json_each(NEW.text)
+            SELECT json_extract(value, '$[1]') AS fate, json_extract(value, '$[8]') AS things, json_extract(value, '$[3]') AS size
+                FROM json_each(NEW.text)
             UNION ALL
-            SELECT fate, -1, size FROM items
+            SELECT 'copied', json_extract(value, '$[9]'), 0 FROM json_each(NEW.text) WHERE json_extract(value, '$[9]') > 0
+            UNION ALL
+            SELECT 'copied', -as_sent, 0 FROM items
+                WHERE action =
+                    (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key)
+                AND key IN (SELECT json_extract(value, '$[0]') FROM json_each(NEW.text)) AND as_sent > 0
+            UNION ALL
+            SELECT fate, -things, -size FROM items
                 WHERE action =
                     (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key)
                 AND key IN (SELECT json_extract(value, '$[0]') FROM json_each(NEW.text))
         ) WHERE true GROUP BY fate
         ON CONFLICT (action, fate) DO UPDATE SET items = items + excluded.items, bytes = bytes + excluded.bytes;
-    INSERT OR REPLACE INTO items (action, key, fate, ref, size, digest, mark, note, cure)
+    INSERT OR REPLACE INTO items (action, key, fate, ref, size, digest, mark, note, cure, things, as_sent)
         SELECT
             (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key),
             json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
-            json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), json_extract(value, '$[7]')
+            json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), json_extract(value, '$[7]'),
+            json_extract(value, '$[8]'), json_extract(value, '$[9]')
             FROM json_each(NEW.text);
     DELETE FROM intents WHERE number = NEW.number;
 END;

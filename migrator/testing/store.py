@@ -471,6 +471,19 @@ class StoreContract:
 
         assert store.fates(INBOX) == {Fate.COPIED: Size(1, 10)}
 
+    def test_an_item_that_stands_for_several_things_counts_as_many(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        store.record(epoch, INBOX, [Outcome("1", Fate.COPIED, size=5, things=500), *copied("2", size=1)])
+        assert store.fates(INBOX) == {Fate.COPIED: Size(501, 6)}
+        partly = Outcome("1", Fate.LEFT_BEHIND, size=6, note="refused", things=3, as_sent=498)
+        number = store.open_batch(epoch, INBOX, "", [Intended("1", 6, "d")])
+        store.close_batch(epoch, number, [partly])
+        assert store.settled(INBOX, ["1"]) == {"1": partly}
+        assert store.fates(INBOX) == {Fate.COPIED: Size(499, 1), Fate.LEFT_BEHIND: Size(3, 6)}
+        assert list(store.notes(INBOX)) == [(Fate.LEFT_BEHIND, "refused", "", 3)]
+        store.record(epoch, INBOX, copied("1", size=6))
+        assert store.fates(INBOX) == {Fate.COPIED: Size(2, 7)}
+
     def test_what_is_asked_and_kept_in_bulk_is_complete(self, store: Store) -> None:
         epoch = start(store).run.epoch
         keys = [str(number) for number in range(4100)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from migrator.engine.contract import Fate, Verb, Weight
 from migrator.engine.events import Noted
+from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.errors import PlanError
 from migrator.forms.model import Features, Paging, Row, Table
@@ -96,7 +98,7 @@ def test_a_preview_tells_what_was_found_and_writes_nothing() -> None:
     found, *actions = [action for _, action in stage.actions]
     assert found.why == "1 plugin keeps entries; 2 of 5 tables are moved"
     action = next(one for one in actions if one.label == FORMS)
-    assert (action.verb, action.size.items) == (Verb.COPY, 4)
+    assert (action.verb, action.size.items, action.total.items) == (Verb.COPY, 160, 160)
     assert "160 rows of" in action.why
     assert not world.new.writes
 
@@ -122,7 +124,8 @@ def test_a_second_run_brings_what_came_and_what_changed_and_nothing_else() -> No
     assert world.trial.verify().differences == 2
     (stage,) = world.trial.preview(world.trial.store).stages
     action = next(action for _, action in stage.actions if action.label == FORMS)
-    assert "1 new and 1 changed of 5 ranges" in action.why
+    assert "1 new, 50 looked at again because some of them have changed" in action.why
+    assert (action.size.items, action.total.items) == (51, 161)
     world.trial.run()
     assert world.same()
     assert len(world.new.writes) == before + 2
@@ -130,6 +133,38 @@ def test_a_second_run_brings_what_came_and_what_changed_and_nothing_else() -> No
     world.trial.run()
     assert len(world.new.writes) == before + 2
     assert world.action().verb is Verb.KEEP
+
+
+def counted(world: World, name: str = FORMS) -> tuple[int, dict[Fate, int], int]:
+    """What a report says of a table: how many things the source has, what became of them, and how many are open."""
+    seen = report(world.trial.store, datetime(2026, 3, 1, tzinfo=UTC))
+    (line,) = [line for line in seen.lines if line.label == name]
+    return line.sums.total.items, {fate: size.items for fate, size in line.sums.by_fate.items()}, line.sums.open
+
+
+def test_rows_are_counted_and_add_up_in_a_first_run_a_later_one_and_a_comparison() -> None:
+    world = World()
+    world.trial.run()
+    assert counted(world) == (160, {Fate.COPIED: 160}, 0)
+    assert world.trial.verify().items == 160
+    rows = world.old.kept[FORMS].rows
+    rows[60] = (*rows[60][:2], "changed", rows[60][3])
+    rows += [(str(n), "5", "new", "2026-03-01 10:00:00") for n in range(170, 207)]
+    world.trial.run()
+    assert counted(world) == (197, {Fate.COPIED: 197}, 0)
+    del rows[:3]
+    world.trial.run()
+    assert counted(world) == (194, {Fate.COPIED: 194}, 0)
+    world.trial.run()
+    assert counted(world) == (194, {Fate.COPIED: 194}, 0)
+
+
+def test_of_a_range_that_is_not_the_same_there_only_the_rows_that_are_not_count_as_such() -> None:
+    world = World()
+    world.new.features = replace(world.new.features, exact=False)
+    world.new.keeps = lambda row: (*row[:2], "said 7!", row[3]) if row[0] == "7" else row
+    world.trial.run()
+    assert counted(world) == (160, {Fate.COPIED: 159, Fate.NORMALISED: 1}, 0)
 
 
 def test_rows_that_the_source_deletes_later_stay_at_the_target() -> None:

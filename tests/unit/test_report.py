@@ -586,7 +586,7 @@ def test_a_report_without_mail_does_not_speak_of_mail(kind, language):
         ("accounts", "Copiada", "No trasladada"),
         ("contacts", "Copiada", "No trasladada"),
         ("lists", "Copiada", "No trasladada"),
-        ("forms", "Copiado", "No trasladado"),
+        ("forms", "Copiada", "No trasladada"),
         ("words", "Copiado", "No trasladado"),
     ],
 )

@@ -22,12 +22,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 
 from migrator.engine.contract import Fate, Intended, Outcome, Size
 from migrator.engine.ledger import Ending
 from migrator.errors import Held, LeaseLost, StateError, StateFull
-from migrator.state.schema import SCHEMA, Schema
+from migrator.state.schema import SCHEMA, Schema, bring_up
 from migrator.state.store import open_for_questions, open_store, rebuild, state_beside, this_process
 from migrator.state.tables import AnyText
 from migrator.testing.store import INBOX, NOON, SENT, Clock, StoreContract, copied, elsewhere, ended_process, start
@@ -403,16 +403,16 @@ def later(tmp_path):
     """A later migrator, whose schema keeps a colour for each action."""
     scripts = tmp_path / "later"
     shutil.copytree(REVISIONS, scripts)
-    (scripts / "versions" / "0002_colour.py").write_text(
+    (scripts / "versions" / "0003_colour.py").write_text(
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        "revision, down_revision = '0002', '0001'\n"
+        "revision, down_revision = '0003', '0002'\n"
         "def upgrade():\n"
         "    op.add_column('ledger', sa.Column('colour', sa.Text))\n"
         "    op.execute('SELECT 1 FROM missing') if BROKEN else None\n"
         "BROKEN = False\n"
     )
-    return Schema("0002", str(scripts))
+    return Schema("0003", str(scripts))
 
 
 def columns_of_ledger(place):
@@ -427,7 +427,7 @@ def test_a_state_of_a_newer_migrator_is_left_alone(filled):
 
     for opening in (open_store, open_for_questions):
         assert str(complaint(filled, opening)) == (
-            f"{filled} was written by a newer migrator (schema 0007; this one knows 0001)."
+            f"{filled} was written by a newer migrator (schema 0007; this one knows 0002)."
         )
 
 
@@ -435,7 +435,7 @@ def test_an_older_state_is_upgraded_after_a_copy(filled, later):
     with contextlib.closing(open_store(filled, schema=later)) as store:
         assert store.fates(INBOX) == {Fate.COPIED: Size(3000, 30_000)}
 
-    copy = Path(f"{filled}.before-0002")
+    copy = Path(f"{filled}.before-0003")
     assert columns_of_ledger(filled) == ["number", "key", "colour"]
     assert columns_of_ledger(copy) == ["number", "key"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -443,8 +443,32 @@ def test_an_older_state_is_upgraded_after_a_copy(filled, later):
         assert store.fates(INBOX) == {Fate.COPIED: Size(3000, 30_000)}
 
 
+def test_ranges_of_a_state_that_counted_ranges_are_counted_as_rows(place):
+    table, mails = "forms/old>new/database/wp_db7_forms", "mail/old>new/a@example.com/INBOX"
+    engine = create_engine(f"sqlite:///{place}")
+    with engine.begin() as connection:
+        bring_up(connection, Schema("0001", SCHEMA.scripts))
+        connection.exec_driver_sql("INSERT INTO ledger (number, key) VALUES (1, ?), (2, ?)", (table, mails))
+        for action, key, fate, digest in (
+            (1, "a", "copied", "500:1|500:1"),
+            (1, "b", "copied", "37:2|40:2"),
+            (1, "c", "left-behind", ""),
+            (2, "7", "copied", "12:34"),
+        ):
+            values = (action, key, fate, digest)
+            connection.exec_driver_sql("INSERT INTO items VALUES (?, ?, ?, '', 9, ?, '', '', '')", values)
+            add = "INSERT INTO sums VALUES (?, ?, 1, 9) ON CONFLICT DO UPDATE SET items = items + 1, bytes = bytes + 9"
+            connection.exec_driver_sql(add, values[:3:2])
+    engine.dispose()
+
+    with contextlib.closing(open_store(place)) as store:
+        assert store.fates(table) == {Fate.COPIED: Size(537, 18), Fate.LEFT_BEHIND: Size(1, 9)}
+        assert store.fates(mails) == {Fate.COPIED: Size(1, 9)}
+        assert {one.key: one.things for one in store.outcomes(table)} == {"a": 500, "b": 37, "c": 1}
+
+
 def test_an_upgrade_that_fails_leaves_the_state_as_it_was(filled, later):
-    script = Path(later.scripts) / "versions" / "0002_colour.py"
+    script = Path(later.scripts) / "versions" / "0003_colour.py"
     script.write_text(script.read_text().replace("BROKEN = False", "BROKEN = True"))
 
     with pytest.raises(StateError, match="no such table"):
@@ -464,7 +488,7 @@ def test_an_older_state_is_not_upgraded_under_a_living_run(filled, later):
 
 
 def test_questions_about_an_older_state_wait_for_the_upgrade(filled, later):
-    with pytest.raises(StateError, match=r"older migrator \(schema 0001; this one speaks 0002\)"):
+    with pytest.raises(StateError, match=r"older migrator \(schema 0002; this one speaks 0003\)"):
         open_for_questions(filled, schema=later)
 
     assert columns_of_ledger(filled) == ["number", "key"]

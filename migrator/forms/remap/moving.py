@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Final
 
 from migrator.engine.contract import (
@@ -47,7 +46,17 @@ from migrator.forms.model import (
     Table,
     checksum_of,
 )
-from migrator.forms.moving import MOST_ROWS, SIDES, RangeMove, Rows, fresh_ranges, rows_at_once
+from migrator.forms.moving import (
+    MOST_ROWS,
+    SIDES,
+    RangeMove,
+    Rows,
+    fresh_items,
+    fresh_ranges,
+    known_items,
+    partly,
+    rows_at_once,
+)
 from migrator.forms.plugins.detect import by_word
 from migrator.forms.redaction import Redaction
 from migrator.forms.remap import book
@@ -303,11 +312,13 @@ def _entries(
 
 @dataclass(slots=True)
 class NumberedMove(RangeMove):
-    """Carries the ranges of one table to where its numbers are at the target. `left` says what of a range has no place there."""
+    """Carries the ranges of one table to where its numbers are at the target. `left` says what of a range has no place there, how many rows
+    that are, and how many the target has already.
+    """
 
     road: Road = field(kw_only=True)
     redacted: Redaction = field(kw_only=True)
-    left: dict[str, str] = field(default_factory=dict, kw_only=True)
+    left: dict[str, tuple[str, int, int]] = field(default_factory=dict, kw_only=True)
     stayed: Counter[str] = field(default_factory=Counter, kw_only=True)
     _newest: Rewritten = field(default_factory=Rewritten, kw_only=True)
 
@@ -316,8 +327,9 @@ class NumberedMove(RangeMove):
 
     def items(self) -> Iterator[Item]:
         rows, width = rows_at_once(self.extract.table, self.target.features)
-        for among in chain(self.known, self.road.fresh(self.source, self.known, rows)):
-            yield Item(among.key, min(rows, MOST_ROWS) * width)
+        fresh = self.road.fresh(self.source, list(self.known), rows)
+        yield from known_items(self.known)
+        yield from fresh_items(self.source, self.extract, self.known, fresh, min(rows, MOST_ROWS), width)
 
     def _rewritten(self, rows: Sequence[Row]) -> Sequence[Row]:
         self._newest = self.road.rows(rows, self.redacted, self.source)
@@ -325,7 +337,8 @@ class NumberedMove(RangeMove):
 
     def _load(self, item: Item) -> Loaded[Rows] | Outcome:
         loaded = super(NumberedMove, self)._load(item)  # slots make another class of this one
-        self.left[item.key] = self._newest.note
+        newest = self._newest
+        self.left[item.key] = newest.note, sum(newest.left.values()), newest.there
         self.stayed.update(self._newest.stayed)
         return loaded
 
@@ -336,7 +349,7 @@ class NumberedMove(RangeMove):
             return self._behind(loaded, "its rows have come too late to have numbers", "Run again.")
         place, among = at
         there = [row for page in self.target.rows(place, among) for row in page]
-        wanted, stays = self._wanted(bundle, there)
+        wanted, said, others = self._wanted(bundle, there)
         changes = Counter(wanted) != Counter(there)
         if changes:
             held = self._held(bundle.among)
@@ -346,35 +359,38 @@ class NumberedMove(RangeMove):
             words = f"{len(wanted):,} rows were put, and the target has {now.rows:,} or others"
             return self._behind(loaded, words, "Run again; if it stays so, the target changes what it is given.")
         digest = f"{bundle.source}{SIDES}{now if self.road.follows is not None else bundle.target}"
-        if left := self.left.get(loaded.key):
+        left, rows, found = self.left.get(loaded.key, ("", 0, 0))
+        if left:
             behind = self._behind(loaded, f"{left}; the others are there", CURE)
-            return replace(behind, digest=digest)
-        note = "; ".join(filter(None, (bundle.note, stays)))
-        fate = Fate.NORMALISED if note else Fate.COPIED if changes else Fate.FOUND
-        return Outcome(loaded.key, fate, size=loaded.size, digest=digest, note=note)
+            return replace(partly(behind, Fate.LEFT_BEHIND, rows), digest=digest)
+        note = "; ".join(filter(None, (bundle.note, said)))
+        copied = Outcome(loaded.key, Fate.COPIED, size=loaded.size, digest=digest, note=note, things=loaded.things)
+        if bundle.altered or others:
+            return partly(copied, Fate.NORMALISED, min(loaded.things, bundle.altered + others))
+        return partly(copied, Fate.FOUND, found if changes else loaded.things)
 
     def _behind(self, loaded: Loaded[Rows], words: str, cure: str) -> Outcome:
         note = f"{loaded.content.among.label}: {words}"
-        return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
+        return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure, things=loaded.things)
 
     def _held(self, among: KeyRange) -> Checksum | None:
         """What an earlier run has put where nobody else puts anything; None where that is not known."""
         return self.held.get(among) if self.held and self.road.follows is not None else None
 
-    def _wanted(self, bundle: Rows, there: Sequence[Row]) -> tuple[list[Row], str]:
-        """What the target is to have where these rows are, and what has to be told of it."""
+    def _wanted(self, bundle: Rows, there: Sequence[Row]) -> tuple[list[Row], str, int]:
+        """What the target is to have where these rows are, what has to be told of it, and how many say something else there."""
         ours, has = bundle.rows, Counter(there)
         if self._held(bundle.among) is not None:
             stays = _without_successor(self.place.table, there, ours)
             told = f"{len(stays):,} rows that are gone from the source stay at the target" if stays else ""
-            return [*ours, *stays], told
+            return [*ours, *stays], told, 0
         missing = list((Counter(ours) - has).elements())
         if self.place.table.paging is not Paging.KEY:
-            return [*there, *missing], ""
+            return [*there, *missing], "", 0
         keys = {self.place.table.key_of(row) for row in there}
         fresh = [row for row in missing if self.place.table.key_of(row) not in keys]
         others = len(missing) - len(fresh)
-        return [*there, *fresh], _others(others)
+        return [*there, *fresh], _others(others), others
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         """Nothing is answered: what is there already is seen when it is written again, and what has no place has to be told."""
