@@ -237,6 +237,9 @@ def _told(label: str, made: Sequence[sheet.Sheet], flat: Flat) -> Iterator[Findi
         text = f"{label}: entries name {files:,} uploaded {'file' if files == 1 else 'files'}, which no database holds"
         remedy = f"Copy them from the old site; they are listed in {sheet.FILES}."
         yield Finding("files-elsewhere", Weight.WARNING, label, text, remedy)
+    for path in (one.path.with_name(name) for one in made for name in one.earlier):
+        text = f"{label}: {path.name} lies beside the sheets and is of a form that has another name now; it is not written any more"
+        yield Finding("earlier-sheet", Weight.WARNING, label, text, "Delete it if nobody needs it.")
     for words, often in flat.notes.items():
         yield Finding("values", Weight.NOTE, label, f"{label}: {often:,} times {words}")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +28,8 @@ JOINT: Final = " | "
 NO_FORM: Final = "all entries"  # names with blanks are never made of a form's
 FILES: Final = "files not in the database.csv"
 DRAFT, FRESH = ".entries", ".new"  # end the names of files that are not whole
+LONGEST_TITLE: Final = 40  # characters of a form's title in a file's name
+_NO_WORDS: Final = re.compile(r"[^\w .,-]+")
 FILES_HEADER: Final = ("form", "entry_id", "file")
 AT_ONCE: Final = 256 * 1024  # bytes of entries of one form that are held before they are written
 
@@ -83,8 +87,8 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet that was written: of which form, where, how many entries, which columns hold joined choices, and how many files its entries
-    name.
+    """A sheet that was written: of which form, where, how many entries, which columns hold joined choices, how many files its entries
+    name, and which sheets lie beside it that were its own under an earlier title.
     """
 
     form: str
@@ -93,6 +97,7 @@ class Sheet:
     entries: int
     joined: tuple[str, ...] = ()
     files: int = 0
+    earlier: tuple[str, ...] = ()
 
 
 def write(
@@ -192,12 +197,14 @@ class _Waiting:
 
     def written(self, form: str, fields: Sequence[Field], formats: Sequence[Format], *, guard: bool) -> Sheet:
         self.lines.flush()
+        own, self.path = self.path, self.path.with_name(f"{named(form, self.title)}.csv")
         self.columns.fields = fields
         headings = self.columns.headings()
         with _writing(self.path.parent):
             self._write(formats, headings, guard=guard)
+            earlier = _earlier(own, self.path)
         path = self.path.with_suffix(f".{formats[0]}")
-        return Sheet(form, self.title, path, self.entries, tuple(self.columns.joined()), self.files)
+        return Sheet(form, self.title, path, self.entries, tuple(self.columns.joined()), self.files, earlier)
 
     def _write(self, formats: Sequence[Format], headings: Mapping[Place, str], *, guard: bool) -> None:
         for wanted in formats:
@@ -228,6 +235,21 @@ class _Waiting:
                 header, cells = json.loads(line)
                 by_place = {tuple(place): text for place, text in cells}
                 yield [*header, *(by_place.get(place, "") for place in headings)]
+
+
+def named(form: str, title: str) -> str:
+    """What a form's sheet is called: by its title, and by what tells it from others of that title."""
+    if not form:
+        return NO_FORM
+    own = disk.account_folder(form)
+    words = " ".join(_NO_WORDS.sub(" ", unicodedata.normalize("NFC", title)).split())[:LONGEST_TITLE].strip(" .-")
+    return own if not words or words.casefold() == form.casefold() else f"{words} ({own})"
+
+
+def _earlier(own: Path, path: Path) -> tuple[str, ...]:
+    """Sheets that seem to be of the same form, from when it had another title. They stay: perhaps somebody put them there."""
+    there = (one for one in own.parent.iterdir() if one.suffix in {".csv", ".parquet"} and one.stem != path.stem)
+    return tuple(sorted(one.name for one in there if one.stem == own.stem or one.stem.endswith(f" ({own.stem})")))
 
 
 def _writing(folder: Path) -> AbstractContextManager[None]:

@@ -211,7 +211,7 @@ def test_sheets_contacts_and_settings_are_the_same_wherever_a_run_dies(tmp_path,
     there = dies_everywhere(world, monkeypatch).contents()
     assert len(there["Website"]) == 2
     assert {row[2] for row in there["wp_options"]} == {NEW, "587", serialised(hostname=NEW, port="587")}
-    assert {"wp_cfdb7/7.csv", "wp_cfdb7/8.csv", "wp_cfdb7/files not in the database.csv"} <= set(there)
+    assert {"wp_cfdb7/Ask us (7).csv", "wp_cfdb7/Write (8).csv", "wp_cfdb7/files not in the database.csv"} <= set(there)
 
 
 @pytest.mark.parametrize("wrapped", [{}, SEALED], ids=["clear", "packed and sealed"])

@@ -107,7 +107,7 @@ def test_sheets_are_written_once_and_anew_when_something_has_come(tmp_path) -> N
     assert (verb, label) == (Verb.CREATE, "sheets of Contact Form CFDB7 (wp_*)")
     assert str(tmp_path / "out" / "wp_cfdb7") in why
     assert not world.trial.run().codes
-    assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")] == ["Ann", ""]
+    assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "Ask us (7).csv")] == ["Ann", ""]
     assert read(tmp_path / "out" / "wp_cfdb7" / sheet.FILES)[0]["file"].endswith("cv.pdf")
     assert "2 entries on 1 sheet" in world.noted("sheets")[0]
     assert "1 uploaded file" in world.noted("files-elsewhere")[0]
@@ -115,7 +115,7 @@ def test_sheets_are_written_once_and_anew_when_something_has_come(tmp_path) -> N
     world.old.fill(ENTRIES, [*world.old.rows("wp_db7_forms"), entry(3, name="Bo")])
     assert {verb for verb, _ in world.actions().values()} == {Verb.CREATE}
     world.trial.run()
-    assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")] == ["Ann", "", "Bo"]
+    assert [row["name"] for row in read(tmp_path / "out" / "wp_cfdb7" / "Ask us (7).csv")] == ["Ann", "", "Bo"]
 
 
 def test_sheets_can_be_parquet_with_the_same_columns_and_no_apostrophes(tmp_path, monkeypatch) -> None:
@@ -125,16 +125,16 @@ def test_sheets_can_be_parquet_with_the_same_columns_and_no_apostrophes(tmp_path
     world = World(*rows, sheets=tmp_path, sheet_formats=["csv", "parquet"])
     assert not world.trial.run().codes
     folder = tmp_path / "wp_cfdb7"
-    assert sorted(one.name for one in folder.iterdir()) == ["7.csv", "7.parquet"]
-    assert stat.S_IMODE((folder / "7.parquet").stat().st_mode) == 0o600
-    made = pyarrow.parquet.read_table(folder / "7.parquet")
-    assert made.column_names == list(read(folder / "7.csv")[0])
+    assert sorted(one.name for one in folder.iterdir()) == ["Ask us (7).csv", "Ask us (7).parquet"]
+    assert stat.S_IMODE((folder / "Ask us (7).parquet").stat().st_mode) == 0o600
+    made = pyarrow.parquet.read_table(folder / "Ask us (7).parquet")
+    assert made.column_names == list(read(folder / "Ask us (7).csv")[0])
     assert made.column("name").to_pylist() == ["=Ann", None, "\ufffd" * 3]
     assert made.column("submitted_local").to_pylist() == [datetime(2026, 3, 1, 10), None, datetime(2026, 3, 1, 10)]  # noqa: DTZ001
     assert str(made.schema.field("submitted_at").type) == "timestamp[us, tz=UTC]"
     only = World(*rows, sheets=tmp_path / "only", sheet_formats=["parquet"])
     only.trial.run()
-    assert [one.name for one in (tmp_path / "only" / "wp_cfdb7").iterdir()] == ["7.parquet"]
+    assert [one.name for one in (tmp_path / "only" / "wp_cfdb7").iterdir()] == ["Ask us (7).parquet"]
 
 
 def test_without_its_package_a_plan_with_parquet_says_what_to_install(monkeypatch) -> None:
@@ -171,8 +171,8 @@ def test_sheets_hold_only_what_the_plan_lets_out(tmp_path) -> None:
     rows = [entry(1, "7", "2026-01-01 00:00:00", name="Early"), entry(2, "8", name="Other"), entry(3, name="Ann")]
     options = {"since": "2026-02-01", "where": {"wp_db7_forms": {"form_post_id": "7"}}}
     World(*rows, sheets=tmp_path / "some", **options).trial.run()
-    assert [one.name for one in (tmp_path / "some" / "wp_cfdb7").iterdir()] == ["7.csv"]
-    assert [row["name"] for row in read(tmp_path / "some" / "wp_cfdb7" / "7.csv")] == ["Ann"]
+    assert [one.name for one in (tmp_path / "some" / "wp_cfdb7").iterdir()] == ["Ask us (7).csv"]
+    assert [row["name"] for row in read(tmp_path / "some" / "wp_cfdb7" / "Ask us (7).csv")] == ["Ann"]
     World(*rows, sheets=tmp_path / "none", redact={"drop": ["*.form_value"]}).trial.run()
     written = "".join(one.read_text() for one in (tmp_path / "none" / "wp_cfdb7").iterdir())
     assert not [word for word in ("Early", "Other", "Ann") if word in written]
@@ -187,7 +187,7 @@ def test_a_field_is_hidden_in_tables_and_sheets_alike_and_all_of_it_is_told(tmp_
     assert held[0] == serialised(cfdb7_status="unread", name="Ann", phone="000 0000")
     assert held[1] == rows[1][2]
     assert held[2] == "x:0:{x:0:"
-    assert {row.get("phone") for row in read(tmp_path / "out" / "wp_cfdb7" / "7.csv")} == {"000 0000", ""}
+    assert {row.get("phone") for row in read(tmp_path / "out" / "wp_cfdb7" / "Ask us (7).csv")} == {"000 0000", ""}
     assert all(
         f"1 value could not be looked into and was hidden whole for {one}" in text
         for one, text in zip(fields, world.noted("hidden-whole"), strict=True)
@@ -232,11 +232,11 @@ def test_texts_in_the_wrong_charset_are_mended_on_sheets_alone_and_only_where_th
     world = World(*rows, sheets=tmp_path / "as-it-is")
     world.trial.run()
     assert not {"José ñ €", "Ann of new.example"} & {
-        row.get("name") for row in read(tmp_path / "as-it-is" / "wp_cfdb7" / "7.csv")
+        row.get("name") for row in read(tmp_path / "as-it-is" / "wp_cfdb7" / "Ask us (7).csv")
     }
     world = World(*rows, sheets=tmp_path / "mended", mend=["charsets", "lengths"])
     world.trial.run()
-    assert [row["name"] for row in read(tmp_path / "mended" / "wp_cfdb7" / "7.csv")] == [
+    assert [row["name"] for row in read(tmp_path / "mended" / "wp_cfdb7" / "Ask us (7).csv")] == [
         "José ñ €",
         "Ann of new.example",
     ]

@@ -254,6 +254,31 @@ def test_each_form_has_a_sheet_for_its_owner_alone_and_files_are_listed(tmp_path
     assert {stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "out").iterdir()} == {0o600}
 
 
+@pytest.mark.parametrize(
+    ("form", "title", "wanted"),
+    [
+        ("5", "Contact form", "Contact form (5)"),
+        ("contacto", "Contacto", "contacto"),
+        ("5", "", "5"),
+        ("", "All", sheet.NO_FORM),
+        ("5", "../../etc/passwd", "etc passwd (5)"),
+        ("5", "Año: ¿qué? (7)", "Año qué 7 (5)"),
+        ("5", "\0\n", "5"),
+        ("5", "a" * 300, f"{'a' * 40} (5)"),
+    ],
+)
+def test_a_sheet_is_called_by_its_forms_title(form, title, wanted) -> None:
+    assert sheet.named(form, title) == wanted
+
+
+def test_a_sheet_of_an_earlier_title_is_told_and_stays(tmp_path) -> None:
+    for name in ("1.csv", "Old (1).csv", "Old (2).csv", "notes.csv"):
+        (tmp_path / name).write_text("earlier")
+    (made,) = sheet.write([entry("1", 1, Answer("a", "first"))], tmp_path)
+    assert (made.path.name, made.earlier) == ("Form 1 (1).csv", ("1.csv", "Old (1).csv"))
+    assert (tmp_path / "Old (1).csv").read_text() == "earlier"
+
+
 def test_a_sheet_for_machines_has_no_guard(tmp_path) -> None:
     (one,) = sheet.write([entry("1", 1, Answer("a", "=1+1"))], tmp_path, guard=False)
     assert read(one.path)[1][-1] == "=1+1"
@@ -280,16 +305,16 @@ def test_drawing_that_breaks_off_leaves_the_sheets_that_were_there_and_no_draft(
 
     with pytest.raises(OSError, match="gone"):
         list(sheet.write(broken(), tmp_path))
-    assert [one.name for one in tmp_path.iterdir()] == ["1.csv"]
-    assert read(tmp_path / "1.csv")[1][-1] == "first"
+    assert [one.name for one in tmp_path.iterdir()] == ["Form 1 (1).csv"]
+    assert read(tmp_path / "Form 1 (1).csv")[1][-1] == "first"
 
 
 def test_what_a_death_left_is_gone_after_the_next_run(tmp_path) -> None:
     for name in ("9.csv.entries", "1.csv.entries", "1.csv.new"):
         (tmp_path / name).write_text("half of it")
     list(sheet.write([entry("1", 1, Answer("a", "first"))], tmp_path))
-    assert [one.name for one in tmp_path.iterdir()] == ["1.csv"]
-    assert read(tmp_path / "1.csv")[1][-1] == "first"
+    assert [one.name for one in tmp_path.iterdir()] == ["Form 1 (1).csv"]
+    assert read(tmp_path / "Form 1 (1).csv")[1][-1] == "first"
 
 
 def test_memory_does_not_grow_with_the_entries(tmp_path) -> None:
