@@ -197,11 +197,20 @@ def _chosen(
             sides = listed(f"the {side.value}" for side in lacking)
             wrong(row.line, f"{plain(source)} has no password for {sides}.")
         yield person
-    if rows and not chosen and not problems.mistakes:
-        problems.at(
-            ("accounts",),
-            f"leaves nobody: none of the {rows:,} {f'rows of {path.name}' if path else 'mailboxes there'} is chosen by domains, select and except.",
-        )
+    if not chosen and not problems.mistakes:
+        problems.at(("accounts",), f"leaves nobody: {_why_nobody(written, path, rows)}")
+
+
+def _why_nobody(written: AccountsFrom, path: FilePath | None, rows: int) -> str:
+    """Why a plan that chooses among accounts is left without any. It is never taken for one that says nothing of accounts."""
+    if rows:
+        whose = f"rows of {path.name}" if path else "mailboxes there"
+        return f"none of the {rows:,} {whose} is chosen by domains, select and except."
+    if path:
+        return f"{path.name} names none below its first line. List them there, or leave accounts out where no step needs any."
+    asked = _plain_domains(written)
+    where = f" in {listed(asked)}" if asked else ""
+    return f"{plain(written.origin)} shows no mailbox{where}. Correct accounts.domains, list the accounts, or leave them out where no step needs any."
 
 
 def _passwords(written: AccountsFrom, folder: FilePath, problems: Problems) -> dict[str, Row]:

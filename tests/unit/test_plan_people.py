@@ -166,6 +166,28 @@ def test_choosing_nobody_is_a_mistake(accounts, problems):
     ]
 
 
+def test_a_csv_that_names_nobody_is_a_mistake(accounts, problems):
+    accounts("source,target\n")
+    assert told(problems) == [
+        (
+            "plan.yaml:1: accounts leaves nobody: accounts.csv names none below its first line. "
+            "List them there, or leave accounts out where no step needs any."
+        )
+    ]
+
+
+@pytest.mark.parametrize(("domains", "where"), [([], ""), (["Example.com"], " in example.com")])
+def test_an_endpoint_that_shows_nobody_is_a_mistake_and_not_a_plan_without_accounts(tmp_path, problems, domains, where):
+    written = AccountsFrom.model_validate({"from": "old", "domains": domains})
+    assert gather(written, tmp_path, problems, residents=lambda asked: ()) == ()
+    assert told(problems) == [
+        (
+            f"plan.yaml:1: accounts leaves nobody: old shows no mailbox{where}. "
+            "Correct accounts.domains, list the accounts, or leave them out where no step needs any."
+        )
+    ]
+
+
 def test_a_file_that_is_not_there_is_told_where_the_plan_names_it(tmp_path, problems):
     gather(AccountsFrom.model_validate({"from": "gone.csv"}), tmp_path, problems)
     assert "accounts.from names" in told(problems)[0]
