@@ -569,7 +569,7 @@ class StoredTable:
     which rows of a table it shares with others (posts); `moment` is the column that `since` and `older_than` are about, `moment_of` the
     reference to the row that has it where it has none itself; `references` come before it when it is restored. `identity` is a column
     that tells the same submission wherever it is (a hash, a uuid), "" without one. `links` and `keyed` are numbers and keys in its rows that
-    change when rows or forms are others at the target.
+    change when rows or forms are others at the target. What is `aside` is the site's own: it tells what entries mean and goes into dumps alone.
     """
 
     table: str
@@ -582,6 +582,7 @@ class StoredTable:
     identity: str = ""
     links: tuple[Link, ...] = ()
     keyed: tuple[Keyed, ...] = ()
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 
 from pydantic import SecretStr
@@ -34,6 +35,7 @@ from migrator.engine.contract import (
 )
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
+from migrator.forms.channels import strange_terms
 from migrator.forms.contract import FORMS, THE_DATABASE, KnowsDamage, RemembersSource, TableReader, TableWriter
 from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
@@ -81,6 +83,7 @@ OTHERWISE = (
 )
 DIVIDED_OTHERWISE = "the key of the source's table is another than when it was moved; move it anew with a new state, into a table that is empty"
 MERGING = "merging"  # a fact: rows were about to be put beside the target's
+ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
@@ -106,7 +109,11 @@ class FormsStep:
             found = present(source, self.options.plugins)
             wanted = self._wanted(source, tables, found)
             refuse_slips(tables, self.options)
+            not_put = self._not_put(wanted, target)
+            wanted = [one for one in wanted if one not in not_put]
             yield _found(subject, tables, found, wanted)
+            if source.features.chosen:
+                yield from (Action(_key(one.table.name), Verb.KEEP, one.table.name, ASIDE) for one in not_put)
             for pattern, why in absent(tables, found, self.options):
                 yield Action(_key(pattern), Verb.BY_HAND, pattern, why)
             there = {one.name: one for one in target.tables()}
@@ -119,11 +126,16 @@ class FormsStep:
                 numbers = plan_numbers(subject, self._sides(source, target, wanted, found), read)
                 blocked = "waits for what is told of forms" if numbers.verb is Verb.BY_HAND else ""
                 yield numbers
+            strange = None if self._renumbers else strange_terms(source, target, found, self.options.prefixes)
             for taking in wanted:
                 name = renamed(taking.table.name, self.options.prefixes)
                 if damage := damaged.get(taking.table.name) or damaged_there.get(name):
                     about = {"table": taking.table.name, "name": name}
                     yield _by_hand(_key(taking.table.name), taking.table.name, damage, about)
+                    continue
+                if strange and not strange.told.isdisjoint(taking.plugins):
+                    about = {"table": taking.table.name, "name": name}
+                    yield _by_hand(_key(taking.table.name), taking.table.name, strange.why, about)
                     continue
                 action = self._action(self._divided(taking, wanted, target), source, target, there, read)
                 if blocked and action.verb is not Verb.KEEP:
@@ -137,7 +149,15 @@ class FormsStep:
         chooses = options.plugins or options.tables or options.is_timed
         if source.features.chosen and not chooses:
             options = options.model_copy(update={"tables": ("*",)})
-        return takings(tables, found, options, zones_of(source, found) if options.is_timed else {})
+        wanted = takings(tables, found, options, zones_of(source, found) if options.is_timed else {})
+        return [one for one in wanted if not self._stays_aside(one)] if self._renumbers else wanted
+
+    def _stays_aside(self, taking: Taking) -> bool:
+        return taking.aside and not any(fnmatchcase(taking.table.name, one) for one in self.options.tables)
+
+    def _not_put(self, wanted: Sequence[Taking], target: TableReader) -> list[Taking]:
+        """What goes into a dump and into no site."""
+        return [one for one in wanted if self._stays_aside(one)] if target.features.merges else []
 
     @property
     def _renumbers(self) -> bool:
@@ -698,7 +718,8 @@ def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], w
     lines = []
     for one in found:
         where = f"{one.prefix}*" + (f", site {one.site}" if one.site else "")
-        told = one.silent or f"{len(one.tables)} {'table' if len(one.tables) == 1 else 'tables'}"
+        count = sum(not each.aside for each in one.tables)
+        told = one.silent or f"{count} {'table' if count == 1 else 'tables'}"
         lines.append(
             f"{'!' if one.silent else '='} {one.title} ({where}): {told}"
             + "".join(f". {note.removesuffix('.')}" for note in one.notes)

@@ -37,7 +37,7 @@ class Taking:
     """A table, or rows of it. `plugins` keep something in it, `parents` are tables that are restored before it; `references` are columns
     that name rows of others, by table and key column; `identity` is a column that tells the same row wherever it is, "" without one.
     `links` and `keyed` are what else names rows, forms or fields; `describes` are those references by which rows belong to a form's
-    description, `moment` is a column that never changes in a row that is an entry.
+    description, `moment` is a column that never changes in a row that is an entry. `aside` is what no site is given.
     """
 
     extract: Extract
@@ -49,6 +49,7 @@ class Taking:
     keyed: tuple[Keyed, ...] = ()
     describes: tuple[str, ...] = ()
     moment: str = ""
+    aside: bool = False
 
     @property
     def table(self) -> Table:
@@ -112,6 +113,7 @@ def _of(part: StoredTable, stored: Stored, table: Table, options: FormsOptions, 
         part.keyed,
         describes,
         part.moment if part.role is Role.ENTRIES else "",
+        aside=part.aside,
     )
 
 
@@ -188,6 +190,7 @@ def _together(one: Taking, other: Taking) -> Taking:
         tuple(dict.fromkeys((*one.keyed, *other.keyed))),
         tuple(dict.fromkeys((*one.describes, *other.describes))),
         one.moment or other.moment,
+        aside=one.aside and other.aside,
     )
 
 

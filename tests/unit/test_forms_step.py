@@ -341,7 +341,7 @@ def test_tables_get_the_target_sites_prefix() -> None:
 @pytest.mark.parametrize(
     ("options", "moved"),
     [
-        ({"plugins": ()}, {FORMS, KINDS.name, "wp_options", "wp_posts", "wp_postmeta", "wp_term_relationships"}),
+        ({"plugins": ()}, {FORMS, KINDS.name, "wp_posts", "wp_postmeta", "wp_term_relationships"}),
         ({"plugins": ("cfdb7",)}, {FORMS}),
         ({"plugins": ("cfdb7",), "tables": (KINDS.name,)}, {FORMS, KINDS.name}),
     ],

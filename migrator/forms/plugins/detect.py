@@ -28,7 +28,7 @@ from migrator.forms.model import (
     Value,
     Within,
 )
-from migrator.forms.plugins.known import KNOWN
+from migrator.forms.plugins.known import KNOWN, OF_THE_SITE
 from migrator.forms.plugins.shape import InCell, InColumns, InRows, Part, Plugin, System, View
 
 _OF_A_BLOG: Final = re.compile(r"(?P<base>.*?)(?P<number>[1-9]\d*)_", re.DOTALL)
@@ -134,7 +134,8 @@ def _may_be_left_over(plugin: Plugin, prefix: str, known: Mapping[str, Site]) ->
 
 
 def _tables(plugin: Plugin, prefix: str, names: set[str]) -> tuple[StoredTable, ...]:
-    parts = [part for part in plugin.parts if f"{prefix}{part.table}" in names]
+    of_the_site = (OF_THE_SITE,) if plugin.system is System.WORDPRESS and f"{prefix}posts" in names else ()
+    parts = [part for part in (*plugin.parts, *of_the_site) if f"{prefix}{part.table}" in names]
     kept = {part.table for part in parts}
     return tuple(
         StoredTable(
@@ -150,6 +151,7 @@ def _tables(plugin: Plugin, prefix: str, names: set[str]) -> tuple[StoredTable, 
             part.identity,
             tuple(replace(one, table=f"{prefix}{one.table}") for one in part.links if f"{prefix}{one.table}" in names),
             part.keyed,
+            part.aside,
         )
         for part in parts
         if not part.within or next(one.table for one in part.references if one.column == part.within) in kept

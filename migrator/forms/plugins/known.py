@@ -118,6 +118,21 @@ FLAMINGO: Final = Plugin(
             within="object_id",
             links=(Link("term_taxonomy_id", "term_taxonomy", "term_taxonomy_id"),),
         ),
+        Part(
+            "term_taxonomy",
+            Role.NOTES,
+            only={"taxonomy": ("flamingo_inbound_channel", "flamingo_contact_tag")},
+            needed=False,
+            aside=True,
+        ),
+        Part(
+            "terms",
+            Role.NOTES,
+            (Reference("term_id", "term_taxonomy", "term_id"),),
+            within="term_id",
+            needed=False,
+            aside=True,
+        ),
     ),
     view=View(
         entries="posts",
@@ -891,6 +906,15 @@ PRESTASHOP: Final = Plugin(
         file_mark="file_name",
         uploads="upload/",
     ),
+)
+
+# What a WordPress says of itself, without which nobody knows the moment at which an entry was sent.
+OF_THE_SITE: Final = Part(
+    "options",
+    Role.NOTES,
+    only={"option_name": ("home", "timezone_string", "gmt_offset")},
+    needed=False,
+    aside=True,
 )
 
 # Users of a site, by whose address one of another site is known.

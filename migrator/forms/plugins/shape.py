@@ -29,7 +29,8 @@ class System(Enum):
 @dataclass(frozen=True, slots=True)
 class Part:
     """A table of a plugin, or some rows (`only`) of one it shares with others. `within` is a column among `references`: rows belong to the
-    plugin if the row it names does. A table that is not `needed` may be missing. `links` and `keyed` say what else changes in a row whose
+    plugin if the row it names does. A table that is not `needed` may be missing. What is `aside` belongs to the site and not to its entries: it tells
+    what these mean, is kept with them in a dump, and is never put into a site. `links` and `keyed` say what else changes in a row whose
     forms or entries have other numbers at the target.
     """
 
@@ -42,6 +43,7 @@ class Part:
     clock: Clock = Clock.UTC
     identity: str = ""
     needed: bool = True
+    aside: bool = False
     links: tuple[Link, ...] = ()
     keyed: tuple[Keyed, ...] = ()
 
