@@ -194,7 +194,14 @@ def _sums(seen: Preview) -> dict[str, Any]:
     noted = [finding for stage in seen.stages for finding in stage.findings]
     return {
         "subjects": len({subject.key for subject, _ in pairs}),
-        "actions": sum(not prepares(subject.key, action.key) for subject, action in pairs),
+        "actions": len(
+            {
+                (stage.kind, subject.key, action.key)
+                for stage in seen.stages
+                for subject, action in stage.actions
+                if not prepares(subject.key, action.key)
+            }
+        ),
         "items": moving.items,
         "bytes": moving.bytes,
         "refusals": sum(finding.weight >= Weight.WARNING and finding.code in REFUSALS for finding in noted),

@@ -33,7 +33,7 @@ from migrator.engine.events import (
     Verified,
     Waiting,
 )
-from migrator.engine.ledger import Claim, Status, Tally
+from migrator.engine.ledger import Claim, Ending, Status, Tally
 
 WINDOW = 60.0  # seconds the rate looks back: long enough to be calm, short enough to notice a throttle
 PLAIN_EVERY = 30.0  # seconds between two lines where nobody watches a bar
@@ -197,13 +197,18 @@ def aside(event: Event) -> str:
 
 
 def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:
-    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages, stopped by SIGKILL 02:14. None where nothing is resumed."""
+    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages, stopped by SIGKILL 02:14. None where nothing is resumed.
+    A run that came to its end although it had to give something up was not stopped.
+    """
     earlier = claim.previous
     if earlier is None or not claim.resumes:
         return None
     done = f"{figures.count(tally.actions_done)} of {nouns.actions(tally.actions)} done"
     when = figures.moment_since(earlier.ended or earlier.last_sign, now)
-    return f"Resuming run {earlier.number}: {done}, {nouns.items(tally.items_arrived)}, stopped by {stopped_by(claim)} {when}"
+    so_far = f"{done}, {nouns.items(tally.items_arrived)}"
+    if earlier.ending is Ending.FAILED and not earlier.words:
+        return f"Going on after run {earlier.number}: {so_far}; it ended {when} and had to give something up"
+    return f"Resuming run {earlier.number}: {so_far}, stopped by {stopped_by(claim)} {when}"
 
 
 def stopped_by(claim: Claim) -> str:

@@ -84,7 +84,20 @@ def compared_sentence(actions: int, items: int, differences: int, nouns: Nouns, 
 def by_route(report: Report) -> Iterator[tuple[str, list[Part]]]:
     """The parts of each kind and route, under a heading like "mail, old -> new"."""
     for (kind, route), parts in groupby(report.parts, key=lambda part: (part.kind, part.route)):
-        yield ", ".join(word for word in (kind, route.replace(">", " -> ")) if word), list(parts)
+        yield _heading(kind, route), list(parts)
+
+
+def _heading(kind: str, route: str) -> str:
+    return ", ".join(word for word in (kind, route.replace(">", " -> ")) if word)
+
+
+def _placed(one: Part | Placed, label: str) -> str:
+    return f"{_heading(one.kind, one.route)}: {label}"
+
+
+def _several_routes(report: Report) -> bool:
+    """Whether one thing may be told of more than once, so that each time the route has to be said."""
+    return len({(part.kind, part.route) for part in report.parts}) > 1
 
 
 def sums_by_route(report: Report) -> list[str]:
@@ -158,15 +171,18 @@ def left_behind(report: Report) -> list[str]:
 
 def given_up(report: Report) -> list[str]:
     """Subjects and actions that did not come to their end, with the reason and what to do."""
+    several = _several_routes(report)
     subjects = [
-        f"  {figures.sentence(trouble.label, trouble.text, trouble.remedy)}"
+        f"  {figures.sentence(_placed(part, trouble.label) if several else trouble.label, trouble.text, trouble.remedy)}"
         for part in report.parts
         for trouble in part.troubles
+        if not any(trouble.text in finding.text for finding in part.findings)  # then it stands among the findings
     ]
     told = {trouble.text for part in report.parts for trouble in part.troubles}
     actions = [
-        f"  {figures.sentence(line.label, line.why, line.cure)}"
-        for line in report.lines
+        f"  {figures.sentence(_placed(part, line.label) if several else line.label, line.why, line.cure)}"
+        for part in report.parts
+        for line in part.lines
         if line.status is Status.FAILED and line.why not in told
     ]
     lines = [*subjects, *actions]
@@ -176,7 +192,11 @@ def given_up(report: Report) -> list[str]:
 def findings(report: Report, least: Weight) -> list[str]:
     """What was found that weighs at least this much, differences first."""
     heavy = sorted((one for one in report.placed if one.finding.weight >= least), key=lambda one: -one.finding.weight)
-    shown = [_finding_line(one.place, one.finding) for one in heavy[:MOST_FINDINGS]]
+    several = _several_routes(report)
+    shown = [
+        _finding_line(_placed(one, one.place) if several and one.route else one.place, one.finding)
+        for one in heavy[:MOST_FINDINGS]
+    ]
     return [*shown, *_rest_of(heavy)]
 
 

@@ -157,6 +157,8 @@ class Placed:
     subject: str
     thing: str
     finding: Finding
+    kind: str = ""
+    route: str = ""
 
     @property
     def place(self) -> str:
@@ -190,10 +192,11 @@ class Report:
         """Every finding of the report with its place."""
         yield from (Placed("", finding.about, finding) for finding in self.findings)
         for part in self.parts:
-            yield from (Placed(part.label, "", finding) for finding in part.findings)
+            yield from (Placed(part.label, "", finding, part.kind, part.route) for finding in part.findings)
             for line in part.lines:
                 for finding in line.findings:
-                    yield Placed(part.label, finding.about if line.prepares else line.label, finding)
+                    thing = finding.about if line.prepares else line.label
+                    yield Placed(part.label, thing, finding, part.kind, part.route)
 
     @property
     def verified(self) -> RunRow | None:

@@ -16,7 +16,7 @@ from migrator.engine.contract import Contract, Lane, MakesAccounts, Reading, Sid
 from migrator.engine.events import Narrowed, Tell
 from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
 from migrator.engine.stage import Stage
-from migrator.errors import LoginRefused, MigratorError, NotMadeYet, TooManyConnections
+from migrator.errors import EndpointRefused, LoginRefused, MigratorError, NotMadeYet, TooManyConnections
 
 STALE = 45.0  # seconds; servers drop idle lines after minutes, middle boxes sooner
 
@@ -46,6 +46,7 @@ class Sessions:
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
         self._refused: dict[tuple[str, str], LoginRefused] = {}
+        self._shut: dict[str, EndpointRefused] = {}  # by lane, also for the other routes that lead there
         self._reached: set[str] = set()
         self._unknown: set[str] = set()  # endpoints at which nobody knows which accounts there are
         self._absent: set[tuple[str, str]] = set()  # endpoint and account at a target
@@ -163,10 +164,15 @@ class Sessions:
     def _open(self, key: _Key, open_session: Callable[[], Any]) -> Any:
         if refusal := self._refused.get((key.lane, key.account)):
             raise LoginRefused(str(refusal), remedy=refusal.remedy)
+        if shut := self._shut.get(key.lane):
+            raise EndpointRefused(str(shut), remedy=shut.remedy)
         try:
             session = open_session()
         except LoginRefused as refusal:
             self._refused[key.lane, key.account] = refusal
+            raise
+        except EndpointRefused as refusal:
+            self._shut[key.lane] = refusal
             raise
         except TooManyConnections:
             self.close()

@@ -340,7 +340,7 @@ class FormsStep:
             was, put = sums_of(outcome)
             here = sides.source.checksum(taking.extract, among)
             if here != was:
-                text = f"{among.label}: the source has {here.rows:,} rows and had {was.rows:,} when they were moved, or they have changed"
+                text = f"{among.label}: {_changed(here, was)}"
                 yield _differs(action, "changed", text)
                 continue
             at = on_road.place(among, ()) if on_road.follows is not None else None
@@ -367,7 +367,7 @@ class FormsStep:
             was, put = sums_of(outcome)
             here = source.checksum(taking.extract, among)
             if here != was:
-                text = f"{among.label}: the source has {here.rows:,} rows and had {was.rows:,} when they were moved, or they have changed"
+                text = f"{among.label}: {_changed(here, was)}"
                 yield _differs(action, "changed", text)
             if beside and (lacking := _lacking(taking, place, among, source, target, redaction)):
                 yield _differs(
@@ -378,7 +378,7 @@ class FormsStep:
             if not beside:
                 has = target.checksum(place, among)
                 if has != put:
-                    text = f"{among.label}: the target has {has.rows:,} rows, and {put.rows:,} were put there, or they have changed"
+                    text = f"{among.label}: {_changed_there(has, put)}"
                     yield _differs(action, "differs", text, "If nobody changed them on purpose, copy them by hand.")
         rows_each, _ = rows_at_once(taking.table, target.features)
         for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
@@ -700,6 +700,20 @@ def _lacking(
     return sum(count for count in ours.values() if count > 0)
 
 
+def _changed(here: Checksum, was: Checksum) -> str:
+    """What a comparison found at the source, in words."""
+    if here.rows == was.rows:
+        return f"the source has as many rows as when they were moved ({here.rows:,}), and some have changed"
+    return f"the source has {here.rows:,} rows, and {was.rows:,} were moved"
+
+
+def _changed_there(has: Checksum, put: Checksum) -> str:
+    """What a comparison found at the target, in words."""
+    if has.rows == put.rows:
+        return f"the target has as many rows as were put there ({has.rows:,}), and some have changed"
+    return f"the target has {has.rows:,} rows, and {put.rows:,} were put there"
+
+
 def _reconsidered(outcome: Outcome) -> Outcome:
     note = outcome.note if outcome.fate is Fate.LEFT_BEHIND else "changed at the source since it was moved"
     return replace(
@@ -715,17 +729,23 @@ def _reconsidered(outcome: Outcome) -> Outcome:
 def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], wanted: Sequence[Taking]) -> Action:
     """What was found at the source, told once above the tables."""
     keeping = [one for one in found if not one.silent]
+    there = {one.name for one in tables}
     lines = []
     for one in found:
         where = f"{one.prefix}*" + (f", site {one.site}" if one.site else "")
-        count = sum(not each.aside for each in one.tables)
-        told = one.silent or f"{count} {'table' if count == 1 else 'tables'}"
+        held = len({part.table for part in one.tables if not part.aside} & there)
+        told = one.silent or f"{held} {'table' if held == 1 else 'tables'}"
         lines.append(
             f"{'!' if one.silent else '='} {one.title} ({where}): {told}"
             + "".join(f". {note.removesuffix('.')}" for note in one.notes)
         )
     plugins = len({one.plugin for one in keeping})
-    why = f"{plugins:,} {'plugin keeps' if plugins == 1 else 'plugins keep'} entries; {len(wanted):,} of {len(tables):,} tables are moved"
+    named = sum(not one.plugins for one in wanted)
+    why = (
+        f"{plugins:,} {'plugin keeps' if plugins == 1 else 'plugins keep'} entries; "
+        f"{len(wanted):,} of {len(tables):,} tables are moved"
+        + (f", {named:,} of them because the plan names {'it' if named == 1 else 'them'}" if named else "")
+    )
     return Action(subject.key + PLUGINS, Verb.KEEP, "plugins", why, details=tuple(lines))
 
 

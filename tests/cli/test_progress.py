@@ -200,11 +200,20 @@ def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
         (claim(Holder("mover.example.com", "boot-1/9999", 10, "1")), "SIGKILL"),
         (claim(Holder("other.example.com", "boot-7/4026", 10, "1")), "its end on other.example.com"),
         (claim(ending=Ending.INTERRUPTED, words="Ctrl-C"), "Ctrl-C"),
-        (claim(ending=Ending.FAILED), "an error"),
+        (claim(ending=Ending.FAILED, words="an error"), "an error"),
     ],
 )
 def test_the_cause_of_the_end_is_told_as_far_as_it_can_be_known(earlier, cause):
     assert f"stopped by {cause} " in said(earlier)
+
+
+def test_a_run_that_came_to_its_end_was_not_stopped():
+    clock = f"{NIGHT.astimezone():%H:%M}"
+
+    assert said(claim(ending=Ending.FAILED)) == (
+        "Going on after run 7: 312 of 500 folders done, 1,204,331 messages; "
+        f"it ended {clock} and had to give something up"
+    )
 
 
 def test_a_first_run_resumes_nothing():

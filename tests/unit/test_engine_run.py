@@ -419,6 +419,19 @@ def test_an_endpoint_that_refuses_all_of_us_is_asked_once_for_each_worker_at_mos
     assert {trouble.subject for trouble in trial.store.troubles()} == set(TEN)
 
 
+def test_an_endpoint_that_refuses_all_of_us_is_not_asked_again_by_another_route() -> None:
+    source, target = two_shelves(ALICE)
+    backup = Shelf("backup")
+    source.openings.extend(EndpointRefused("old refuses the password.") for _ in range(3))
+    trial = Trial([stage_between(source, target, ALICE), stage_between(source, backup, ALICE, name="backup")])
+    trial.run()
+    assert source.tries.total() == 1
+    assert {(one.step, one.text) for one in trial.store.troubles()} == {
+        ("words", "old refuses the password."),
+        ("backup", "old refuses the password."),
+    }
+
+
 def test_an_endpoint_that_answered_once_is_waited_for() -> None:
     source, target = two_shelves(ALICE)
     target.drops.append(Drop("put", 1))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from migrator.cli.preview import summary
 from migrator.engine.contract import Fate, Verb, Weight
 from migrator.engine.events import Noted
 from migrator.engine.report import report
@@ -101,6 +102,23 @@ def test_a_preview_tells_what_was_found_and_writes_nothing() -> None:
     assert (action.verb, action.size.items, action.total.items) == (Verb.COPY, 160, 160)
     assert "160 rows of" in action.why
     assert not world.new.writes
+
+
+def test_of_what_was_found_only_tables_that_are_there_are_counted_and_those_that_the_plan_names_are_told() -> None:
+    world = World((PLAIN, MANY), (LOG, LOG_ROWS), plugins=("flamingo",), tables=(LOG.name,))
+    (stage,) = world.trial.preview().stages
+    found = stage.actions[0][1]
+    assert found.why == "1 plugin keeps entries; 4 of 6 tables are moved, 1 of them because the plan names it"
+    assert "= Flamingo (wp_*): 3 tables" in found.details[0]
+
+
+def test_a_preview_of_two_routes_counts_a_table_once() -> None:
+    world = World()
+    (stage,) = world.trial.stages
+    vault = MemoryTables("vault", page=20)
+    second = Stage("copy", "forms", stage.step, TablesRoute(world.old, vault))
+    told = summary(Trial([stage, second]).preview())
+    assert told[0].startswith("1 database, 2 tables, 320 rows to move")
 
 
 def test_of_posts_only_those_of_plugins_are_taken_with_their_meta() -> None:

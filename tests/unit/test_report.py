@@ -16,7 +16,7 @@ from migrator.cli.nouns import nouns_of
 from migrator.cli.report import guarded, page, report_document, spreadsheet, write
 from migrator.cli.report_words import LANGUAGES
 from migrator.cli.status import run_sentence
-from migrator.cli.summary import compared, differed, findings, left_behind, sums_by_route, sums_sentence
+from migrator.cli.summary import compared, differed, findings, given_up, left_behind, sums_by_route, sums_sentence
 from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
 from migrator.engine.report import Line, Part, Reason, Report, Sums, report, top_reasons
@@ -244,6 +244,41 @@ def test_a_difference_is_told_with_its_mailbox_and_folder(filled):
     assert findings(differing(filled), Weight.DIFFERENCE) == [
         "  difference: bob@example.com, INBOX: message 0 is missing. Ask bob."
     ]
+
+
+def on_two_routes(**told):
+    """The same subject, moved to two places."""
+    return Report(
+        NOON,
+        Sums(),
+        tuple(Part("forms", f"old>{to}", "database", "database", Sums(), **told) for to in ("new", "vault")),
+        (),
+        (),
+    )
+
+
+def test_a_difference_on_one_of_several_routes_says_on_which():
+    missing = Finding("missing", Weight.DIFFERENCE, "wp_x", "1 row is missing.", "Run again.")
+
+    assert findings(on_two_routes(findings=(missing,)), Weight.DIFFERENCE) == [
+        "  difference: forms, old -> new: database: 1 row is missing. Run again.",
+        "  difference: forms, old -> vault: database: 1 row is missing. Run again.",
+    ]
+
+
+def test_what_was_given_up_on_several_routes_says_on_which_and_is_not_told_twice():
+    refused = SubjectTrouble(
+        "forms", "database", "database", "endpoint-refused", "the password is wrong.", "Mend it.", 1
+    )
+    seen = on_two_routes(troubles=(refused,))
+    not_compared = Finding("not-compared", Weight.DIFFERENCE, "database", f"could not be compared: {refused.text}")
+
+    assert given_up(seen) == [
+        "Given up:",
+        "  forms, old -> new: database: the password is wrong. Mend it.",
+        "  forms, old -> vault: database: the password is wrong. Mend it.",
+    ]
+    assert given_up(on_two_routes(troubles=(refused,), findings=(not_compared,))) == []
 
 
 def test_sums_that_a_comparison_contradicts_add_up_by_our_records_only(filled):
