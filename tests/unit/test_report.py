@@ -266,6 +266,16 @@ def test_a_difference_on_one_of_several_routes_says_on_which():
     ]
 
 
+def test_the_page_says_on_which_of_several_routes_a_thing_was_moved():
+    html = page(on_two_routes(), "x", "es")
+
+    assert "<summary>database (old -&gt; new) " in html
+    assert "<summary>database (old -&gt; vault) " in html
+    assert "<summary>carmen@example.com " in page(
+        Report(NOON, Sums(), (Part("mail", "old>new", "c", "carmen@example.com", Sums()),), (), ()), "x", "es"
+    )
+
+
 def test_what_was_given_up_on_several_routes_says_on_which_and_is_not_told_twice():
     refused = SubjectTrouble(
         "forms", "database", "database", "endpoint-refused", "the password is wrong.", "Mend it.", 1
