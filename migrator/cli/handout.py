@@ -19,6 +19,7 @@ from migrator.cli.options import AsJson, PlanFile, Verbose
 if TYPE_CHECKING:
     from migrator.plan.model import Plan, ServiceEntry
 
+OF_PEOPLE = {"mail", "panel", "contacts"}  # services of what is somebody's own
 PORTS = {"tls": 993, "starttls": 143, "none": 143}  # RFC 8314, RFC 3501
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -47,7 +48,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What one owner needs. `password` is None where it did not change."""
+    """What one owner needs. `password` is None where it did not change; `mailbox` is False for what has a password alone, such as a list."""
 
     address: str
     user: str
@@ -55,18 +56,16 @@ class Sheet:
     port: int
     security: str
     password: str | None
+    mailbox: bool = True
 
     def lines(self, words: Mapping[str, str]) -> Iterator[str]:
         """The sheet as text."""
         yield self.address
         safe = self.security.upper() if self.security != "none" else words["none"]
         server = f"{self.host}, {words['port']} {self.port}, {safe}" if self.host else "?"
-        rows = (
-            (words["imap"], server),
-            (words["smtp"], words["smtp-told"]),
-            (words["user"], self.user),
-            (words["password"], self.password if self.password is not None else words["same"]),
-        )
+        mailbox = ((words["imap"], server), (words["smtp"], words["smtp-told"]), (words["user"], self.user))
+        password = (words["password"], self.password if self.password is not None else words["same"])
+        rows = (*mailbox, password) if self.mailbox else (password,)
         wide = max(len(name) for name, _ in rows)
         yield from (f"  {name:<{wide}}  {value}" for name, value in rows)
 
@@ -120,8 +119,13 @@ def handout(
 def _sheets(plan: Plan, identity: Path | None) -> Iterator[Sheet]:
     made = _made(plan, identity)
     server = _server(plan)
-    for account, user, password in _owners(plan, made):
+    owners = list(_owners(plan, made))
+    for account, user, password in owners:
         yield Sheet(account, user, *server, password)
+    known = {account.lower() for account, _, _ in owners}
+    for address, password in sorted(made.items()):
+        if address.lower() not in known:
+            yield Sheet(address, "", "", 0, "", password, mailbox=False)
 
 
 def _made(plan: Plan, identity: Path | None) -> dict[str, str]:
@@ -136,10 +140,12 @@ def _made(plan: Plan, identity: Path | None) -> dict[str, str]:
 
 def _owners(plan: Plan, made: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
     """Address, user name and new password of everyone the plan means; those a panel would have to be asked for, as far as the
-    hand-out names them.
+    hand-out names them; nobody where nothing moves that is somebody's own.
     """
     if plan.asks_endpoint:
         yield from ((address, address, password) for address, password in sorted(made.items()))
+        return
+    if not any(getattr(step, "service", "") in OF_PEOPLE for step in plan.steps):
         return
     for person in plan.accounts():
         address = person.target.address

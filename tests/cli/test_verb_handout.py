@@ -66,3 +66,21 @@ def test_it_answers_in_json(plan, capsys):
     (ann, bob) = json.loads(said(capsys, plan, "--json"))["mailboxes"]
     assert ann["password"] == "Zk4-made"
     assert bob["password"] is None
+
+
+def test_what_was_made_beside_the_accounts_has_its_password_and_no_mailbox(plan, capsys):
+    Handout(handout_of(plan)).add("news@example.com", SecretStr("Lst-made"))
+    assert said(capsys, plan).split("\n\n")[-1] == "news@example.com\n  Password  Lst-made\n"
+
+
+def test_a_plan_of_lists_alone_has_sheets_of_lists_alone(plan, capsys, tmp_path):
+    (tmp_path / "lists").mkdir()
+    text = plan.read_text().replace("steps: [mail]", "steps: [lists]")
+    plan.write_text(
+        text.replace("old: {", "old: {lists: {type: csv, path: lists}, ").replace(
+            "new: {", "new: {lists: {type: csv, path: copy}, "
+        )
+    )
+    handout_of(plan).unlink()
+    Handout(handout_of(plan)).add("news@example.com", SecretStr("Lst-made"))
+    assert said(capsys, plan) == "news@example.com\n  Password  Lst-made\n"
