@@ -183,6 +183,10 @@ def test_without_panels_mail_alone_is_planned(office):
     assert (told.returncode, told.stdout.splitlines()[0]) == (0, "plan.yaml and accounts.csv are written.")
     assert re.findall(r"^  - (\w+)", office.plan.read_text(), re.MULTILINE) == ["mail", "verify"]
     assert office.accounts.read_text() == ",".join(COLUMNS) + "\n"
+    checked = office.does("check", "plan.yaml")
+    assert checked.returncode == 2
+    assert "accounts.csv names none below its first line. List them there" in checked.stderr
+    office.accounts.write_text(office.accounts.read_text() + "ann@example.com,,,one,,two\n")
     assert office.does("check", "plan.yaml").returncode == 0
 
 
