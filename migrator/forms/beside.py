@@ -28,6 +28,7 @@ from migrator.forms.plugins.known import KNOWN
 from migrator.forms.senders import Setting
 from migrator.forms.taking import takings
 from migrator.wire import disk
+from migrator.wire.table import Look
 
 DOES: Final = "does"  # in an action's data: which of these it is
 SHEETS, CONTACTS_OF, SENDERS = "sheets", "contacts", "senders"
@@ -124,7 +125,8 @@ class Beside:
             flat, entries = self._flat(source, stored)
             drawn, formats = _until_stopped(entries, work), self.options.sheet_formats
             there = _folder(folder, stored)
-            made = list(sheet.write(drawn, there, flat.fields, formats=formats, header=flat.header))
+            look = Look(separator=sheet.SEPARATORS[self.options.sheet_delimiter])
+            made = list(sheet.write(drawn, there, flat.fields, formats=formats, header=flat.header, look=look))
         for finding in _told(action.label, made, flat):
             work.note(finding)
         work.remember({SEEN: seen})
@@ -133,7 +135,7 @@ class Beside:
         """Stands for all that a plugin's sheets are made of."""
         sums = [f"{one.table.name} {source.checksum(one, KeyRange())}" for one in self._extracts(source, stored)]
         rules = self.options.model_dump_json(
-            include={"where", "since", "older_than", "redact", "mend", "sheet_formats"}
+            include={"where", "since", "older_than", "redact", "mend", "sheet_formats", "sheet_delimiter"}
         )
         return hashlib.sha256("\n".join([*sums, rules]).encode()).hexdigest()[:32]
 

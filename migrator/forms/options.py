@@ -121,6 +121,11 @@ class FormsOptions(BaseModel):
         min_length=1,
         description="What sheets are: csv for people, parquet for analysis (`pip install 'migrator[parquet]'`), or both.",
     )
+    sheet_delimiter: Literal["comma", "semicolon", "tab"] = Field(
+        default="comma",
+        description="What stands between the columns of CSV sheets. A spreadsheet whose numbers have a decimal comma (German, Spanish, French) "
+        "opens those with semicolons by a double click.",
+    )
     mend: tuple[Literal["charsets", "lengths"], ...] = Field(
         default=(),
         description="What is mended in sheets and contacts; tables stay as they are. charsets: texts that are UTF-8 in a column of latin1 "

@@ -33,6 +33,9 @@ _NO_WORDS: Final = re.compile(r"[^\w .,-]+")
 FILES_HEADER: Final = ("form", "entry_id", "file")
 AT_ONCE: Final = 256 * 1024  # bytes of entries of one form that are held before they are written
 
+PLAIN: Final = table.Look()
+SEPARATORS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
+
 Format: TypeAlias = Literal["csv", "parquet"]
 Place = tuple[str, ...]  # a column: the field's key, and the way inside its value
 
@@ -108,11 +111,13 @@ def write(
     guard: bool = True,
     formats: Sequence[Format] = ("csv",),
     header: Sequence[str] = HEADER,
+    look: table.Look = PLAIN,
 ) -> Iterator[Sheet]:
     """Write entries to files of these formats below `folder`, one for each form, in place of those of the same names; each is whole or not there, for its
     owner only; CSV is in UTF-8 with a byte order mark. Files that entries name, which no database holds, are listed in FILES beside them.
     `fields` gives the fields of a form; it is asked when all entries are drawn. With `guard`, cells of CSV that begin like a formula get an
-    apostrophe (`table.unguarded` takes it away). `header` are the columns before the answers, some of HEADER.
+    apostrophe (`table.unguarded` takes it away). `header` are the columns before the answers, some of HEADER; `look` is
+    how CSV is written.
     """
     with _writing(folder):
         disk.make_folder(folder)
@@ -130,11 +135,9 @@ def write(
             waiting[one.form].take(one)
             for name in one.files:
                 row = (one.header["form_title"] or one.form, one.header["entry_id"], name)
-                files.add(
-                    table.written(row, table.Look(), guard=guard), table.BOM + table.written(FILES_HEADER, table.Look())
-                )
+                files.add(table.written(row, look, guard=guard), table.BOM + table.written(FILES_HEADER, look))
         for form, held in waiting.items():
-            yield held.written(form, fields(form), formats, guard=guard)
+            yield held.written(form, fields(form), formats, look, guard=guard)
         files.become(folder / FILES)
     finally:
         for lines in (files, *(held.lines for held in waiting.values())):
@@ -195,30 +198,33 @@ class _Waiting:
         self.entries += 1
         self.files += len(entry.files)
 
-    def written(self, form: str, fields: Sequence[Field], formats: Sequence[Format], *, guard: bool) -> Sheet:
+    def written(
+        self, form: str, fields: Sequence[Field], formats: Sequence[Format], look: table.Look, *, guard: bool
+    ) -> Sheet:
         self.lines.flush()
         own, self.path = self.path, self.path.with_name(f"{named(form, self.title)}.csv")
         self.columns.fields = fields
         headings = self.columns.headings()
         with _writing(self.path.parent):
-            self._write(formats, headings, guard=guard)
+            self._write(formats, headings, look, guard=guard)
             earlier = _earlier(own, self.path)
         path = self.path.with_suffix(f".{formats[0]}")
         return Sheet(form, self.title, path, self.entries, tuple(self.columns.joined()), self.files, earlier)
 
-    def _write(self, formats: Sequence[Format], headings: Mapping[Place, str], *, guard: bool) -> None:
+    def _write(
+        self, formats: Sequence[Format], headings: Mapping[Place, str], look: table.Look, *, guard: bool
+    ) -> None:
         for wanted in formats:
             path = self.path.with_suffix(f".{wanted}")
             fresh = path.with_name(f"{path.name}{FRESH}")
             with disk.opened(fresh, "wb") as file:
                 if wanted == "csv":
-                    self._write_csv(file, headings, guard=guard)
+                    self._write_csv(file, headings, look, guard=guard)
                 else:
                     self._write_parquet(file, headings)
             fresh.replace(path)
 
-    def _write_csv(self, file: IO[bytes], headings: Mapping[Place, str], *, guard: bool) -> None:
-        look = table.Look()
+    def _write_csv(self, file: IO[bytes], headings: Mapping[Place, str], look: table.Look, *, guard: bool) -> None:
         file.write(table.BOM + table.written([*self.columns.header, *headings.values()], look, guard=guard))
         for row in self._rows(headings):
             file.write(table.written(row, look, guard=guard))

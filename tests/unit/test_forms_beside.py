@@ -137,6 +137,19 @@ def test_sheets_can_be_parquet_with_the_same_columns_and_no_apostrophes(tmp_path
     assert [one.name for one in (tmp_path / "only" / "wp_cfdb7").iterdir()] == ["Ask us (7).parquet"]
 
 
+def test_columns_are_parted_by_what_the_plan_says_and_the_sheet_is_written_anew_for_it(tmp_path) -> None:
+    folder = tmp_path / "wp_cfdb7"
+    world = World(entry(1, name="Ann; Bo", cvcfdb7_file="cv.pdf"), sheets=tmp_path)
+    world.trial.run()
+    assert (folder / "Ask us (7).csv").read_text(encoding="utf-8-sig").startswith("site,form_id,")
+    world = World(entry(1, name="Ann; Bo", cvcfdb7_file="cv.pdf"), sheets=tmp_path, sheet_delimiter="semicolon")
+    world.trial.run()
+    text = (folder / "Ask us (7).csv").read_text(encoding="utf-8-sig")
+    assert text.startswith("site;form_id;")
+    assert '"Ann; Bo"' in text
+    assert (folder / sheet.FILES).read_text(encoding="utf-8-sig").startswith("form;entry_id;file")
+
+
 def test_without_its_package_a_plan_with_parquet_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(forms_parquet, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"pip install 'migrator\[parquet\]'"):
