@@ -7,6 +7,7 @@ changed or come since into the table itself, as long as nobody else has changed 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -35,11 +36,10 @@ from migrator.engine.contract import (
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.channels import strange_terms
-from migrator.forms.contract import FORMS, SHADOW, THE_DATABASE, KnowsDamage, RemembersSource, TableReader, TableWriter
+from migrator.forms.contract import FORMS, THE_DATABASE, KnowsDamage, RemembersSource, TableReader, TableWriter
 from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
-from migrator.forms.meeting import Meeting, Met, belong_to_others, foreseen, missing_parents
 from migrator.forms.model import (
     EVERYTHING,
     NOTHING,
@@ -47,7 +47,6 @@ from migrator.forms.model import (
     Extract,
     KeyRange,
     Paging,
-    Row,
     Stored,
     Table,
     range_of,
@@ -83,11 +82,7 @@ OTHERWISE = (
     "was put there and begin with a new state"
 )
 DIVIDED_OTHERWISE = "the key of the source's table is another than when it was moved; move it anew with a new state, into a table that is empty"
-MERGING = "merging"  # a fact: how far rows are that are to be put beside the target's
-BEGUN, CARRYING = "begun", "carrying"  # about to be put there; on their way into the shadow once more
-ID_CURE = (
-    "Choose remap, which gives ours new ids, or skip-existing, which leaves these rows and what hangs on them behind"
-)
+MERGING = "merging"  # a fact: rows were about to be put beside the target's
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
@@ -132,22 +127,19 @@ class FormsStep:
                 blocked = "waits for what is told of forms" if numbers.verb is Verb.BY_HAND else ""
                 yield numbers
             strange = None if self._renumbers else strange_terms(source, target, found, self.options.prefixes)
-            divided = [self._divided(taking, wanted, target) for taking in wanted]
-            actions = []
-            for taking in divided:
+            for taking in wanted:
                 name = renamed(taking.table.name, self.options.prefixes)
                 if damage := damaged.get(taking.table.name) or damaged_there.get(name):
                     about = {"table": taking.table.name, "name": name}
-                    actions.append(_by_hand(_key(taking.table.name), taking.table.name, damage, about))
-                elif strange and not strange.told.isdisjoint(taking.plugins):
-                    about = {"table": taking.table.name, "name": name}
-                    actions.append(_by_hand(_key(taking.table.name), taking.table.name, strange.why, about))
-                else:
-                    actions.append(self._action(taking, source, target, there, read))
-            for action in actions if self._renumbers else _together(divided, actions):
-                if blocked and action.verb is not Verb.KEEP:
-                    yield replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
+                    yield _by_hand(_key(taking.table.name), taking.table.name, damage, about)
                     continue
+                if strange and not strange.told.isdisjoint(taking.plugins):
+                    about = {"table": taking.table.name, "name": name}
+                    yield _by_hand(_key(taking.table.name), taking.table.name, strange.why, about)
+                    continue
+                action = self._action(self._divided(taking, wanted, target), source, target, there, read)
+                if blocked and action.verb is not Verb.KEEP:
+                    action = replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
                 yield action
             yield from self._beside(PRESUMED_KEY).plan(source, target, read)
 
@@ -213,9 +205,6 @@ class FormsStep:
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
         to_do = bool(stale or fresh or not place)
         work = _Remaining.of(count, recorded, stale, fresh)
-        refusal, told = "", ""
-        if to_do and not found and not self._came_unrecorded(taking, there.get(name), target, recorded):
-            refusal, told = self._in_the_way(taking, there.get(name), source, target, read, [*recorded, *fresh])
         why = "; ".join(
             filter(
                 None,
@@ -226,11 +215,10 @@ class FormsStep:
                     _of_lost(found) if found else work.told(place) if recorded else "",
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
-                    told,
                 ),
             )
         )
-        if refusal:
+        if refusal := self._in_the_way(there.get(name), target, place) if to_do and not found else "":
             return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name})
         return Action(
             key,
@@ -256,63 +244,17 @@ class FormsStep:
         """Whether what was recorded is gone on with. What only the shadow has is nothing to rows that get new numbers."""
         return _divides(table, recorded) and not (self._renumbers and not _placed(facts, recorded))
 
-    def _came_unrecorded(
-        self, taking: Taking, there: Table | None, target: TableReader, recorded: Mapping[KeyRange, Outcome]
-    ) -> bool:
-        """Whether the table itself has what was put in the shadow: a death came between swapping and its record."""
-        total = _total(recorded)
-        if there is None or not total.rows:
-            return False
-        return target.checksum(at_target(taking.extract, there, self.options.prefixes), EVERYTHING) == total
-
-    def _in_the_way(
-        self,
-        taking: Taking,
-        there: Table | None,
-        source: TableReader,
-        target: TableReader,
-        read: Reading,
-        ranges: Sequence[KeyRange],
-    ) -> tuple[str, str]:
-        """Why a table at the target cannot be filled as the plan is now ("" if it can), and what is told of rows that are there already."""
-        facts = read.remembered(_key(taking.table.name))
-        if there is None or facts.get(PLACE) or facts.get(MERGING) or self._renumbers:
-            return "", ""
+    def _in_the_way(self, there: Table | None, target: TableReader, place: str) -> str:
+        """Why a table at the target cannot be filled as the plan is now; "" if it can."""
+        if there is None or place or self._renumbers:
+            return ""
         rows = target.count(Extract(there))
-        if not rows:
-            return "", ""
+        if not rows or (self.options.existing != "refuse" and target.features.merges):
+            return ""
         has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
         if not target.features.merges:
-            return (
-                f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away",
-                "",
-            )
-        if self.options.existing == "refuse":
-            return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)", ""
-        return self._meets(taking, there, source, target, read, ranges)
-
-    def _meets(
-        self,
-        taking: Taking,
-        there: Table,
-        source: TableReader,
-        target: TableReader,
-        read: Reading,
-        ranges: Sequence[KeyRange],
-    ) -> tuple[str, str]:
-        """The same of rows that are put beside others."""
-        if not target.features.exact:  # what it makes of our rows is only known when they are put
-            return "", ""
-        redaction = self.redaction(taking, source, _known_hash_key(read))
-        identity = "" if self.options.existing == "keep-ids" else taking.identity
-        try:
-            met = foreseen(Meeting(taking.table, there, target, identity), source, taking.extract, ranges, redaction)
-        except Refused as error:  # a table of other columns is one action's trouble
-            return f"{error} {error.remedy}".removesuffix("."), ""
-        if met.taken and self.options.existing == "keep-ids":
-            return f"{belong_to_others(met.taken)}. {ID_CURE}", ""
-        found = f"{met.found:,} of them are there already" if met.found else ""
-        return "", "; ".join(filter(None, (found, met.why_behind)))
+            return f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away"
+        return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)"
 
     def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
@@ -338,7 +280,7 @@ class FormsStep:
             if GIVES in action.data:
                 give_numbers(action, self._both(source, target), target, work)
                 return
-            taking = self.taking(source, target, action.data["table"])
+            taking = self._taking(source, target, action.data["table"])
             if isinstance(target, RemembersSource):
                 target.comes_from(source.server())
             filling = _Filling(action, taking, action.data["name"], self, source, target, work)
@@ -351,8 +293,7 @@ class FormsStep:
         found = present(source, self.options.plugins)
         return self._sides(source, target, self._wanted(source, source.tables(), found), found)
 
-    def taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
-        """What is taken of a table of the source now. Raises NotFound."""
+    def _taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
         wanted = self._wanted(source, source.tables(), present(source, self.options.plugins))
         for one in wanted:
             if one.table.name == table:
@@ -371,7 +312,7 @@ class FormsStep:
             yield _differs(action, "not-moved", "has not been moved")
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
-            taking = self.taking(source, target, action.data["table"])
+            taking = self._taking(source, target, action.data["table"])
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
@@ -428,7 +369,7 @@ class FormsStep:
             if here != was:
                 text = f"{among.label}: {_changed(here, was)}"
                 yield _differs(action, "changed", text)
-            if beside and (lacking := self._lacking(taking, place.table, among, source, target, redaction)):
+            if beside and (lacking := _lacking(taking, place, among, source, target, redaction)):
                 yield _differs(
                     action,
                     "missing",
@@ -442,21 +383,6 @@ class FormsStep:
         rows_each, _ = rows_at_once(taking.table, target.features)
         for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
             yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
-
-    def _lacking(
-        self,
-        taking: Taking,
-        there: Table,
-        among: KeyRange,
-        source: TableReader,
-        target: TableReader,
-        redaction: Redaction,
-    ) -> int:
-        """How many rows of a range the target's table does not have, whatever else it has."""
-        identity = "" if self.options.existing == "keep-ids" else taking.identity
-        rows = [row for page in source.rows(taking.extract, among) for row in redaction(page)]
-        met = Meeting(taking.table, there, target, identity).met(among, rows)
-        return len(met.fresh) + len(met.taken)
 
 
 @dataclass(slots=True)
@@ -488,16 +414,11 @@ class _Filling:
             place = SWAPPED
             self.target.discard(replace(self.taking.table, name=self.name))
             self.work.remember({PLACE: place})
+        if not place and self._is_found():
+            place = SWAPPED
         if place == SWAPPED:
             self._follow()
-            return
-        self._refuse_without_parents()
-        if not place and not facts.get(MERGING) and not self._merged_parents() and self._is_found():
-            self._follow()
-            return
-        if facts.get(MERGING) == BEGUN:  # a death came before anybody knew what was put: what is there is found again
-            self._empty_shadow(replace(self.taking.table, name=self.name))
-        if place != MERGED or facts.get(MERGING) or self._has_more():
+        elif place != MERGED or self._has_more():
             self._fill_shadow(place)
 
     def put_beside(self, sides: Sides) -> None:
@@ -588,14 +509,7 @@ class _Filling:
 
     def _fill_shadow(self, place: str) -> None:
         wanted = replace(self.taking.table, name=self.name)
-        self.target.shadow(wanted)
-        if not place and self._there() is None and self._merged_parents():
-            # Rows that hang on rows left behind are left behind too, so they are put beside others even where there are none yet.
-            self._empty_shadow(wanted)
-            self.target.swap(wanted)
         shadow = Extract(self.target.shadow(wanted))
-        if place:
-            self.work.remember({MERGING: CARRYING})
         move = self._carry(shadow)
         recorded = _recorded(self.work, self.action.key)
         behind = sum(outcome.things for outcome in recorded.values() if outcome.fate not in ARRIVED)
@@ -603,132 +517,46 @@ class _Filling:
             whole = sum(map(rows_in, recorded.values()))
             raise Misbehaved(
                 f"{self.action.label}: {behind:,} of {whole:,} rows could not be moved, so the table is not put in its place.",
-                remedy=f"See what is left behind, then run again: what is there is kept, in {SHADOW}{self.name} at the target; "
-                "if nothing more is to be moved, drop that table.",
+                remedy="See what is left behind, then run again: what is there is kept.",
             )
         if not place:
             total, has = _total(recorded), self.target.checksum(shadow, EVERYTHING)
             if has != total:
-                self._empty_shadow(wanted)
+                self.work.forget()
+                self.target.discard(wanted)
                 raise Misbehaved(
                     f"{self.action.label}: {total.rows:,} rows were put, and the target has {has.rows:,} or others.",
                     remedy="Run again: the table is filled anew.",
                 )
         self._tell_unsure(move)
         there = self._there()
-        if there is None or not (place or self._merged_parents() or self.target.count(Extract(there))):
+        if there is None or not self.target.count(Extract(there)):
             self.target.swap(wanted)
             self.work.remember({PLACE: SWAPPED})
         else:
             self._merge(wanted, there, recorded, place)
 
-    def _empty_shadow(self, wanted: Table) -> None:
-        """Begin anew with a shadow that has no rows."""
-        self.target.discard(wanted)
-        self._forget()
-        self.target.shadow(wanted)
-
-    def _forget(self) -> None:
-        """Forget which ranges were carried, and not where the table is."""
-        facts = dict(self.work.remembered(self.action.key))
-        self.work.forget()
-        self.work.remember(facts)
-
     def _merge(self, wanted: Table, there: Table, recorded: Mapping[KeyRange, Outcome], place: str) -> None:
-        """Put what is in the shadow beside the target's rows, but for what is there, what has ids of others, and what hangs on those."""
         existing = self.step.options.existing
         if existing == "refuse" or not self.target.features.merges:
-            self._give_up(wanted)
             raise Refused(
                 f"{self.action.label}: the target has rows in {self.name}.",
-                remedy="Say in the plan what is to become of them (existing), or name another target.",
+                remedy="Say in the plan what is to become of them (existing), or name another target. Ours are waiting in the shadow.",
             )
-        begun = self.work.remembered(self.action.key).get(MERGING) == BEGUN
-        met = self._met_in(Extract(self.target.shadow(wanted)), there, recorded, place)
-        taken = [key for one in met.values() for key in one.taken]
-        if taken and existing == "keep-ids" and not (place or begun):
-            self._give_up(wanted)
-            raise Refused(f"{self.action.label}: {belong_to_others(taken)}.", remedy=f"{ID_CURE}.")
-        self.work.remember({MERGING: BEGUN})
-        self.work.record(list(recorded.values())[:1])  # what is remembered is on disk with a record
-        shadow = Extract(self.target.shadow(wanted))
-        for among, one in met.items():
-            if one.left_out:
-                self.target.load(shadow, among, one.fresh, None)
-        try:
-            put = self.target.merge(Extract(there), ())
-        except Refused:
-            self._give_up(wanted)
-            raise
-        self.target.discard(wanted)
-        self.work.record(_as_met(recorded[among], among, one) for among, one in met.items())
-        self.work.remember({PLACE: MERGED, MERGING: ""})
-        found = sum(one.found + len(one.elsewhere) for one in met.values())
-        if found and not place:
-            text = f"{self.action.label}: {put:,} rows were put beside the target's, {found:,} were there already"
-            self.work.note(Finding("there-already", Weight.NOTE, self.action.label, text))
-
-    def _give_up(self, wanted: Table) -> None:
-        """Leave nothing of ours at the target, and no word that it is there."""
-        self.target.discard(wanted)
-        place = self.work.remembered(self.action.key).get(PLACE, "")
-        if place:
-            self._forget()
+        begun = self.work.remembered(self.action.key).get(MERGING)
+        if existing == "keep-ids" and not place and not begun:
+            columns: tuple[str, ...] = ()
         else:
-            self.work.forget()
-
-    def _met_in(
-        self, shadow: Extract, there: Table, recorded: Mapping[KeyRange, Outcome], place: str
-    ) -> dict[KeyRange, Met]:
-        """What becomes of the rows that wait in the shadow, range by range; ranges that meet nobody are left out."""
-        identity = "" if self.step.options.existing == "keep-ids" else self.taking.identity
-        meeting = Meeting(self.taking.table, there, self.target, identity)
-        parents = self._merged_parents()
-        found: dict[KeyRange, Met] = {}
-        for among in recorded:
-            if place and not self.target.checksum(shadow, among).rows:
-                continue
-            if not (identity or parents or self.target.checksum(meeting.place, among).rows):
-                continue
-            rows = [row for page in self.target.rows(shadow, among) for row in page]
-            met = found[among] = meeting.met(among, rows)
-            for column, one, key, redaction in parents:
-                self._part_from_missing(met, column, one, key, redaction)
-        return found
-
-    def _part_from_missing(self, met: Met, column: str, parent: Taking, key: str, redaction: Redaction) -> None:
-        """Of the rows that were to be put, those that hang on a row of ours that is not at the target are left out."""
-        at = self.taking.table.place(column)
-        values = [value for row in met.fresh if (value := row[at]) is not None]
-        name = renamed(parent.table.name, self.step.options.prefixes)
-        there = next((one for one in self.target.tables() if one.name == name), None)
-        kept = partial(_kept, self.target, parent.table, redaction)
-        gone = missing_parents(parent.extract, there, key, values, self.source, self.target, kept)
-        met.hanging += [self.taking.table.key_of(row) for row in met.fresh if row[at] in gone]
-        met.fresh = [row for row in met.fresh if row[at] not in gone]
-
-    def _merged_parents(self) -> list[tuple[str, Taking, str, Redaction]]:
-        """The columns that name rows of tables which were put beside others, with what was taken of those, and its column that is named."""
-        columns = {one.name for one in self.taking.table.columns}
-        found = []
-        for column, table, key in self.taking.references:
-            merged = self.work.remembered(_key(table)).get(PLACE) == MERGED
-            if merged and column in columns and table != self.taking.table.name:
-                parent = self.step.taking(self.source, self.target, table)
-                redaction = self.step.redaction(parent, self.source, _hash_key(self.work, self.step.options))
-                found.append((column, parent, key, redaction))
-        return found
-
-    def _refuse_without_parents(self) -> None:
-        """Raises Refused where rows would come before those they hang on."""
-        for parent in self.taking.parents:
-            if self.work.remembered(_key(parent)).get(PLACE):
-                continue
-            if self.source.count(self.step.taking(self.source, self.target, parent).extract):
-                raise Refused(
-                    f"{self.action.label}: its rows hang on those of {parent}, which has not been moved.",
-                    remedy=f"See what is told of {parent}, then run again.",
-                )
+            columns = (self.taking.identity,) if self.taking.identity and existing != "keep-ids" else wanted.page_by
+        self.work.remember({MERGING: "begun"})
+        self.work.record(list(recorded.values())[:1])  # what is remembered is on disk with a record
+        put = self.target.merge(Extract(there), columns)
+        self.target.discard(wanted)
+        self.work.remember({PLACE: MERGED})
+        total = _total(recorded).rows
+        if put < total and not place:
+            text = f"{self.action.label}: {put:,} rows were put beside the target's, {total - put:,} were there already"
+            self.work.note(Finding("there-already", Weight.NOTE, self.action.label, text))
 
     # -- later -------------------------------------------------------------------------------------------------------------
 
@@ -812,11 +640,6 @@ def _known_hash_key(read: Reading) -> bytes:
     return known.get_secret_value().encode() if known else b""
 
 
-def _kept(target: TableWriter, table: Table, redaction: Redaction, rows: Sequence[Row]) -> Sequence[Row]:
-    """Rows as they are put."""
-    return target.as_kept(table, redaction(rows))
-
-
 # -- pure ------------------------------------------------------------------------------------------------------------------
 
 
@@ -868,6 +691,15 @@ def _stale(source: TableReader, extract: Extract, recorded: Mapping[KeyRange, Ou
     }
 
 
+def _lacking(
+    taking: Taking, place: Extract, among: KeyRange, source: TableReader, target: TableReader, redaction: Redaction
+) -> int:
+    """How many rows of a range the target's table does not have, whatever else it has."""
+    ours = Counter(row for page in source.rows(taking.extract, among) for row in redaction(page))
+    ours.subtract(row for page in target.rows(place, among) for row in page)
+    return sum(count for count in ours.values() if count > 0)
+
+
 def _changed(here: Checksum, was: Checksum) -> str:
     """What a comparison found at the source, in words."""
     if here.rows == was.rows:
@@ -892,46 +724,6 @@ def _reconsidered(outcome: Outcome) -> Outcome:
         things=rows_in(outcome),
         as_sent=0,
     )
-
-
-def _as_met(outcome: Outcome, among: KeyRange, met: Met) -> Outcome:
-    """What became of a range whose rows were put beside others."""
-    if met.why_behind:
-        note = f"{among.label}: {met.why_behind}"
-        return replace(
-            outcome,
-            fate=Fate.LEFT_BEHIND,
-            note=note,
-            cure="Choose remap, which gives ours new ids, or copy them by hand.",
-        )
-    return outcome if met.fresh else replace(outcome, fate=Fate.FOUND)
-
-
-def _together(wanted: Sequence[Taking], actions: Sequence[Action]) -> list[Action]:
-    """The same, but that nothing is moved of a plugin one of whose tables is refused: entries without their answers, or answers that hang on
-    somebody else's entries, are worse than none.
-    """
-    told = dict(zip([one.table.name for one in wanted], actions, strict=True))
-    waits_for = {name: name for name, one in told.items() if one.verb is Verb.BY_HAND}
-    plugins = {plugin: one.table.name for one in wanted for plugin in one.plugins if one.table.name in waits_for}
-    for _ in wanted:
-        for one in wanted:
-            names = (*(waits_for.get(parent) for parent in one.parents), *map(plugins.get, one.plugins))
-            first = next(filter(None, names), None)
-            if first and one.table.name not in waits_for and told[one.table.name].verb is Verb.COPY:
-                waits_for[one.table.name] = first
-                plugins |= {plugin: plugins.get(plugin, first) for plugin in one.plugins}
-    return [
-        _by_hand(
-            one.key,
-            one.label,
-            f"{one.why}; waits, because {waits_for[name]} of the same entries cannot be moved",
-            one.data,
-        )
-        if name in waits_for and one.verb is Verb.COPY
-        else one
-        for name, one in told.items()
-    ]
 
 
 def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], wanted: Sequence[Taking]) -> Action:
