@@ -303,6 +303,7 @@ class Examination:
             stop,
             position,
             supplies_logins=kind.supplies_logins(checked_options),
+            needs_accounts=kind.needs_accounts,
         )
 
     def _route(self, at: Path, options: Mapping[str, Any], common: StepWords) -> Route | None:

@@ -49,7 +49,7 @@ class ServiceEntry:
 
 @dataclass(frozen=True, slots=True)
 class StepEntry:
-    """One step: `kind` is its word, `service` what both ends of its route have."""
+    """One step: `kind` is its word, `service` what both ends of its route have; `needs_accounts` as the kind says."""
 
     name: str
     kind: str
@@ -59,6 +59,7 @@ class StepEntry:
     stop_on_error: bool
     position: int
     supplies_logins: frozenset[Side] = frozenset()
+    needs_accounts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,18 @@ class Plan:
         """
         problems = Problems(self.document.file, self.document.place)
         needed = sides_with_passwords(self.endpoints, self.steps)
-        people = gather(self.written.accounts, self.path.parent, problems, needed, residents)
+        people = gather(
+            self.written.accounts, self.path.parent, problems, needed, residents, may_be_nobody=self._may_be_nobody
+        )
         refuse_copies_onto_themselves(self.endpoints, self.steps, people, problems)
         refuse_files_of_several(self.endpoints, self.steps, people, self.folder, problems)
         problems.raise_any()
         return people
+
+    @property
+    def _may_be_nobody(self) -> bool:
+        """Whether a domain without a mailbox is no mistake. To a step that needs no accounts, none would mean everything there is."""
+        return all(step.needs_accounts for step in self.steps if isinstance(step, StepEntry))
 
 
 def sides_with_passwords(

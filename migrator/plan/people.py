@@ -89,9 +89,12 @@ def gather(
     problems: Problems,
     needed: AbstractSet[Side] = frozenset(),
     residents: Residents | None = None,
+    *,
+    may_be_nobody: bool = False,
 ) -> tuple[Person, ...]:
     """The accounts a plan means, in the order written; what is wrong with them goes to `problems`. `folder` is where relative
-    files start, `needed` the sides at which everyone needs a password, `residents` asks the endpoint where `accounts.from` names one.
+    files start, `needed` the sides at which everyone needs a password, `residents` asks the endpoint where `accounts.from` names one,
+    and `may_be_nobody` says that nobody has to live there.
     """
     if not isinstance(written, AccountsFrom):
         return tuple(_from_list(written, problems, needed))
@@ -99,7 +102,9 @@ def gather(
         path = folder / FilePath(written.origin).expanduser()
         return tuple(_chosen(written, path, _rows(path, ("accounts", "from"), problems), folder, problems, needed))
     # No line of a file to point at: what the endpoint tells is pointed at by the plan's own line.
-    rows = (Row(0, address) for address in residents(_plain_domains(written)))
+    rows = [Row(0, address) for address in residents(_plain_domains(written))]
+    if not rows and may_be_nobody:
+        return ()
     return tuple(_chosen(written, None, rows, folder, problems, needed))
 
 

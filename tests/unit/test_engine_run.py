@@ -498,8 +498,16 @@ def test_a_person_given_up_stays_so_when_another_of_their_actions_ends_well_afte
     target.room = 100
     trial = Trial([stage_between(source, target, BOB, batch=100)])
 
+    begun = threading.Event()
+
     def wait_for_the_other(what: str) -> None:
-        while "verbs" in what and what.startswith("put") and not trial.told(SubjectFailed):
+        if not what.startswith("put"):
+            return
+        if "verbs" not in what:
+            begun.wait(30)
+            return
+        begun.set()
+        while not trial.told(SubjectFailed):
             time.sleep(0.005)
 
     target.before_write = wait_for_the_other

@@ -188,6 +188,12 @@ def test_an_endpoint_that_shows_nobody_is_a_mistake_and_not_a_plan_without_accou
     ]
 
 
+def test_an_endpoint_may_show_nobody_where_a_domain_has_forwarders_alone(tmp_path, problems):
+    written = AccountsFrom.model_validate({"from": "old", "domains": ["forwards.example"]})
+    assert gather(written, tmp_path, problems, residents=lambda asked: (), may_be_nobody=True) == ()
+    assert told(problems) == []
+
+
 def test_a_file_that_is_not_there_is_told_where_the_plan_names_it(tmp_path, problems):
     gather(AccountsFrom.model_validate({"from": "gone.csv"}), tmp_path, problems)
     assert "accounts.from names" in told(problems)[0]
