@@ -290,7 +290,7 @@ class ListsStep:
                     yield Finding("missing", Weight.DIFFERENCE, action.label, text, "Run again.")
             elif part in ROLES:
                 roster = visit.roster(part)
-                yield from compared(roster, target)
+                yield from compared(plan.target, roster, target)
                 if ROLES[part] is Role.MEMBER:
                     yield from _by_the_second_road(plan.target, roster, target)
             elif part == "release" and visit.standing.quiet is not None:

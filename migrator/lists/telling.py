@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
 from migrator.lists.contract import ListReader
@@ -124,10 +123,7 @@ def differences_of_meaning(
     for count, title, why in not_kept(people, source.features, target.features, target.as_kept):
         titles.setdefault(why, {}).setdefault(count, []).append(title)
     for why, by_count in titles.items():
-        parts = (
-            f"{', '.join(options)} of {count:,} {word if count != 1 else word.removesuffix('s')}"
-            for count, options in by_count.items()
-        )
+        parts = (f"{', '.join(options)} of {_counted(count, word)}" for count, options in by_count.items())
         text = f"{'; '.join(parts)}: {why}"
         yield Finding("not-kept", Weight.NOTE, about, text)
 
@@ -136,9 +132,13 @@ def names_of_meaning(about: str, roster: Roster, target: ListReader) -> Iterator
     """That a list calls people otherwise than the target will, once for all of them."""
     renamed = [one for one in roster.decisions if one.renamed]
     if renamed:
-        word = roster.word if len(renamed) != 1 else roster.word.removesuffix("s")
-        text = f"name of {len(renamed):,} {word}: {target.features.kept('member.name').why} ({_some(renamed)})"
+        text = f"name of {_counted(len(renamed), roster.word)}: {target.features.kept('member.name').why} ({_some(renamed)})"
         yield Finding("not-kept", Weight.NOTE, about, text)
+
+
+def _counted(number: int, word: str) -> str:
+    """`word` is of several."""
+    return f"{number:,} {word if number != 1 else word.removesuffix('s')}"
 
 
 def _some(several: Sequence[Decision]) -> str:
@@ -196,10 +196,12 @@ def setting_details(decisions: Iterable[SettingDecision], recorded: Mapping[str,
 # -- proving ----------------------------------------------------------------------------------------------------------
 
 
-def compared(roster: Roster, target: ListReader) -> Iterator[Finding]:
-    """What the target's roster does not say that the source's says, but for what is on record."""
-    per_member = (_compared(one, roster.past.outcomes.get(one.key), roster.there, target) for one in roster.decisions)
-    yield from chain.from_iterable(per_member)
+def compared(about: str, roster: Roster, target: ListReader) -> Iterator[Finding]:
+    """What the target's roster does not say that the source's says, but for what is on record; those of whom nothing is, in one finding."""
+    yield from _not_moved(about, roster.word, [one for one in roster.decisions if one.key not in roster.past.outcomes])
+    for one in roster.decisions:
+        if outcome := roster.past.outcomes.get(one.key):
+            yield from _compared(one, outcome, roster.there, target)
     for leaver in roster.leavers:
         if leaver.do is Do.REMOVE:
             yield _differs(
@@ -207,13 +209,17 @@ def compared(roster: Roster, target: ListReader) -> Iterator[Finding]:
             )
 
 
+def _not_moved(about: str, word: str, several: Sequence[Decision]) -> Iterator[Finding]:
+    if several:
+        are = "is" if len(several) == 1 else "are"
+        text = f"{_counted(len(several), word)} {are} not moved yet ({_some(several)})"
+        yield Finding("not-moved", Weight.DIFFERENCE, about, text, "Run again.")
+
+
 def _compared(
-    decision: Decision, outcome: Outcome | None, there: Mapping[str, Member], target: ListReader
+    decision: Decision, outcome: Outcome, there: Mapping[str, Member], target: ListReader
 ) -> Iterator[Finding]:
     address = decision.wanted.address
-    if outcome is None:
-        yield _differs(address, "not-moved", "is on the list at the source, and nothing is recorded of it")
-        return
     if outcome.fate not in ARRIVED:
         return
     found = there.get(decision.wanted.key)

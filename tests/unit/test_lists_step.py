@@ -298,6 +298,29 @@ def test_the_settings_of_a_list_that_is_there_are_made_like_the_sources_where_th
     assert world.new.set_now(NEWS)["description"] == "News"
 
 
+def test_members_that_are_not_moved_yet_are_one_difference_that_names_some() -> None:
+    world = World(ANN)
+    world.trial.run()
+    world.old.fill(NEWS, None, *people(8))
+    assert world.trial.verify().differences == 1
+    (told,) = world.trial.findings("verify")
+    assert (told.code, told.about, told.remedy) == ("not-moved", NEWS, "Run again.")
+    named = "p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com, ..."
+    assert told.text == f"8 members are not moved yet ({named})"
+
+
+def test_one_owner_that_is_not_moved_yet_is_told_in_the_singular_beside_what_differs() -> None:
+    world = World(ANN)
+    world.trial.run()
+    world.old.fill(NEWS, None, Member("second@example.com", role=Role.OWNER))
+    del world.new.people(NEWS, Role.OWNER)["owner@example.com"]
+    assert world.trial.verify().differences == 2
+    assert [(one.code, one.text) for one in world.trial.findings("verify")] == [
+        ("not-moved", "1 owner is not moved yet (second@example.com)"),
+        ("missing", "owner@example.com: was brought and is not on the target's list any more"),
+    ]
+
+
 def test_leavers_may_be_kept() -> None:
     world = World(leavers="keep")
     world.trial.run()
