@@ -108,6 +108,7 @@ class Sheet:
     look: Look = UTF8
     before: tuple[tuple[str, ...], ...] = ()  # lines above the columns' names
     mark: bytes = b""  # of the byte order
+    header_line: int = 0  # where the columns' names stand; 0 if nowhere
 
 
 class FolderReader:
@@ -407,7 +408,7 @@ def mistakes_of_members(path: Path, layout: Layout) -> list[Mistake]:
     for name in sheet.header:
         if name not in known and (near := nearest(name, set(known) - set(sheet.header))):
             text = f"the column {name!r} is not one of ours and is passed over. Did you mean {near}?"
-            mistakes.append(Mistake(path, 1, text, odd=True))
+            mistakes.append(Mistake(path, sheet.header_line, text, odd=True))
     seen: dict[str, int] = {}
     for line, cells in sheet.rows:
         if found := list(layout.wrong(cells)):
@@ -474,6 +475,7 @@ def _look_through(
     header: Sequence[str] | None = None
     titles: tuple[str, ...] = ()
     rows: list[tuple[int, Cells]] = []
+    header_line = 0
     line, seen = 1, look.begins
     for row in table.rows(io.BytesIO(content), look, look.begins):
         line += content.count(b"\n", seen, row.offset)  # blank lines are no rows
@@ -484,10 +486,13 @@ def _look_through(
             header, titles = named(row.cells), row.cells
             if header is None:
                 before.append(row.cells)
+            else:
+                header_line = line
         elif len(row.cells) > len(header) and any(row.cells[len(header) :]):
             wrong.append((line, "there are more cells than columns"))
         else:
             rows.append((line, dict(zip(header, row.cells, strict=False))))
     if header is None:
         wrong.append((0, "no line names its columns"))
-    return Sheet(path, tuple(header or ()), titles, tuple(rows), look, tuple(before), content[: look.begins]), wrong
+    mark = content[: look.begins]
+    return Sheet(path, tuple(header or ()), titles, tuple(rows), look, tuple(before), mark, header_line), wrong

@@ -98,6 +98,13 @@ def test_a_column_with_a_slip_in_its_name_is_told_with_the_one_that_was_meant(de
     ]
 
 
+def test_a_column_with_a_slip_in_its_name_is_told_at_the_line_that_names_the_columns(desk: Desk) -> None:
+    desk.write("lists/news@example.com.csv", "Our members", "", "address,delivrey", "ann@example.com,MIME digest")
+    assert desk.warnings() == [
+        "lists/news@example.com.csv:3: the column 'delivrey' is not one of ours and is passed over. Did you mean delivery?"
+    ]
+
+
 def test_an_address_that_stands_twice_is_told_and_stops_nothing(desk: Desk) -> None:
     desk.write(
         "lists/news@example.com.csv", "address,role", "ann@example.com,", "Ann@Example.com,", "ann@example.com,owner"
