@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Contents, Mistake
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, PlanError, Refused
 from migrator.lists.model import (
     Features,
     MailingList,
@@ -122,7 +122,7 @@ class FolderReader:
                 f"{path}: neither this folder nor the one around it is there.", remedy="Check the path in the plan."
             )
         if path.exists() and not path.is_dir():
-            raise EndpointRefused(f"{path}: this is no folder.", remedy="Check the path in the plan.")
+            raise PlanError(f"{path}: this is no folder.", remedy="Check the path in the plan.")
 
     @property
     def features(self) -> Features:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.engine.contract import Login
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointRefused, Misbehaved, NotFound, PlanError, Refused
 from migrator.lists.adapters import csv
 from migrator.lists.contract import THE_LISTS
 from migrator.lists.model import (
@@ -148,14 +148,14 @@ def test_a_list_whose_name_makes_no_file_name_is_found_by_its_settings(folder, w
     assert everybody(writer, "a/b@example.com") == [ANN]
 
 
-def test_no_list_is_no_folder_and_a_folder_elsewhere_is_refused(tmp_path, writer) -> None:
+def test_no_list_is_no_folder_a_folder_elsewhere_is_refused_and_a_file_is_a_mistake_of_the_plan(tmp_path, writer) -> None:
     assert list(writer.lists()) == []
     with pytest.raises(NotFound):
         writer.settings(NEWS)
     with pytest.raises(EndpointRefused):
         csv.ADAPTER.reader(csv.Options(path=tmp_path / "nowhere" / "lists"), LOGIN)
     (tmp_path / "file").write_text("")
-    with pytest.raises(EndpointRefused):
+    with pytest.raises(PlanError, match="this is no folder"):
         csv.ADAPTER.reader(csv.Options(path=tmp_path / "file"), LOGIN)
 
 
