@@ -148,7 +148,9 @@ def test_a_list_whose_name_makes_no_file_name_is_found_by_its_settings(folder, w
     assert everybody(writer, "a/b@example.com") == [ANN]
 
 
-def test_no_list_is_no_folder_a_folder_elsewhere_is_refused_and_a_file_is_a_mistake_of_the_plan(tmp_path, writer) -> None:
+def test_no_list_is_no_folder_a_folder_elsewhere_is_refused_and_a_file_is_a_mistake_of_the_plan(
+    tmp_path, writer
+) -> None:
     assert list(writer.lists()) == []
     with pytest.raises(NotFound):
         writer.settings(NEWS)
