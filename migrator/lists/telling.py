@@ -15,8 +15,8 @@ from migrator.lists.visit import Roster
 NAMED = 5  # people named in a finding
 
 
-class _Fits(Enum):
-    """What is to become of one, in the words of a preview's line, in its order."""
+class _Outlook(Enum):
+    """What is to become of one person, in the words of a preview's line, in its order."""
 
     ADD = "add {:,}"
     REFUSED = "{:,} will be refused"
@@ -34,33 +34,33 @@ class _Fits(Enum):
 
 
 _BY_DEED = {
-    Do.ADD: _Fits.ADD,
-    Do.CHANGE: _Fits.CHANGE,
-    Do.KEEP: _Fits.THERE,
-    Do.LEAVE: _Fits.LEAVE,
-    Do.SKIP: _Fits.OVER,
+    Do.ADD: _Outlook.ADD,
+    Do.CHANGE: _Outlook.CHANGE,
+    Do.KEEP: _Outlook.THERE,
+    Do.LEAVE: _Outlook.LEAVE,
+    Do.SKIP: _Outlook.OVER,
 }
-_OF_LEAVERS = (_Fits.REMOVE, _Fits.STAY, _Fits.OFF)
-WRITTEN = frozenset({_Fits.ADD, _Fits.COMPLETE, _Fits.CHANGE, _Fits.REMOVE})
+_OF_LEAVERS = (_Outlook.REMOVE, _Outlook.STAY, _Outlook.OFF)
+WRITTEN = frozenset({_Outlook.ADD, _Outlook.COMPLETE, _Outlook.CHANGE, _Outlook.REMOVE})
 
 
-def outlook(roster: Roster, refusals: Mapping[str, str]) -> Counter[_Fits]:
+def outlook(roster: Roster, refusals: Mapping[str, str]) -> Counter[_Outlook]:
     """How many are to become what: everybody of the source once, and everybody who has left it once."""
-    counts = Counter(_fits(one, roster, refusals) for one in roster.decisions)
-    leaving = {Do.REMOVE: _Fits.REMOVE, Do.KEEP: _Fits.STAY}
-    return counts + Counter(leaving.get(one.do, _Fits.OFF) for one in roster.leavers)
+    counts = Counter(_outlook_of(one, roster, refusals) for one in roster.decisions)
+    leaving = {Do.REMOVE: _Outlook.REMOVE, Do.KEEP: _Outlook.STAY}
+    return counts + Counter(leaving.get(one.do, _Outlook.OFF) for one in roster.leavers)
 
 
-def _fits(one: Decision, roster: Roster, refusals: Mapping[str, str]) -> _Fits:
+def _outlook_of(one: Decision, roster: Roster, refusals: Mapping[str, str]) -> _Outlook:
     match one.do:
         case Do.ADD if one.key in refusals:
-            return _Fits.REFUSED
+            return _Outlook.REFUSED
         case Do.ADD if _was_refused(one, roster):
-            return _Fits.AGAIN
+            return _Outlook.AGAIN
         case Do.CHANGE if one.why == HALFWAY:
-            return _Fits.COMPLETE
+            return _Outlook.COMPLETE
         case Do.KEEP if one.aside:
-            return _Fits.LEFT_THERE if one.there is None else _Fits.CHANGED_THERE
+            return _Outlook.LEFT_THERE if one.there is None else _Outlook.CHANGED_THERE
     return _BY_DEED[one.do]
 
 
@@ -71,16 +71,16 @@ def _was_refused(one: Decision, roster: Roster) -> bool:
 
 def to_move(roster: Roster, refusals: Mapping[str, str]) -> int:
     """How many a run is going to write."""
-    return sum(number for fits, number in outlook(roster, refusals).items() if fits in WRITTEN)
+    return sum(number for each, number in outlook(roster, refusals).items() if each in WRITTEN)
 
 
 def summary(roster: Roster, refusals: Mapping[str, str]) -> str:
     """One line for everybody of a role: those of the source add up to their number, and those who have left it stand apart."""
     counts = outlook(roster, refusals)
-    if not roster.to_do and counts.keys() <= {_Fits.THERE}:
+    if not roster.to_do and counts.keys() <= {_Outlook.THERE}:
         return f"{len(roster.decisions):,} as they should be"
-    of_source = [fits.value.format(counts[fits]) for fits in _Fits if counts[fits] and fits not in _OF_LEAVERS]
-    of_leavers = [fits.value.format(counts[fits]) for fits in _OF_LEAVERS if counts[fits]]
+    of_source = [each.value.format(counts[each]) for each in _Outlook if counts[each] and each not in _OF_LEAVERS]
+    of_leavers = [each.value.format(counts[each]) for each in _OF_LEAVERS if counts[each]]
     return "; ".join(filter(None, (", ".join(of_source), ", ".join(of_leavers))))
 
 
@@ -148,7 +148,7 @@ def _some(several: Sequence[Decision]) -> str:
 
 def told_apart(about: str, roster: Roster) -> Iterator[Finding]:
     """What is otherwise at the target since, and who stays though he has left: once for each reason."""
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, list[Decision]] = {}
     for one in roster.decisions:
         if one.aside:
             reason = (
@@ -156,13 +156,13 @@ def told_apart(about: str, roster: Roster) -> Iterator[Finding]:
                 if one.there is None
                 else "changed at the target since, which stays"
             )
-            by_reason.setdefault(reason, []).append(one.wanted.address)
+            by_reason.setdefault(reason, []).append(one)
     for one in roster.leavers:
         if one.do is Do.KEEP:
-            by_reason.setdefault(one.why.removeprefix("has "), []).append(one.wanted.address)
-    for reason, addresses in by_reason.items():
-        named = ", ".join(addresses[:NAMED]) + (", ..." if len(addresses) > NAMED else "")
-        yield Finding("otherwise-at-target", Weight.NOTE, about, f"{len(addresses):,} {reason} ({named})")
+            by_reason.setdefault(one.why.removeprefix("has "), []).append(one)
+    for reason, several in by_reason.items():
+        text = f"{len(several):,} {reason} ({_some(several)})"
+        yield Finding("otherwise-at-target", Weight.NOTE, about, text)
 
 
 def setting_summary(decisions: Sequence[SettingDecision], to_do: Sequence[SettingDecision]) -> str:
