@@ -181,9 +181,11 @@ class ContactsStep:
     def _to_do(
         self, wishes: Mapping[str, Wish], recorded: Mapping[str, Outcome], missing: AbstractSet[str]
     ) -> list[str]:
-        """The refs of what a run would see to."""
+        """The refs of what a run would see to, in the order of the wishes: what another is written with is written again."""
         again = missing if self.options.on_target_missing == "recopy" else frozenset()
-        return [ref for ref, wish in wishes.items() if ref in again or not _is_settled(wish, recorded.get(ref))]
+        stale = {ref for ref, wish in wishes.items() if ref in again or not _is_settled(wish, recorded.get(ref))}
+        stale |= {wishes[ref].arrives_with for ref in stale}
+        return [ref for ref in wishes if ref in stale]
 
     def _unchanged(self, key: str, source: BookReader, book: str, features: Features, read: Reading) -> Size | None:
         """How much a book holds of which all was on record when it last changed; None where something is new, or nobody knows."""
@@ -305,7 +307,6 @@ class ContactsStep:
             stale = set(self._to_do(move.wishes, recorded, missing))
             for finding in _deleted(action, [move.wishes[ref].held.card for ref in missing - stale], Weight.WARNING):
                 work.note(finding)
-            stale |= {move.wishes[ref].arrives_with for ref in stale}  # what another is written with is written again
             changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
             gone = _left_behind_and_gone(action.key, move.wishes, work)
             work.record(Outcome(one.key, Fate.GONE, size=one.size) for one in gone)

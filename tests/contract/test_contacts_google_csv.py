@@ -236,3 +236,24 @@ def test_what_the_file_will_not_hold_is_foreseen_as_the_run_tells_it(tmp_path, o
     ]
     assert len(told) == 5
     assert sorted(foreseen) == sorted(told)
+
+
+def test_when_one_of_two_cards_that_became_one_has_changed_the_preview_foresees_what_the_run_does(tmp_path):
+    options = google_csv.Options(path=tmp_path / "contacts")
+    old = MemoryBooks("old")
+    old.fill("ann@example.com", "contacts", ANNE, person("1", "Ann Doe", mail("ann2@example.com")), BOB)
+    step = KIND.build(ContactsOptions(), accounts_of("ann@example.com"))
+    trial = Trial([Stage("contacts", "contacts", step, ToFile(old, options))])
+    trial.run()
+    changed = MemoryBooks("old")
+    grown = person("1", "Ann Doe", mail("ann2@example.com"), text_property("TEL", "+49 30 99"))
+    changed.fill("ann@example.com", "contacts", ANNE, grown, BOB)
+    trial.stages = [Stage("contacts", "contacts", step, ToFile(changed, options))]
+    (stage,) = trial.preview(trial.store).stages
+    ((_, action),) = stage.actions
+    assert action.amounts == "unite 1, 1 twice in the source, 1 moved before"
+    assert action.size.items == 1
+    assert stage.findings == []
+    assert trial.run().ending is Ending.DONE
+    (file,) = (tmp_path / "contacts").rglob("*.csv")
+    assert "+49 30 99" in rows(file)[0].values()
