@@ -170,7 +170,11 @@ class ContactsStep:
             verb=Verb.COPY if to_do or gone else Verb.CHANGE if missing else Verb.KEEP,
             why="; ".join(filter(None, (plan.why, idle))),
             amounts=_amounts(
-                [wishes[ref] for ref in to_do], len(wishes) - len(to_do), len(missing), unwanted, len(gone)
+                [wishes[ref] for ref in to_do],
+                len(wishes) - len(to_do) - len(missing),
+                len(missing),
+                unwanted,
+                len(gone),
             ),
             size=_size(moving),
             total=_size(wishes.values()),

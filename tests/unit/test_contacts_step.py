@@ -388,6 +388,17 @@ def test_what_was_deleted_at_the_target_stays_away_and_run_and_verify_say_the_sa
     assert world.trial.findings("run") == []
 
 
+def test_numbers_of_a_preview_add_up_where_a_card_was_deleted_at_the_target() -> None:
+    world = World(*PEOPLE[:2])
+    world.trial.run()
+    shelf = world.new.shelves[ANN]["Contacts"]
+    del shelf.cards[next(iter(shelf.cards))]
+    world.old.fill(ANN, "Contacts", PEOPLE[2])
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert action.amounts == "add 1, 1 moved before, 1 not at the target any more"
+
+
 def test_a_book_that_cards_were_brought_to_is_known_though_its_name_would_not_tell() -> None:
     world = World()
     world.new.fill(ANN, "Adressbuch")
