@@ -161,7 +161,7 @@ class ContactsStep:
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
-        gone = _left_behind_and_gone(key, wishes, read)
+        gone = _left_behind_and_gone(key, held, read)
         idle = "it holds no card" if not held else "nothing new" if not to_do and not gone else ""
         missing -= frozenset(to_do)
         moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
@@ -312,7 +312,7 @@ class ContactsStep:
             for finding in _deleted(action, [move.wishes[ref].held.card for ref in missing - stale], Weight.WARNING):
                 work.note(finding)
             changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
-            gone = _left_behind_and_gone(action.key, move.wishes, work)
+            gone = _left_behind_and_gone(action.key, held, work)
             work.record(Outcome(one.key, Fate.GONE, size=one.size) for one in gone)
             work.record(
                 _reconsidered(recorded[ref], move.wishes[ref], AWAY if ref in missing else CHANGED) for ref in changed
@@ -515,12 +515,13 @@ def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, 
     return found
 
 
-def _left_behind_and_gone(action_key: str, wishes: Mapping[str, Wish], read: Reading) -> list[Outcome]:
-    """What was left behind and is not at the source any more: there is nothing to be seen to."""
+def _left_behind_and_gone(action_key: str, held: Sequence[Held], read: Reading) -> list[Outcome]:
+    """What was left behind and is not at the source any more, be it wanted or not: there is nothing to be seen to."""
     if Fate.LEFT_BEHIND not in read.counts(action_key):
         return []
+    there = {one.entry.ref for one in held}
     outcomes = read.outcomes(action_key)
-    return [one for one in outcomes if one.fate is Fate.LEFT_BEHIND and one.key not in wishes]
+    return [one for one in outcomes if one.fate is Fate.LEFT_BEHIND and one.key not in there]
 
 
 def _is_settled(wish: Wish, outcome: Outcome | None) -> bool:

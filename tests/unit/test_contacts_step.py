@@ -624,6 +624,19 @@ def test_a_card_that_was_left_behind_and_has_left_the_source_since_is_nothing_to
     assert (row.verb, row.why) == (Verb.KEEP, "nothing new")
 
 
+def test_a_group_that_was_left_behind_and_is_left_out_since_is_not_told_as_gone_from_the_source() -> None:
+    world = World()
+    world.new.refuses = lambda card: "no groups here" if card.is_group else ""
+    assert world.trial.run().left_behind == 1
+    step = KIND.build(ContactsOptions(groups=False), accounts_of(ANN))
+    world.trial.stages = [Stage("contacts", "contacts", step, world.route)]
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.amounts) == (Verb.KEEP, "1 left out as groups (groups: false)")
+    world.trial.run()
+    assert Fate.GONE not in world.trial.fates()
+
+
 def test_a_report_has_what_became_of_a_book_and_not_what_the_newest_planning_would_have_done() -> None:
     world = World()
     world.new.fill(ANN, "Adressbuch")
