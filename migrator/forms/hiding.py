@@ -7,10 +7,11 @@ cell cannot be looked into to the last byte, nothing in it is believed to be har
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Any, Final, Protocol
+from typing import Any, AnyStr, Final, Protocol, TypeAlias
 
 from migrator.forms import php
 from migrator.forms.answers import from_latin1, to_latin1
@@ -71,7 +72,11 @@ class Hiding:
         """
         if not cell:
             return cell, 0
-        if (found := self._in_php(cell)) or (found := self._in_json(cell)):
+        try:
+            found = self._looked_into(cell, packed=packed)
+        except RecursionError:
+            raise Opaque from None
+        if found is not None:
             return found
         raw = _bytes(cell)
         if self.sought.texts(raw):
@@ -80,40 +85,22 @@ class Hiding:
             raise Opaque
         return cell, 0
 
-    # -- how a cell is packed
-
-    def _in_php(self, cell: Value) -> tuple[Value, int] | None:
-        raw = _bytes(cell)
-        if not php.looks_serialised(raw):
+    def _looked_into(self, cell: Value, *, packed: bool) -> tuple[Value, int] | None:
+        """A packed cell with these fields hidden, and how many; None where it is plain text, or a number."""
+        opened = _opened(cell)
+        if opened is None:
             return None
-        found, back = php.read(raw), _back_to_text if isinstance(cell, str) else bytes
-        if found.broken and isinstance(cell, str) and (counted := to_latin1(cell)) is not None:
-            found, back = php.read(counted), from_latin1  # its lengths count the bytes of the column
-        if found.broken:
-            raise Opaque
-        if not isinstance(found.value, Array | Object):
-            return None
-        value, count = self._within(found.value)
-        return (back(php.written(value)) if count else cell), count
-
-    def _in_json(self, cell: Value) -> tuple[Value, int] | None:
-        try:
-            text = cell if isinstance(cell, str) else _bytes(cell).decode(UTF8, SURROGATES)
-        except UnicodeDecodeError:
-            return None
-        if text.strip()[:1] + text.strip()[-1:] not in {"{}", "[]"}:
-            return None
-        try:
-            tree = read_json(text)
-        except ValueError:
-            if text.lstrip()[:2] in {'{"', "[{", '["', "[["}:
-                raise Opaque from None
-            return None
-        value, count = self._within(tree)
-        if not count:
-            return cell, 0
-        told = written_json(value, text)
-        return (told if isinstance(cell, str) else told.encode(UTF8, SURROGATES)), count
+        value, back = opened
+        changed: php.Value
+        match value:
+            case Array() | Object() | Packed() | Custom():
+                changed, count = self._within(value)
+            case bytes():  # a text alone may be packed again
+                inner, count = self.hidden(value, packed=packed)
+                changed = _bytes(inner)
+            case _:
+                return None
+        return (back(changed) if count else cell), count
 
     # -- what is in it
 
@@ -200,6 +187,72 @@ class Hiding:
                 return self.text(value)
         count[0] += 1
         return self.number(value)
+
+
+# -- how a cell is packed ---------------------------------------------------------------------------------------------------
+
+# Stand around what is packed and mean nothing: blanks, also those that PHP's trim takes, and marks of byte order in UTF-8 and as latin1 has them.
+_BLANK: Final = " \t\n\r\v\f\0\xa0\ufeff\xef\xbb\xbf"
+_LIKE_PHP: Final = re.compile(rb'(?:[aO]:\+?[0-9]+:[{"]|[sSCE]:\+?[0-9]+:")')
+_LIKE_JSON: Final = re.compile(
+    r"""
+    "?\s* (?:
+        \{ \s* \\*["']                                         # an object with a name, in quotes, perhaps escaped ones
+      | \[ \s* (?: \\*["'] | [\[{] )                          # a list of texts, lists or objects
+      | (?: \{ | \[ \s*(?:-?[0-9]|true|false|null)\b ) .* ["']\s*:  # others, if there is a name anywhere
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_Opened: TypeAlias = tuple[php.Value, Callable[[php.Value], Value]]
+
+
+def _opened(cell: Value) -> _Opened | None:
+    """What PHP or JSON packed in a cell, and what packs it again with all that stands around it; None for plain text. Raises Opaque for what
+    begins like such a value and cannot be read.
+    """
+    return _opened_php(cell) or _opened_json(cell)
+
+
+def _opened_php(cell: Value) -> _Opened | None:
+    before, core, after = _pared(_bytes(cell), _BLANK.encode())
+    if not (php.looks_serialised(core) or _LIKE_PHP.match(core)):
+        return None
+    found, back = php.read(core), _back_to_text if isinstance(cell, str) else bytes
+    if found.broken and isinstance(cell, str) and (counted := to_latin1(cell)) is not None:
+        before, core, after = _pared(counted, _BLANK.encode())
+        found, back = php.read(core), from_latin1  # its lengths count the bytes of the column
+    if found.broken:
+        raise Opaque
+    return found.value, lambda value: back(before + php.written(value) + after)
+
+
+def _opened_json(cell: Value) -> _Opened | None:
+    is_unicode = True
+    try:
+        text = cell if isinstance(cell, str) else _bytes(cell).decode(UTF8, SURROGATES)
+    except UnicodeDecodeError:
+        text, is_unicode = _bytes(cell).decode("latin-1"), False
+    before, core, after = _pared(text, _BLANK)
+    if core[:1] not in {"{", "[", '"'}:
+        return None
+    try:
+        tree = read_json(core) if is_unicode else _refused("another charset than UTF-8")
+    except ValueError:
+        if _LIKE_JSON.match(core):
+            raise Opaque from None
+        return None
+
+    def back(value: php.Value) -> Value:
+        told = before + written_json(value, core) + after
+        return told if isinstance(cell, str) else told.encode(UTF8, SURROGATES)
+
+    return tree, back
+
+
+def _pared(cell: AnyStr, blank: AnyStr) -> tuple[AnyStr, AnyStr, AnyStr]:
+    """What stands before a value, the value, and what stands behind it."""
+    core = cell.strip(blank)
+    return cell.partition(core) if core else (cell, core, core)
 
 
 def _bytes(cell: Value) -> bytes:

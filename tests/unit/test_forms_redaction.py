@@ -121,6 +121,88 @@ def test_what_cannot_be_looked_into_is_hidden_whole_and_counted(cell: str) -> No
     assert hidden(CFDB7, "", "email")[0] == ""
 
 
+def serialised(inner: str) -> str:
+    return php.written(inner.encode()).decode()
+
+
+PHONE, HIDDEN = packed(phone=b"0171 1234", n=b"5"), packed(phone=b"0000 0000", n=b"5")
+JSON_PHONE, JSON_HIDDEN = '{"phone": "0171 1234", "n": 5}', '{"phone": "0000 0000", "n": 5}'
+NOTES = table("wp_postmeta", [number("meta_id"), text("meta_key"), text("meta_value")], primary("meta_id"))
+
+
+def without_phone(cell: Value, where: str, word: str = "mask") -> tuple[Value, Redaction]:
+    rules = redaction_of(NOTES, RedactOptions(**{word: [f"{where}:phone"]}), (), KEY)
+    return rules([("1", "_note", cell)])[0][2], rules
+
+
+@pytest.mark.parametrize("where", ["wp_postmeta.meta_value", "*.*"])
+@pytest.mark.parametrize(
+    ("cell", "after"),
+    [
+        (serialised(PHONE), serialised(HIDDEN)),
+        (serialised(serialised(PHONE)), serialised(serialised(HIDDEN))),
+        (serialised(JSON_PHONE), serialised(JSON_HIDDEN)),
+        (f" {PHONE}", f" {HIDDEN}"),
+        (f"{PHONE}\r\n", f"{HIDDEN}\r\n"),
+        (f"\ufeff{PHONE}\0", f"\ufeff{HIDDEN}\0"),
+        (json.dumps(JSON_PHONE), json.dumps(JSON_HIDDEN)),
+        (json.dumps(json.dumps(JSON_PHONE)), json.dumps(json.dumps(JSON_HIDDEN))),
+        (json.dumps(PHONE), json.dumps(HIDDEN)),
+        (f"\ufeff{JSON_PHONE}", f"\ufeff{JSON_HIDDEN}"),
+        (f"ï»¿{JSON_PHONE} ", f"ï»¿{JSON_HIDDEN} "),
+        (packed(note=f" {JSON_PHONE}\n".encode()), packed(note=f" {JSON_HIDDEN}\n".encode())),
+    ],
+)
+def test_a_field_is_hidden_however_often_its_value_was_packed_and_whatever_stands_around_it(cell, after, where) -> None:
+    for before, told in ((cell, after), (cell.encode(), after.encode())):
+        masked, rules = without_phone(before, where)
+        assert masked == told
+        assert not rules.opaque
+        assert sum(rules.met.values()) == 1
+    dropped, rules = without_phone(cell, where, "drop")
+    assert "0171" not in str(dropped)
+    assert dropped is not None
+
+
+@pytest.mark.parametrize("where", ["wp_postmeta.meta_value", "*.*"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        'C:3:"Foo":19:{phone=0171-12345678}',
+        serialised('C:3:"Foo":19:{phone=0171-12345678}'),
+        'a:1:{s:5:"phone";s:9:"0171 12',  # cut off
+        f"{PHONE} and more",
+        '{\n  "phone": "0171 1234",\n}',
+        '[\n  {"phone": "0171 1234",}\n]',
+        '{"phone": "0171 12',
+        '[1, {"phone": "0171 1234",}]',
+        '{\\"phone\\": \\"0171 1234\\"}',  # escaped once too often
+        '"{\\"phone\\": \\"0171 12',
+        b'{"phone": "0171 1234", "town": "K\xf6ln"}',
+    ],
+)
+def test_what_begins_like_a_packed_value_and_cannot_be_read_is_hidden_whole(cell: str | bytes, where: str) -> None:
+    masked, rules = without_phone(cell, where)
+    assert "0171" not in str(masked)
+    assert len(masked or "") == len(cell)
+    assert rules.opaque == {f"{where}:phone": 1}
+    assert without_phone(cell, where, "drop")[0] is None
+
+
+@pytest.mark.parametrize(
+    "cell", ['"phone" he said', '"0171 1234"', "{0171}", "[1] 0171, see [2]", "[gallery ids=0171]", "b:0171", " \n"]
+)
+def test_what_people_type_stays_as_it_is(cell: str) -> None:
+    assert without_phone(cell, "*.*")[0] == cell
+
+
+def test_a_value_packed_deeper_than_anyone_looks_is_not_let_out() -> None:
+    cell = PHONE
+    for _ in range(2000):
+        cell = serialised(cell)
+    assert "0171" not in str(without_phone(cell, "*.*")[0])
+
+
 def test_objects_that_stand_for_fields_are_told_by_their_labels() -> None:
     before, after = (
         of_fixture("wpforms", "wp_wpforms_entries", *rules)[0] for rules in ((), ("*.fields:E-mail", "*.fields:name"))
