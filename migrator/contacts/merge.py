@@ -51,16 +51,19 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What two cards that become one say otherwise: which property, and in words. `both` says that the card says both in the end, else it
-    says what the target's did.
+    """What two cards that become one say otherwise: which property, and the value of each as it is shown. `both` says that the card says
+    both in the end, else it says what the target's did.
     """
 
     name: str
-    text: str
+    source: str
+    target: str
     both: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.text}"
+        if self.both:
+            return f"{self.name}: {self.source} is put beside {self.target}, both are kept"
+        return f"{self.name}: the source has {self.source}, the target keeps {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Decision:
     target it takes the place of (its index in what was given), None for one that is not there yet. `joins` is the index of another card of
     the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `repeats`
     is the index of the source's card that was decided before and is the same card of the target in the end: two cards come, one is there.
-    `why` is told to people, `conflicts` is what the target says otherwise. `wanted` is what the source's cards under its UID say together,
+    `why` is told to people, `conflicts` is what the target says otherwise, `told` in words what another card of the source does. `wanted` is what the source's cards under its UID say together,
     whatever the target says.
     """
 
@@ -80,6 +83,7 @@ class Decision:
     repeats: int | None = None
     why: str = ""
     conflicts: tuple[Conflict, ...] = ()
+    told: tuple[str, ...] = ()
     wanted: Card = field(default_factory=Card)
 
 
@@ -99,8 +103,9 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
                 if known[one.place] == known_ones:
                     decided[one.place] = book.decide(one)
     for one in ones:
-        for twin in one.twins:
-            decided[twin] = _decision_of_twin(one, source[one.place], source[twin], *decided[one.place])
+        for twin, told in one.twins.items():
+            decision, shelf = _decision_of_twin(one, source[one.place], source[twin], *decided[one.place])
+            decided[twin] = replace(decision, told=told), shelf
     together = {place: one.card for one in ones for place in (one.place, *one.twins)}
     first: dict[int, int] = {}  # by shelf: the card of the source that came to it first
     for place, (decision, shelf) in decided.items():
@@ -151,12 +156,13 @@ def _called(card: Card) -> _Called:
 
 @dataclass(slots=True)
 class _One:
-    """What the source has under one UID: the index of its first card, those of others, and what they say together."""
+    """What the source has under one UID: the index of its first card, and what all say together. `twins` are the indexes of the others,
+    each with what it says otherwise than the whole, in words.
+    """
 
     place: int
     card: Card
-    twins: list[int] = field(default_factory=list)
-    conflicts: tuple[Conflict, ...] = ()
+    twins: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _folded(source: Sequence[Card]) -> Iterable[_One]:
@@ -166,16 +172,22 @@ def _folded(source: Sequence[Card]) -> Iterable[_One]:
         one = found.setdefault(with_uid(card).uid, _One(place, card))
         if one.place == place:
             continue
-        one.twins.append(place)
+        one.twins[place] = ()
         newer = _newer(card, one.card)
         if newer > 0:
             one.card = card
+            one.twins = dict.fromkeys(one.twins, ())  # the newer card counts, whatever the older ones said
         elif newer == 0 and not meaning.same(one.card, card, _WITHOUT_UID):
             newest = max(_age(one.card), _age(card))
             one.card, conflicts = unite(one.card, card)
             one.card = _dated(one.card, newest)
-            one.conflicts += conflicts
+            one.twins[place] = tuple(map(_among_twins, conflicts))
     return found.values()
+
+
+def _among_twins(conflict: Conflict) -> str:
+    counts = f"another card of the source says {conflict.target}, which counts"
+    return f"{conflict.name}: this one says {conflict.source}, {counts}"
 
 
 def _decision_of_twin(one: _One, ours: Card, twin: Card, first: Decision, shelf: _Shelf) -> tuple[Decision, _Shelf]:
@@ -186,7 +198,7 @@ def _decision_of_twin(one: _One, ours: Card, twin: Card, first: Decision, shelf:
         why = "another card of the source has its UID"
     else:
         why = "another card of the source has the UID that is made from what it says"
-    return Decision(Verdict.KEEP, shelf.card, shelf.place, joins, why=why, conflicts=one.conflicts), shelf
+    return Decision(Verdict.KEEP, shelf.card, shelf.place, joins, why=why), shelf
 
 
 # -- a book being merged into -----------------------------------------------------------------------------------------------
@@ -393,7 +405,7 @@ def _put_beside(target: Card, source: Card) -> Iterator[Conflict]:
         new = _said_by_one(name, ours, theirs)
         old = _said_by_one(name, theirs, ours)
         if new and old:
-            yield Conflict(name, f"{', '.join(new)} is put beside {', '.join(old)}, both are kept", both=True)
+            yield Conflict(name, ", ".join(new), ", ".join(old), both=True)
 
 
 def _said_by_one(name: str, facts: Iterable[meaning.Fact], others: Iterable[meaning.Fact]) -> Iterable[str]:
@@ -431,7 +443,7 @@ def _add_once(kept: list[Property], one: Property, name: str) -> Conflict | None
         return None
     if meaning.values_agree(one, theirs):
         return None
-    return Conflict(name, f"the source has {meaning.shown(one)}, the target keeps {meaning.shown(theirs)}")
+    return Conflict(name, meaning.shown(one), meaning.shown(theirs))
 
 
 def _add(kept: list[Property], one: Property) -> None:

@@ -225,7 +225,7 @@ class ContactsStep:
                 decision,
                 lost,
                 refs[decision.joins] if decision.joins is not None else "",
-                (told,) if told else (),
+                (*((told,) if told else ()), *decision.told),
             )
             for (one, lost), (card, told), decision in zip(wanted, cards, decisions, strict=True)
         ]

@@ -188,6 +188,26 @@ def test_why_two_cards_of_the_source_are_one_is_told_as_it_is(first: Card, secon
         assert decisions[1].why == why
 
 
+def test_what_one_card_of_the_source_says_otherwise_than_another_is_told_of_that_one_alone_and_no_word_of_the_target() -> (
+    None
+):
+    def born(day: str, rev: str = "") -> Card:
+        return card("Ann", text_property("BDAY", day), uid="1", rev=rev)
+
+    source = [born("1980-01-01"), born("1980-01-01"), born("1979-01-01"), born("1978-01-01")]
+    decisions = merge(source, [])
+    counts = "another card of the source says 1980-01-01, which counts"
+    assert [one.told for one in decisions] == [
+        (),
+        (),
+        (f"BDAY: this one says 1979-01-01, {counts}",),
+        (f"BDAY: this one says 1978-01-01, {counts}",),
+    ]
+    assert not any(one.conflicts for one in decisions)
+    dated = [born("1980-01-01", "20200101"), born("1979-01-01", "20200101"), born("1977-01-01", "20210101")]
+    assert [one.told for one in merge(dated, [])] == [()] * 3  # the newest counts
+
+
 def test_a_card_without_a_uid_is_not_said_to_have_one() -> None:
     (decision,) = merge([card("Ann")], [with_uid(card("Ann"))])
     assert decision.why == "the target has the UID that is made from what it says"

@@ -277,6 +277,21 @@ def test_a_card_that_the_source_has_twice_is_not_told_as_there_already(twin: Car
     assert world.trial.verify().differences == 0
 
 
+def test_twins_of_the_source_that_say_otherwise_are_told_as_that_and_not_as_the_targets_word() -> None:
+    first, second = (person("Ana Peña", "u1", text_property("BDAY", day)) for day in ("1980-01-01", "1979-01-01"))
+    world = World(first, second)
+    told = "BDAY: this one says 1979-01-01, another card of the source says 1980-01-01, which counts"
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert action.details == (f"~ Ana Peña  (another card of the source has its UID; {told})",)
+    world.trial.run()
+    assert world.trial.findings("run") == []
+    assert world.notes(Fate.NORMALISED) == [f"Ana Peña: another card of the source has its UID; {told}"]
+    key = f"contacts/old>new/{ANN}/Contacts"
+    assert [one.mark for one in world.trial.store.outcomes(key)] == ["", ""]
+    assert world.trial.verify().differences == 0
+
+
 def test_numbers_of_a_preview_add_up_to_what_the_source_holds() -> None:
     world = World(*PEOPLE, EQUAL, groups=False)
     world.old.fill(ANN, "Contacts", Card(), dropped=("nothing of it can be read",))
