@@ -635,9 +635,9 @@ def _hash_key(read: Reading, options: FormsOptions) -> bytes:
 
 
 def _known_hash_key(read: Reading) -> bytes:
-    """The same by reading only: b"" where it was not made yet."""
+    """The same by reading only. Where it was not made yet there is nothing of its making at the target, and any other finds that as well."""
     known = read.strongbox.get(HASH_KEY)
-    return known.get_secret_value().encode() if known else b""
+    return known.get_secret_value().encode() if known else PRESUMED_KEY
 
 
 # -- pure ------------------------------------------------------------------------------------------------------------------

@@ -397,6 +397,18 @@ def test_masks_keep_the_shape_and_hashes_keep_what_is_equal() -> None:
     assert "said" not in "".join(map(str, values))
 
 
+@pytest.mark.parametrize(("existing", "arrive"), [("refuse", 0), ("keep-ids", 0), ("skip-existing", 2)])
+def test_a_hash_whose_key_is_not_made_yet_is_compared_with_what_the_target_has(existing, arrive) -> None:
+    world = World((PLAIN, MANY[:3]), existing=existing, redact={"hash": ["*.form_value"]})
+    own: Row = ("1", "5", "of the target itself", "2026-02-01 10:00:00")
+    world.new.fill(PLAIN, [own])
+    world.trial.preview()
+    world.trial.run()
+    first, *ours = world.new.rows(FORMS)
+    assert first == own
+    assert [len(str(row[2])) for row in ours] == [32] * arrive
+
+
 @pytest.mark.parametrize("redact", [{"drop": ["*.form_id"]}, {"mask": ["*.form_post_id"]}])
 def test_what_cannot_be_left_out_is_told_before_anything_is_moved(redact) -> None:
     world = World(redact=redact)
