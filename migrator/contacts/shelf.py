@@ -27,7 +27,7 @@ from migrator.contacts.contract import BookWriter
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Contents, Login, Mistake
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused
 from migrator.wire import disk
 
 FLAT = "./"  # before the id of a book that lies beside the accounts' folders
@@ -192,8 +192,9 @@ def _group_entry(group: Card) -> Entry:
 
 
 def contents_of(layout_of: Callable[[Any], Layout]) -> Callable[[Any], Contents]:
-    """For an adapter whose layout this is, what `Adapter.contents` is: which of its files hold no card, each read no further than to the
-    first one.
+    """For an adapter whose layout this is, what `Adapter.contents` is: which of its files cannot be read or hold no card, each read no
+    further than to the first one. Who the accounts are is not known here: of a file beside their folders whose name is no address a mistake
+    is odd, since it is nobody's unless an account is called so.
     """
 
     def contents(options: Any) -> Contents:  # Any: the adapter's own options, with a `path`
@@ -203,16 +204,39 @@ def contents_of(layout_of: Callable[[Any], Layout]) -> Callable[[Any], Contents]
             if not is_one and not path.is_dir():
                 what = "file" if path.suffix.lower() == layout.suffix else "folder"
                 raise NotFound(f"there is no {what} {path}.", remedy="Correct the path.")
-            found = [path] if is_one else sorted((*path.glob("*"), *path.glob("*/*")))
-            books = [one for one in found if is_one or (one.suffix.lower() == layout.suffix and one.is_file())]
-        return Contents(mistakes=tuple(one for book in books for one in _mistakes(layout, book, is_one=is_one)))
+            books = [path] if is_one else _all_books(layout, path)
+        told = (one for book in books for one in _mistakes(layout, book, is_one=is_one))
+        return Contents(
+            mistakes=tuple(
+                _beside(one) if one.file.parent == path and "@" not in one.file.stem else one for one in told
+            )
+        )
 
     return contents
 
 
+def _all_books(layout: Layout, base: Path) -> Sequence[Path]:
+    """The files of any account in a folder; what is hidden is none."""
+    found = (*base.glob("*"), *(one for one in base.glob("*/*") if not one.parent.name.startswith(".")))
+    return sorted(
+        one for one in found if not one.name.startswith(".") and one.suffix.lower() == layout.suffix and one.is_file()
+    )
+
+
+def _beside(mistake: Mistake) -> Mistake:
+    text = f"{mistake.text} It is read only where an account has its name."
+    return replace(mistake, text=text, odd=True)
+
+
 def _mistakes(layout: Layout, path: Path, *, is_one: bool) -> Iterator[Mistake]:
-    if path.name.startswith("."):
-        return
+    """What is wrong with one file, whose error hides no other's."""
+    try:
+        yield from _cardless(layout, path, is_one=is_one)
+    except MigratorError as error:
+        yield Mistake(path, 0, error.sentence().removeprefix(f"{path.name}: "))
+
+
+def _cardless(layout: Layout, path: Path, *, is_one: bool) -> Iterator[Mistake]:
     strays = 0
     with disk.in_our_words(f"reading {path}"), path.open("rb") as file:
         opened = layout.opened(file, path.name)

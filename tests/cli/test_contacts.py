@@ -110,6 +110,26 @@ def test_check_tells_of_a_source_that_is_not_there_and_of_an_empty_one_and_of_no
     assert office.does("check", "plan.yaml").stderr == ""
 
 
+def test_check_tells_every_broken_file_and_refuses_none_that_is_no_accounts(office: Office) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("type: vcards, path: in", "type: google_csv, path: in"))
+    folder = office.folder / "in"
+    (folder / "notes.csv").write_text("day;weather\n1;rain\n")
+    (folder / ".trash").mkdir()
+    (folder / ".trash" / "old.csv").write_text("no table\n")
+    checked = office.does("check", "plan.yaml")
+    assert checked.returncode == 0
+    assert "in/notes.csv: its first row (day, weather) has not the columns of Google Contacts." in checked.stderr
+    assert " It is read only where an account has its name.\n" in checked.stderr
+    assert checked.stderr.count("\n") == 1
+
+    for name in ("ann@example.com/a.csv", "bob@example.com/b.csv", "bob@example.com.csv"):
+        (folder / name).write_text("day;weather\n1;rain\n")
+    checked = office.does("check", "plan.yaml")
+    assert checked.returncode == 2
+    for name in ("ann@example.com/a.csv", "bob@example.com/b.csv", "bob@example.com.csv"):
+        assert f"in/{name}: its first row (day, weather) has not the columns" in checked.stderr
+
+
 def test_long_names_of_books_and_cards_are_cut_on_the_screen(office: Office) -> None:
     long = "Freunde " * 20
     office.book(f"ann@example.com/{long}", "Zo" * 2000)
