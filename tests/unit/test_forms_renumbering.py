@@ -11,7 +11,8 @@ import pytest
 
 from migrator.engine.contract import Fate, Login, Verb
 from migrator.engine.stage import Stage
-from migrator.errors import PlanError
+from migrator.errors import PlanError, Refused
+from migrator.forms import step as step_module
 from migrator.forms.adapters.dump import ADAPTER as DUMP
 from migrator.forms.adapters.dump import Options
 from migrator.forms.flat import Flat, Place
@@ -21,7 +22,7 @@ from migrator.forms.plugins import detect
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.plugins.shape import System, Titles
 from migrator.forms.step import KIND
-from migrator.testing.memory_tables import MemoryReader, MemoryTables, TablesRoute
+from migrator.testing.memory_tables import MemoryReader, MemoryTables, MemoryWriter, TablesRoute
 from migrator.testing.trial import Trial
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "forms"
@@ -216,7 +217,8 @@ def test_a_later_run_brings_what_has_come_and_changed_also_without_its_state(two
     grown(world)
     if lost:
         world.forget()
-    assert not world.trial.run().codes
+    result = world.trial.run()
+    assert not result.codes
     fresh = {name: list((Counter(rows) - Counter(before[name])).elements()) for name, rows in world.rows().items()}
     assert [row[2] for row in fresh["new_db7_forms"]] == ["theirs, later", "came later"]
     assert len({row[0] for row in world.new.rows("new_db7_forms")}) == len(world.new.rows("new_db7_forms")) == 8
@@ -225,6 +227,7 @@ def test_a_later_run_brings_what_has_come_and_changed_also_without_its_state(two
     assert len(world.new.rows("new_gf_entry_meta")) == 2 + 8
     told = [one.note for one in world.trial.store.outcomes("forms/old>new/database/wp_gf_entry_meta")]
     assert any("1 row is at the target and says something else by now" in note for note in told) == lost
+    assert result.left_behind == (1 if lost else 0)
     assert world.trial.verify().differences == 0
     after = world.rows()
     world.trial.run()
@@ -243,6 +246,97 @@ def test_another_site_of_the_same_name_gets_numbers_of_its_own(two_sites: World)
     assert (len(said), said.count("of the other site")) == (10, 4)
     assert second.trial.verify().differences == 0
     assert world.trial.verify().differences == 0
+
+
+# -- what is given to one is nobody else's -------------------------------------------------------------------------------------
+
+
+def of_one(name: str, year: int) -> MemoryTables:
+    """A site of its own: the same numbers, other entries."""
+    database = filled(MemoryTables(name, page=5), FIXTURES / "two-sites" / "old.sql")
+    kept = database.kept["wp_db7_forms"]
+    kept.rows = [(row[0], row[1], name, f"{year}-01-0{row[0]} 10:00:00") for row in kept.rows]
+    return database
+
+
+def emptied(database: MemoryTables, *tables: str) -> None:
+    for name in tables:
+        kept = database.kept[name]
+        kept.rows.clear()
+        kept.table = replace(kept.table, next_number=1)
+
+
+def into(old: MemoryTables, new: MemoryTables, **options: object) -> World:
+    return World(old, new, **{"plugins": ("cfdb7",), "prefixes": {"wp_": "new_"}, "forms": BY_HAND, **options})
+
+
+@pytest.mark.parametrize("counts_up", [True, False])
+def test_numbers_promised_to_a_site_whose_run_was_cut_off_are_not_given_to_another(
+    two_sites: World, monkeypatch, *, counts_up: bool
+) -> None:
+    new = two_sites.new
+    emptied(new, "new_db7_forms")
+    if not counts_up:
+        monkeypatch.setattr(MemoryWriter, "reserve", lambda *_: None)
+    one, two = into(of_one("one", 2024), new), into(of_one("two", 2025), new)
+
+    def refuse(*_: object) -> None:
+        raise Refused("stopped.", remedy="Run again.")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(step_module._Filling, "put_beside", refuse)
+        assert one.trial.run().codes == {"refused"}
+    assert not new.rows("new_db7_forms")
+    for world in (two, one):
+        result = world.trial.run()
+        assert (result.codes, result.left_behind) == (frozenset(), 0)
+        assert world.trial.verify().differences == 0
+    assert Counter(cells(new, "new_db7_forms", "form_value")) == Counter({("one",): 4, ("two",): 4})
+
+
+def test_rows_that_a_condition_held_back_have_their_place_when_another_site_has_come(two_sites: World) -> None:
+    new = two_sites.new
+    emptied(new, "new_db7_forms")
+    one, two = into(of_one("one", 2024), new, where={"wp_db7_forms": {"form_id": "7"}}), into(of_one("two", 2025), new)
+    for world in (one, two):
+        assert world.trial.run().left_behind == 0
+    store = one.trial.store
+    del one.options["where"]
+    one.forget()
+    one.trial.store = store
+    assert one.trial.run().left_behind == 0
+    assert Counter(cells(new, "new_db7_forms", "form_value")) == Counter({("one",): 4, ("two",): 4})
+    assert one.trial.verify().differences == 0
+
+
+def test_rows_at_the_numbers_of_others_are_told_and_stay_however_often_it_runs(two_sites: World) -> None:
+    world = two_sites
+    world.trial.run()
+    kept = world.new.kept["new_db7_forms"]
+    kept.rows = [(*row[:2], "said at the new site", row[3]) if row[0] == "3" else row for row in kept.rows]
+    world.forget()
+    for _ in range(2):
+        assert world.trial.run().left_behind == 1
+        assert ("3", "said at the new site") in cells(world.new, "new_db7_forms", "form_id", "form_value")
+
+
+@pytest.mark.parametrize("there", ["nothing", "one row", "its own"])
+def test_what_hangs_on_a_deleted_entry_comes_whatever_the_target_has(two_sites: World, there: str) -> None:
+    world = World(two_sites.old, two_sites.new, plugins=("gravity-forms",), prefixes={"wp_": "new_"})
+    entries = world.old.kept["wp_gf_entry"]
+    entries.rows = [row for row in entries.rows if row[0] != "1"]
+    if there != "its own":
+        first = world.new.rows("new_gf_entry")[0]
+        emptied(world.new, "new_gf_entry", "new_gf_entry_meta")
+        if there == "one row":
+            world.new.kept["new_gf_entry"].rows.append(("1", *first[1:]))
+    before = len(world.new.rows("new_gf_entry_meta"))
+    result = world.trial.run()
+    assert (result.codes, result.left_behind) == (frozenset(), 0)
+    assert len(world.new.rows("new_gf_entry_meta")) == before + len(world.old.rows("wp_gf_entry_meta"))
+    if there == "one row":
+        of_deleted = cells(world.new, "new_gf_entry_meta", "entry_id")
+        assert ("1",) not in of_deleted
 
 
 def test_rows_that_the_new_site_changed_are_not_written_over(two_sites: World) -> None:

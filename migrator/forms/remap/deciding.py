@@ -385,13 +385,17 @@ def _named(sides: Sides, taking: Taking, own: str) -> int:
     """The highest number that a source gave out or still names: what hangs on a row that was deleted may not come under another's."""
     if taking.table.next_number:
         return taking.table.next_number - 1
-    naming = [
-        extent(sides.source, one.table, column)
-        for one in sides.takings
-        for column, table, key in one.references
-        if (table, key) == (taking.table.name, own) and one.table.column(column).family is Family.INTEGER
-    ]
-    return max((highest for _, highest in filter(None, naming)), default=0)
+    return max((highest for _, highest in _naming(sides, taking, own)), default=0)
+
+
+def _naming(sides: Sides, taking: Taking, own: str, after: int = 0) -> Iterator[tuple[int, int]]:
+    """The lowest and the highest number behind `after` in each column of the source that names rows of this table."""
+    for one in sides.takings:
+        for column, table, key in one.references:
+            if (table, key) == (taking.table.name, own) and one.table.column(column).family is Family.INTEGER:
+                found = extent(sides.source, one.table, column, after)
+                if found is not None:
+                    yield found
 
 
 def extent(reader: TableReader, table: Table, column: str, after: int = 0) -> tuple[int, int] | None:
@@ -419,6 +423,7 @@ def give(sides: Sides, target: TableWriter, numbering: Numbering) -> Numbering:
     """The same with numbers for all rows that had none, written down at the target. Callable any number of times. Raises Refused."""
     there = sides.there()
     numbers = dict(numbering.numbers)
+    others = [page for origin, page in book.read(target).items() if origin != numbering.origin]
     for one in unnumbered(sides, numbering):
         name = one.taking.table.name
         place = (name, one.own)
@@ -426,26 +431,46 @@ def give(sides: Sides, target: TableWriter, numbering: Numbering) -> Numbering:
         at = there.get(name)
         if at is not None and one.taking.identity:
             now = replace(now, there={**now.there, **_recognised(sides, one, at)})
-        numbers[place] = now.with_stretch(_stretch(target, now, one, at))
+        numbers[place] = now.with_stretch(_stretch(sides, target, now, one, at, promised(others, place)))
     given = replace(numbering, numbers=numbers)
     if given.page != numbering.written:
         book.write(target, given.origin, given.page)
     return given
 
 
-def _stretch(target: TableWriter, now: Numbers, one: Unnumbered, at: Table | None) -> Stretch:
+def promised(others: Iterable[Page], place: Place) -> int:
+    """The highest number that rows of other sources may get in the table of this place, whether or not they are there by now. Another source may
+    call the table otherwise, so whatever ends like it counts.
+    """
+    table, column = place
+    word = table.rpartition("_")[2]
+    return max(
+        (
+            numbers.stretches[-1].highest
+            for page in others
+            for (name, key), numbers in page.numbers.items()
+            if key == column and numbers.stretches and _end_alike(name.rpartition("_")[2], word)
+        ),
+        default=0,
+    )
+
+
+def _end_alike(one: str, other: str) -> bool:
+    return one.endswith(other) or other.endswith(one)
+
+
+def _stretch(
+    sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, at: Table | None, others: int
+) -> Stretch:
     largest = largest_of((at or one.taking.table).column(one.own))
     for _ in range(TURNS):
-        inside = (
-            Condition(one.own, Operator.FROM, (str(one.lowest),)),
-            Condition(one.own, Operator.BELOW, (str(one.highest + 1),)),
-        )
-        taken = at is not None and target.count(Extract(at, inside)) > 0
         there = extent(target, at, one.own) if at is not None else None
-        highest = max(there[1] if there else 0, (at.next_number or 1) - 1) if at is not None else 0
-        found = next_stretch(
-            now.stretches, one.lowest, one.highest, taken=taken, target_highest=highest, largest=largest
-        )
+        given = max(there[1] if there else 0, (at.next_number or 1) - 1) if at is not None else 0
+        ceiling = max(given, others)
+        lowest = one.lowest
+        if now.upto < ceiling < lowest:  # else what names a deleted row would be left behind, and only here
+            lowest = min([lowest, *(low for low, _ in _naming(sides, one.taking, one.own, now.upto))])
+        found = next_stretch(now.stretches, lowest, one.highest, ceiling=ceiling, largest=largest)
         if at is None:
             return found
         target.reserve(at, found.highest)

@@ -83,6 +83,7 @@ GONE: Final = f"the target's table {SHADOW}{book.TABLE.name} is gone, and with i
 PUT_BACK: Final = "Put it back out of a backup; with a new state, everything would be put once more under new ids."
 RENUMBERED: Final = "renumbered"  # where rows are that went with new numbers
 CURE: Final = "Make what is missing at the target, or name its counterpart in the plan (forms), then run again."
+CURE_OF_OTHERS: Final = "Look at both; delete at the target what is not to stay there, then run again."
 _LANES: Final = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
 KEY: Final = f"{THE_DATABASE}{NUMBERS}"
 
@@ -358,15 +359,17 @@ class NumberedMove(RangeMove):
         if now != checksum_of(wanted):
             words = f"{len(wanted):,} rows were put, and the target has {now.rows:,} or others"
             return self._behind(loaded, words, "Run again; if it stays so, the target changes what it is given.")
-        digest = f"{bundle.source}{SIDES}{now if self.road.follows is not None else bundle.target}"
         left, rows, found = self.left.get(loaded.key, ("", 0, 0))
-        if left:
-            behind = self._behind(loaded, f"{left}; the others are there", CURE)
-            return replace(partly(behind, Fate.LEFT_BEHIND, rows), digest=digest)
+        # Without a digest the next run does not take for ours what is there.
+        digest = "" if others else f"{bundle.source}{SIDES}{now if self.road.follows is not None else bundle.target}"
+        if left or others:
+            words = "; ".join(filter(None, (left, said, "the others are there")))
+            behind = self._behind(loaded, words, CURE if left else CURE_OF_OTHERS)
+            return replace(partly(behind, Fate.LEFT_BEHIND, rows + others), digest=digest)
         note = "; ".join(filter(None, (bundle.note, said)))
         copied = Outcome(loaded.key, Fate.COPIED, size=loaded.size, digest=digest, note=note, things=loaded.things)
-        if bundle.altered or others:
-            return partly(copied, Fate.NORMALISED, min(loaded.things, bundle.altered + others))
+        if bundle.altered:
+            return partly(copied, Fate.NORMALISED, min(loaded.things, bundle.altered))
         return partly(copied, Fate.FOUND, found if changes else loaded.things)
 
     def _behind(self, loaded: Loaded[Rows], words: str, cure: str) -> Outcome:

@@ -2,7 +2,7 @@
 
 What surprises: rows are not numbered one by one. A stretch of the source's numbers is moved as a whole, by one distance, to where the target has
 none: so the number of every row is known before any row is put, no two can become one, and a few lines are all there is to remember. Numbers
-stay as they are where the target has none of them.
+stay as they are where the target has given out none so high.
 """
 
 from __future__ import annotations
@@ -75,19 +75,16 @@ class Numbers:
         return replace(self, stretches=(*self.stretches, one))
 
 
-def next_stretch(
-    known: Sequence[Stretch], lowest: int, highest: int, *, taken: bool, target_highest: int, largest: int
-) -> Stretch:
-    """Where the source's rows `lowest` to `highest` go, all of them behind the stretches that are `known`. `taken` says whether the target has any
-    row of these numbers, `target_highest` is its highest, `largest` what its column can hold. Raises Refused where that is not enough.
+def next_stretch(known: Sequence[Stretch], lowest: int, highest: int, *, ceiling: int, largest: int) -> Stretch:
+    """Where the source's numbers up to `highest` go, all of them behind the stretches that are `known`; `lowest` is the lowest that it has or names.
+    `ceiling` is the highest that the target has given out or promised to anybody, `largest` what its column can hold. Numbers stay only above all of
+    these. Raises Refused where the column is not enough.
     """
-    after = max([lowest - 1, *(one.upto for one in known)])
-    meets = any(one.after + one.by < highest and after < one.highest for one in known)
-    if not taken and not meets:
-        return Stretch(after, highest)
+    ceiling = max([ceiling, *(one.highest for one in known)])
+    if ceiling < lowest:
+        return Stretch(ceiling, highest)
     # What hangs on a row that the source has deleted still names its number, and so that has a place of its own too.
     after = max([0, *(one.upto for one in known)])
-    ceiling = max([target_highest, *(one.highest for one in known)])
     found = Stretch(after, highest, ceiling - after)
     if found.highest > largest:
         raise Refused(
