@@ -85,6 +85,16 @@ class Hiding:
             raise Opaque
         return cell, 0
 
+    def entirely(self, cell: Value) -> Value:
+        """A packed cell with everything in it hidden, whatever it is called, and the shape around it; None for plain text. Raises Opaque."""
+        opened = _opened(cell)
+        if opened is None:
+            return None
+        value, back = opened
+        count = [0]
+        changed = self._all(value, count)
+        return back(changed) if count[0] else cell
+
     def _looked_into(self, cell: Value, *, packed: bool) -> tuple[Value, int] | None:
         """A packed cell with these fields hidden, and how many; None where it is plain text, or a number."""
         opened = _opened(cell)

@@ -250,11 +250,8 @@ class _Fields:
 
     def _everything(self, value: Value, hide: Hiding) -> Value:
         """A cell that is the field, with the shape around what was answered where it has one."""
-        inside = Hiding(_Everything(), hide.text, hide.number, members=None)
-        changed, count = inside.hidden(value, packed=False)
-        if count or changed != value:
-            return changed
-        return _rule(self.word, self.table, self.column, self.key)(value)
+        packed = hide.entirely(value)
+        return _rule(self.word, self.table, self.column, self.key)(value) if packed is None else packed
 
     def _of_row(self, row: Row) -> Iterator[str]:
         """What the field of this row is called, where its answers are rows."""
@@ -342,22 +339,6 @@ class _Sought:
 
     def texts(self, text: bytes) -> bool:
         return self.wanted == FILES and hiding.UPLOADED in text.replace(b"\\/", b"/") and b"://" in text[:12]
-
-
-class _Everything:
-    """Fulfils Sought: every field."""
-
-    def names(self, name: str) -> bool:
-        del name
-        return True
-
-    def kinds(self, kind: str) -> bool:
-        del kind
-        return False
-
-    def texts(self, text: bytes) -> bool:
-        del text
-        return False
 
 
 def _text(value: Value) -> str:

@@ -254,6 +254,37 @@ def test_answers_that_are_rows_are_told_by_key_part_or_label() -> None:
     assert {name for name in plain if by_key[name] != plain[name]} == {key}
 
 
+def of_a_row(cell: str, word: str) -> Value:
+    """What is left of the answer of a row that is to be hidden."""
+    rules = redaction_of(NOTES, RedactOptions(**{word: ["*.meta_value:phone"]}), (), KEY)
+    ((_, _, told),) = rules([("1", "_field_phone", cell)])
+    assert not rules.opaque
+    return told
+
+
+@pytest.mark.parametrize("word", ["drop", "mask", "hash"])
+@pytest.mark.parametrize(
+    "cell", ["", "N;", 's:0:"";', "a:0:{}", 'a:1:{i:0;s:0:"";}', "[]", '{"a": ""}', serialised(packed(a=b""))]
+)
+def test_an_answer_that_is_empty_keeps_its_shape_where_it_is_to_be_hidden(cell: str, word: str) -> None:
+    assert of_a_row(cell, word) == cell
+
+
+@pytest.mark.parametrize(
+    ("cell", "masked", "dropped"),
+    [
+        ("Ann", "xxx", None),
+        ("i:5;", "i:0;", "N;"),
+        ('s:3:"Ann";', 's:3:"xxx";', 's:0:"";'),
+        (f" {packed(first=b'Ann')}", f" {packed(first=b'xxx')}", f" {packed(first=b'')}"),
+        (serialised(packed(a=b"Ann")), serialised(packed(a=b"xxx")), serialised(packed(a=b""))),
+    ],
+)
+def test_an_answer_that_is_a_row_keeps_its_shape_with_nothing_in_it(cell: str, masked: str, dropped: Value) -> None:
+    assert of_a_row(cell, "mask") == masked
+    assert of_a_row(cell, "drop") == dropped
+
+
 def labels() -> dict[str, str]:
     with closing(
         dump.DumpReader(dump.Options(path=FIXTURES / "gravity-forms.sql"), Login("database", "database"))
