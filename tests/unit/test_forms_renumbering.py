@@ -21,6 +21,8 @@ from migrator.forms.options import FormsOptions
 from migrator.forms.plugins import detect
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.plugins.shape import System, Titles
+from migrator.forms.remap import book
+from migrator.forms.remap.numbers import Numbers, Stretch
 from migrator.forms.step import KIND
 from migrator.testing.memory_tables import MemoryReader, MemoryTables, MemoryWriter, TablesRoute
 from migrator.testing.trial import Trial
@@ -337,6 +339,53 @@ def test_what_hangs_on_a_deleted_entry_comes_whatever_the_target_has(two_sites: 
     if there == "one row":
         of_deleted = cells(world.new, "new_gf_entry_meta", "entry_id")
         assert ("1",) not in of_deleted
+
+
+def test_two_steps_into_one_site_remember_each_others_fields(two_sites: World) -> None:
+    world = two_sites
+    ways = TablesRoute(world.old, world.new)
+    both = [
+        FormsOptions(existing="remap", plugins=(word,), prefixes={"wp_": "new_"}, forms=forms)
+        for word, forms in (("gravity-forms", {}), ("cfdb7", BY_HAND))
+    ]
+    trial = Trial([Stage(f"forms-{n}", "forms", KIND.build(one, ()), ways) for n, one in enumerate(both)])
+    assert not trial.run().codes
+    described = world.new.kept["new_gf_form_meta"]
+    described.rows = [(row[0], str(row[1]).replace('"Colour"', '"Farbe"')) for row in described.rows]
+    world.old.kept["wp_gf_entry_meta"].rows.append(("8", "1", "1", "3", "blue later", ""))
+    result = trial.run()
+    assert (result.codes, result.left_behind) == (frozenset(), 0)
+    assert ("7", "blue later") in cells(world.new, "new_gf_entry_meta", "meta_key", "meta_value")
+    again = {action.verb for stage in trial.preview().stages for _, action in stage.actions if "#numbers" in action.key}
+    assert again == {Verb.KEEP}
+
+
+def test_users_whom_the_plan_names_come_along_once_and_keep_their_numbers(two_sites: World) -> None:
+    world = World(
+        two_sites.old, two_sites.new, plugins=("gravity-forms",), tables=("wp_users",), prefixes={"wp_": "new_"}
+    )
+    for turn in range(3):
+        if turn == 2:
+            world.forget()
+        result = world.trial.run()
+        assert (result.codes, result.left_behind) == (frozenset(), 0)
+        assert cells(world.new, "new_users", "ID", "user_email") == [
+            ("1", "ana@example.com"), ("2", "somebody@example.com"), ("3", "webmaster@example.com"),
+        ]  # fmt: skip
+        assert world.trial.verify().differences == 0
+    assert cells(world.new, "new_gf_entry", "created_by")[2:] == [("3",), ("1",), (None,)]
+    (page,) = book.read(MemoryReader(world.new)).values()
+    assert page.numbers["wp_users", "ID"] == Numbers((Stretch(0, 2, 2),), {"2": "1"})
+    users = world.new.kept["new_users"]
+    users.rows = [(*row[:2], "ana@example.org") if row[0] == "1" else row for row in users.rows]
+    world.trial.run()
+    assert len(world.new.rows("new_users")) == 3  # whoever was found once is found again under another address
+
+
+def test_of_users_who_are_not_at_the_target_nothing_is_written_down(two_sites: World) -> None:
+    two_sites.trial.run()
+    (page,) = book.read(MemoryReader(two_sites.new)).values()
+    assert page.numbers["wp_users", "ID"] == Numbers(forms={"2": "1"})
 
 
 def test_rows_that_the_new_site_changed_are_not_written_over(two_sites: World) -> None:

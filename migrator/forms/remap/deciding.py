@@ -135,7 +135,8 @@ def decide(sides: Sides, remembered: str) -> Numbering:
     origin = remembered or known_again(sides, pages)
     page = pages.get(origin, Page())
     numbers = {place: replace(one, nowhere=frozenset()) for place, one in page.numbers.items()}
-    fields: dict[tuple[str, str], FieldKeys] = {}
+    here = {part.table for stored in sides.stored for part in stored.tables}
+    fields = {place: keys for place, keys in page.fields.items() if place[0] not in here}  # of other steps
     plugins = []
     used: set[str] = set()
     for stored in sides.stored:
@@ -169,8 +170,11 @@ def _people(sides: Sides, numbers: dict[Place, Numbers]) -> tuple[int, int]:
             mine = _addresses(sides.source, here[place[0]], one)
             theirs = _addresses(sides.target, at, one) if at is not None and _tells(at, one) else {}
             by_address = {address: key for key, address in theirs.items()}
-            pairs = {key: by_address[address] for key, address in mine.items() if address in by_address}
-            numbers[place] = Numbers(forms=pairs, nowhere=frozenset(mine) - frozenset(pairs))
+            now = numbers.get(place, Numbers())
+            pairs = {key: to for key, to in now.forms.items() if key in mine and to in theirs}
+            pairs |= {key: by_address[address] for key, address in mine.items() if address in by_address}
+            brought = replace(now, forms={})  # who came along with an earlier run is there by now, too
+            numbers[place] = replace(now, forms={key: to for key, to in pairs.items() if brought.of(key) != to})
             known_there, all_here = known_there + len(pairs), all_here + len(mine)
     return known_there, all_here
 
