@@ -130,6 +130,15 @@ def test_where_none_answers_the_first_is_told(names, books):
         books()
 
 
+def test_a_server_that_dns_names_and_that_names_no_books_is_told_as_it_is(names, certified, books):
+    server = certified("localhost")
+    server.on("PROPFIND", "/.well-known/carddav", Answer(status=404))
+    names.add(f"{SECURE}.localhost", "SRV", f"0 1 {server.port} localhost.")
+    with pytest.raises(EndpointRefused, match="the server names no address books for ann@localhost") as raised:
+        books()
+    assert raised.value.__cause__ is None, "nothing lies behind it, least of all itself"
+
+
 def test_a_stated_home_is_read_at_the_server_that_dns_names(names, certified, books):
     server = certified("localhost")
     server.on("PROPFIND", "/my/home/", told(has("/my/home/", "<resourcetype/>"), has("/my/home/b/", IS_BOOK)))

@@ -73,7 +73,9 @@ def homes_of_domain(line: Line, starts: Sequence[Start], domain: str, stated: Se
         except Unreachable as error:
             silent = silent or (_nothing_named(domain, error) if start.is_guess else error)
         except (Misbehaved, NamesNoBooks) as error:
-            raise _nothing_named(domain, error) if start.is_guess else error from error
+            if start.is_guess:
+                raise _nothing_named(domain, error) from error
+            raise
         except TlsFailed as error:
             if start.is_guess:
                 raise _nothing_named(domain, error) from error
