@@ -6,7 +6,7 @@ to look into one takes an identity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ class Wrapping:
 
     pack: bool = False
     recipients: tuple[str, ...] = ()
-    identity: str = ""
+    identity: str = field(default="", repr=False)
 
     @property
     def suffix(self) -> str:

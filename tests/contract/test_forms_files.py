@@ -145,6 +145,12 @@ def test_who_seals_goes_on_and_proves_without_an_identity(tmp_path) -> None:
     assert "identity" in raised.value.remedy
 
 
+def test_an_identity_is_in_nothing_that_is_shown(tmp_path) -> None:
+    options = Options(path=tmp_path / "dump", identity=OPENED["identity"])
+    assert options.wrapping.identity
+    assert "AGE-SECRET-KEY" not in f"{options!r} {options.wrapping!r}"
+
+
 def test_another_identity_and_a_damaged_file_are_told_by_the_name_of_the_file(tmp_path) -> None:
     fill(sealed_writer(tmp_path), PLAIN, PLAIN_ROWS)
     (file,) = (tmp_path / "dump" / PLAIN.name).glob("*.jsonl.zst.age")
