@@ -246,7 +246,7 @@ def fresh_items(
     each: int,
     width: int,
 ) -> Iterator[Item]:
-    """These ranges as items; the last of them has as many rows as are left."""
+    """These ranges as items, with how many rows each is about, for the progress shown: `each`, or what is left by then, and one at least."""
     rest: int | None = None
     for among in ranges:
         if rest is None:
