@@ -161,20 +161,21 @@ class ContactsStep:
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
-        gone = _left_behind_and_gone(key, held, read)
-        idle = "it holds no card" if not held else "nothing new" if not to_do and not gone else ""
+        dropped = _left_behind_and_dropped(key, held, wishes, read)
+        gone = sum(one.fate is Fate.GONE for one in dropped)
+        idle = "it holds no card" if not held else "nothing new" if not to_do and not dropped else ""
         missing -= frozenset(to_do)
         moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
         return replace(
             keep,
-            verb=Verb.COPY if to_do or gone else Verb.CHANGE if missing else Verb.KEEP,
+            verb=Verb.COPY if to_do or dropped else Verb.CHANGE if missing else Verb.KEEP,
             why="; ".join(filter(None, (plan.why, idle))),
             amounts=_amounts(
                 [wishes[ref] for ref in to_do],
                 len(wishes) - len(to_do) - len(missing),
                 len(missing),
                 unwanted,
-                len(gone),
+                gone,
             ),
             size=_size(moving),
             total=_size(wishes.values()),
@@ -312,8 +313,7 @@ class ContactsStep:
             for finding in _deleted(action, [move.wishes[ref].held.card for ref in missing - stale], Weight.WARNING):
                 work.note(finding)
             changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
-            gone = _left_behind_and_gone(action.key, held, work)
-            work.record(Outcome(one.key, Fate.GONE, size=one.size) for one in gone)
+            work.record(_left_behind_and_dropped(action.key, held, move.wishes, work))
             work.record(
                 _reconsidered(recorded[ref], move.wishes[ref], AWAY if ref in missing else CHANGED) for ref in changed
             )
@@ -515,13 +515,22 @@ def _recorded(action_key: str, refs: Sequence[str], read: Reading) -> dict[str, 
     return found
 
 
-def _left_behind_and_gone(action_key: str, held: Sequence[Held], read: Reading) -> list[Outcome]:
-    """What was left behind and is not at the source any more, be it wanted or not: there is nothing to be seen to."""
+def _left_behind_and_dropped(
+    action_key: str, held: Sequence[Held], wishes: Mapping[str, Wish], read: Reading
+) -> list[Outcome]:
+    """What has become of what was left behind and is not to be seen to any more: the source has it no longer, or the plan leaves it out."""
     if Fate.LEFT_BEHIND not in read.counts(action_key):
         return []
-    there = {one.entry.ref for one in held}
-    outcomes = read.outcomes(action_key)
-    return [one for one in outcomes if one.fate is Fate.LEFT_BEHIND and one.key not in there]
+    there = {one.entry.ref: one.card for one in held}
+    return [
+        Outcome(
+            one.key, Fate.SKIPPED, size=one.size, note=f"{there[one.key].shown}: left out as a group (groups: false)"
+        )
+        if one.key in there
+        else Outcome(one.key, Fate.GONE, size=one.size)
+        for one in read.outcomes(action_key)
+        if one.fate is Fate.LEFT_BEHIND and one.key not in wishes
+    ]
 
 
 def _is_settled(wish: Wish, outcome: Outcome | None) -> bool:

@@ -639,7 +639,7 @@ def test_a_card_that_was_left_behind_and_has_left_the_source_since_is_nothing_to
     assert (row.verb, row.why) == (Verb.KEEP, "nothing new")
 
 
-def test_a_group_that_was_left_behind_and_is_left_out_since_is_not_told_as_gone_from_the_source() -> None:
+def test_a_group_that_was_left_behind_and_is_left_out_since_is_skipped_and_not_gone_from_the_source() -> None:
     world = World()
     world.new.refuses = lambda card: "no groups here" if card.is_group else ""
     assert world.trial.run().left_behind == 1
@@ -647,9 +647,19 @@ def test_a_group_that_was_left_behind_and_is_left_out_since_is_not_told_as_gone_
     world.trial.stages = [Stage("contacts", "contacts", step, world.route)]
     (stage,) = world.trial.preview(world.trial.store).stages
     ((_, action),) = stage.actions
-    assert (action.verb, action.amounts) == (Verb.KEEP, "1 left out as groups (groups: false)")
+    assert (action.verb, action.amounts) == (Verb.COPY, "1 left out as groups (groups: false)")
+    assert world.trial.run().left_behind == 0
+    assert world.trial.fates() == {Fate.COPIED: 4, Fate.SKIPPED: 1}
+    assert world.notes(Fate.SKIPPED) == ["Amigos, y familia: left out as a group (groups: false)"]
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
     world.trial.run()
-    assert Fate.GONE not in world.trial.fates()
+    row = world.trial.actions()[f"{ANN}/Contacts"]
+    assert (row.verb, row.why, world.new.writes) == (Verb.KEEP, "nothing new", before)
+    world.new.refuses = lambda _: ""
+    world.trial.stages = [Stage("contacts", "contacts", KIND.build(ContactsOptions(), accounts_of(ANN)), world.route)]
+    world.trial.run()
+    assert world.trial.fates() == {Fate.COPIED: 5}
 
 
 def test_a_report_has_what_became_of_a_book_and_not_what_the_newest_planning_would_have_done() -> None:
