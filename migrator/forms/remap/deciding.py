@@ -34,16 +34,18 @@ from migrator.forms.model import (
 from migrator.forms.moving import UNDIVIDED
 from migrator.forms.options import FormMapOptions
 from migrator.forms.plugins.detect import by_word
+from migrator.forms.plugins.detect import stored as stored_by_names
 from migrator.forms.plugins.known import PEOPLE
 from migrator.forms.plugins.shape import FieldRows, People, Terms, Titles, View
 from migrator.forms.remap import book
 from migrator.forms.remap.book import Page, Place
-from migrator.forms.remap.matching import BEFORE, Form, Match, match_fields, match_forms
+from migrator.forms.remap.matching import BEFORE, Form, Match, are_alike, match_fields, match_forms
 from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch, largest_of, next_stretch, spare_above
 from migrator.forms.taking import Taking, renamed
 
 AT_ONCE: Final = 1000  # rows of a range; identities that are asked for at once
 SAMPLE: Final = 100  # entries by which a source is known again
+UNSURE: Final = "?"  # no name of a source
 TURNS: Final = 5  # times that numbers are looked for while a site goes on giving them out
 
 # -- what is read ---------------------------------------------------------------------------------------------------------
@@ -129,10 +131,12 @@ def own_number(taking: Taking) -> str:
 
 def decide(sides: Sides, remembered: str) -> Numbering:
     """What both sides, the plan, and what the target has written down make of it; nothing is changed. `remembered` is the name that an earlier
-    run gave the source. Raises PlanError for a map that cannot be meant.
+    run gave the source. Without an origin where nothing tells whose numbers are written down. Raises PlanError for a map that cannot be meant.
     """
     pages = book.read(sides.target)
     origin = remembered or known_again(sides, pages)
+    if not origin:
+        return Numbering()
     page = pages.get(origin, Page())
     numbers = {place: replace(one, nowhere=frozenset()) for place, one in page.numbers.items()}
     here = {part.table for stored in sides.stored for part in stored.tables}
@@ -208,8 +212,7 @@ def _forms_of(
 ) -> Matched:
     """A plugin's forms, matched; what follows of it goes into the last three."""
     here = Flat(sides.source, stored, SitePlace())
-    at_target = replace(stored, prefix=renamed(stored.prefix, sides.prefixes), tables=())
-    there = Flat(sides.target, at_target, SitePlace())
+    there = _flat_there(sides, stored)
     place = _place_of(view, stored.prefix)
     comes_along = any(one.table == place[0] and one.role is Role.FORMS for one in stored.tables)
     mine, theirs = list(_forms(here, view)), list(_forms(there, view))
@@ -309,19 +312,19 @@ def _forms(flat: Flat, view: View) -> Iterator[Form]:
 
 def known_again(sides: Sides, pages: Mapping[str, Page]) -> str:
     """The name under which the target knows this source: that of the page whose entries are the source's, else one that is free. Entries are the
-    same where the moments at which they were sent are: these nobody changes.
+    same where the moments at which they were sent are: these nobody changes. "" where a page has the source's name and nothing tells whether it is
+    the source's.
     """
     name = sides.source.server().database or "source"
-    candidates = sorted(pages, key=lambda one: (one != name, one))
-    neutral = ""
-    for one in candidates:
-        alike, other = _evidence(sides, pages[one])
+    own = ""
+    for one in sorted(pages, key=lambda one: (one != name, one)):
+        alike, other, compared = _evidence(sides, pages[one])
         if alike > other:
             return one
         if one == name and not other:
-            neutral = one
-    if neutral:
-        return neutral
+            own = name if not compared and _forms_agree(sides, pages[one]) else UNSURE
+    if own:
+        return "" if own == UNSURE else own
     free, count = name, 1
     while free in pages:
         count += 1
@@ -329,31 +332,79 @@ def known_again(sides: Sides, pages: Mapping[str, Page]) -> str:
     return free
 
 
-def _evidence(sides: Sides, page: Page) -> tuple[int, int]:
-    """How many entries of a sample are at the target as a page says, and how many others are there instead."""
-    there = sides.there()
+def _evidence(sides: Sides, page: Page) -> tuple[int, int, bool]:
+    """Of a sample of the entries that are at the target where a page says, how many are the source's, how many of the source's are others, and
+    whether there were any. Where there are none of those that are moved, those of every plugin count: a plan may have moved them in another step.
+    """
+    found = _compared(sides, page, {one.table.name: one.moment for one in sides.takings})
+    if found[2]:
+        return found
+    known_ones = stored_by_names(sides.source.tables(), ())
+    parts = [part for one in known_ones for part in one.tables if part.role is Role.ENTRIES]
+    return _compared(sides, page, {one.table: one.moment for one in parts})
+
+
+def _compared(sides: Sides, page: Page, moments: Mapping[str, str]) -> tuple[int, int, bool]:
+    here, there = ({one.name: one for one in side.tables()} for side in (sides.source, sides.target))
     alike = other = 0
-    for taking in sides.takings:
-        own = own_number(taking)
-        numbers = page.numbers.get((taking.table.name, own))
-        at = there.get(taking.table.name)
-        if not (taking.moment and numbers and numbers.stretches and at):
+    compared = False
+    for (table, own), numbers in page.numbers.items():
+        moment, at = moments.get(table), there.get(renamed(table, sides.prefixes))
+        if not moment or at is None or table not in here:
             continue
-        if not {own, taking.moment} <= {one.name for one in at.columns}:
+        at = known(at, here[table])
+        if not all({own, moment} <= {one.name for one in side.columns} for side in (here[table], at)):
             continue
-        table = taking.table
-        first = next(iter(sides.source.ranges(taking.extract, None, SAMPLE)), None)
-        if first is None:
+        for stretch in {*numbers.stretches[:1], *numbers.stretches[-1:]}:
+            put = _sample(sides.target, at, own, moment, stretch)
+            if not put:
+                continue
+            compared = True
+            wanted = Extract(here[table], (Condition(own, Operator.IN, tuple(put)),))
+            for row in _rows(sides.source, wanted, EVERYTHING):
+                said = text_of(row[here[table].place(moment)])
+                same = put.get(text_of(row[here[table].place(own)])) == said
+                alike, other = alike + same, other + (not same)
+    return alike, other, compared
+
+
+def _sample(target: TableReader, at: Table, own: str, moment: str, stretch: Stretch) -> dict[str, str]:
+    """Entries of a stretch as they are at the target: the moment by the number at the source. Those without a moment say nothing."""
+    inside = (
+        Condition(own, Operator.FROM, (str(stretch.after + stretch.by + 1),)),
+        Condition(own, Operator.BELOW, (str(stretch.highest + 1),)),
+    )
+    by_it = Extract(replace(at, paging=Paging.INDEX, page_by=(own,)), inside)
+    first = next(iter(target.ranges(by_it, None, SAMPLE)), None)
+    if first is None:
+        return {}
+    return {
+        str(int(text_of(row[at.place(own)])) - stretch.by): said
+        for row in _rows(target, by_it, first)
+        if (said := text_of(row[at.place(moment)])) and not said.startswith("0000")
+    }
+
+
+def _forms_agree(sides: Sides, page: Page) -> bool:
+    """Whether the source's forms are called as those at the target that they went to, or the plan says that they are these."""
+    alike = other = 0
+    for stored in sides.stored:
+        view = by_word(stored.plugin).view if not stored.silent and _is_known(stored) else None
+        numbers = page.numbers.get(_place_of(view, stored.prefix)) if view and view.titles is not None else None
+        if view is None or numbers is None:
             continue
-        moments = {
-            numbers.of(text_of(row[table.place(own)])): text_of(row[table.place(taking.moment)])
-            for row in _rows(sides.source, taking.extract, first)
-        }
-        wanted = Extract(at, (Condition(own, Operator.IN, tuple(one for one in moments if one)),))
-        for row in _rows(sides.target, wanted, EVERYTHING):
-            same = moments.get(text_of(row[at.place(own)])) == text_of(row[at.place(taking.moment)])
-            alike, other = alike + same, other + (not same)
-    return alike, other
+        there = {one.key: one for one in _forms(_flat_there(sides, stored), view)}
+        for one in _forms(Flat(sides.source, stored, SitePlace()), view):
+            into = there.get(numbers.of(one.key) or "")
+            if into is not None:
+                same = are_alike(one, into, sides.options.map)
+                alike, other = alike + same, other + (not same)
+    return alike > other or not other
+
+
+def _flat_there(sides: Sides, stored: Stored) -> Flat:
+    at_target = replace(stored, prefix=renamed(stored.prefix, sides.prefixes), tables=())
+    return Flat(sides.target, at_target, SitePlace())
 
 
 # -- numbers that are given ------------------------------------------------------------------------------------------------

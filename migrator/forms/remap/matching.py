@@ -72,6 +72,14 @@ def match_forms(
     return [found[one.key] for one in source]
 
 
+def are_alike(source: Form, target: Form, by_hand: Mapping[str, str]) -> bool:
+    """Whether these have one title or one name of the plugin's own, or the plan says that they are one."""
+    named = _hand(source, by_hand)
+    if named is not None and (named == target.key or _plain(named) in {_plain(target.title), _plain(target.slug)}):
+        return True
+    return _plain(source.title) == _plain(target.title) or bool(source.slug and source.slug == target.slug)
+
+
 def _by_itself(one: Form, source: Sequence[Form], target: Sequence[Form]) -> Match:
     def alike(forms: Iterable[Form]) -> list[Form]:
         return [other for other in forms if _plain(other.title) == _plain(one.title)]

@@ -81,6 +81,14 @@ WRITTEN: Final = "written"  # another: whether anything was written down there
 GIVES: Final = "numbers"  # in its data
 GONE: Final = f"the target's table {SHADOW}{book.TABLE.name} is gone, and with it which ids were given"
 PUT_BACK: Final = "Put it back out of a backup; with a new state, everything would be put once more under new ids."
+UNSURE: Final = (
+    f"the target's table {SHADOW}{book.TABLE.name} speaks of a source whose database has this one's name, and nothing there tells whether it is "
+    "the same"
+)
+SURE: Final = (
+    "If it is, run with the state of the earlier run. If it is another site, give its lines another origin there; that other site goes on with a "
+    "new state, and is known again by its entries."
+)
 RENUMBERED: Final = "renumbered"  # where rows are that went with new numbers
 CURE: Final = "Make what is missing at the target, or name its counterpart in the plan (forms), then run again."
 CURE_OF_OTHERS: Final = "Look at both; delete at the target what is not to stay there, then run again."
@@ -98,6 +106,8 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
             key, Verb.BY_HAND, "forms", "rows cannot be put beside others at this target; leave `existing` out"
         )
     numbering = decide(sides, read.remembered(key).get(ORIGIN, ""))
+    if not numbering.origin:
+        return Action(key, Verb.BY_HAND, "forms", f"{UNSURE}. {SURE}")
     if _is_gone(numbering.written, read, key):
         return Action(key, Verb.BY_HAND, "forms", f"{GONE}. {PUT_BACK}")
     details = tuple(_table(numbering.plugins))
@@ -119,6 +129,8 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
 def give_numbers(action: Action, sides: Sides, target: TableWriter, work: Work) -> None:
     """Do it. Raises Refused where the plan has to say more first."""
     numbering = decide(sides, work.remembered(action.key).get(ORIGIN, ""))
+    if not numbering.origin:
+        raise Refused(f"forms: {UNSURE}.", remedy=SURE)
     if _is_gone(numbering.written, work, action.key):
         raise Refused(f"forms: {GONE}.", remedy=PUT_BACK)
     if any(one.rivals for one in numbering.plugins):
