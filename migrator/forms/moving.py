@@ -184,7 +184,7 @@ class RangeMove:
         Raises Refused if somebody else has changed what is there.
         """
         there = [row for page in self.target.rows(self.place, bundle.among) for row in page]
-        stays = _without(self.extract.table, self.place.table, there, bundle.rows)
+        stays = without(self.extract.table, self.place.table, there, bundle.rows)
         wanted = bundle
         if stays:
             note = f"{bundle.among.label}: {len(stays):,} rows that are gone from the source stay at the target"
@@ -212,7 +212,7 @@ class RangeMove:
         return partly(copied, Fate.NORMALISED, bundle.altered)
 
 
-def _without(source: Table, target: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+def without(source: Table, target: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
     """Those of the rows there that have no successor among `rows`: by their key, else only those that equal one."""
     if source.paging is Paging.KEY:
         keys = {source.key_of(row) for row in rows}

@@ -23,10 +23,8 @@ from migrator.engine.contract import (
     Fate,
     Finding,
     Kind,
-    Lane,
     Outcome,
     Reading,
-    Side,
     Size,
     Subject,
     Verb,
@@ -59,6 +57,7 @@ from migrator.forms.remap.deciding import Sides
 from migrator.forms.remap.moving import (
     GIVES,
     KEY,
+    LANES,
     RENUMBERED,
     NumberedMove,
     followed,
@@ -89,7 +88,6 @@ PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
 LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
-_LANES = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class FormsStep:
     options: FormsOptions
 
     def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - a database is one thing
-        yield Subject(THE_DATABASE, "database", _LANES)
+        yield Subject(THE_DATABASE, "database", LANES)
 
     # -- read and decide ---------------------------------------------------------------------------------------------------
 
@@ -227,7 +225,7 @@ class FormsStep:
             why,
             size=Size(work.rows, width * work.rows),
             total=Size(count, width * count),
-            lanes=_LANES,
+            lanes=LANES,
             after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
             data={"table": table.name, "name": name},
             details=_details(taking),
@@ -659,7 +657,7 @@ def _damaged(side: TableReader) -> Mapping[str, str]:
 
 def _by_hand(key: str, label: str, why: str, data: Mapping[str, str]) -> Action:
     """A table that the admin has to say something of first. It has lanes, so that `verify` does not pass over it."""
-    return Action(key, Verb.BY_HAND, label, why, lanes=_LANES, data=dict(data))
+    return Action(key, Verb.BY_HAND, label, why, lanes=LANES, data=dict(data))
 
 
 def _placed(facts: Mapping[str, str], recorded: Mapping[KeyRange, Outcome]) -> str:

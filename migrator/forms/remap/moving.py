@@ -56,6 +56,7 @@ from migrator.forms.moving import (
     known_items,
     partly,
     rows_at_once,
+    without,
 )
 from migrator.forms.plugins.detect import by_word
 from migrator.forms.redaction import Redaction
@@ -92,7 +93,7 @@ SURE: Final = (
 RENUMBERED: Final = "renumbered"  # where rows are that went with new numbers
 CURE: Final = "Make what is missing at the target, or name its counterpart in the plan (forms), then run again."
 CURE_OF_OTHERS: Final = "Look at both; delete at the target what is not to stay there, then run again."
-_LANES: Final = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
+LANES: Final = (Lane(Side.SOURCE, THE_DATABASE), Lane(Side.TARGET, THE_DATABASE))
 KEY: Final = f"{THE_DATABASE}{NUMBERS}"
 
 # -- the action that gives numbers -------------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
     if fresh:
         why += f"; rows of {len(fresh):,} {'table' if len(fresh) == 1 else 'tables'} get numbers at the target"
     verb = Verb.CREATE if to_do else Verb.KEEP
-    return Action(key, verb, "forms", why, lanes=_LANES, data={GIVES: ""}, details=details)
+    return Action(key, verb, "forms", why, lanes=LANES, data={GIVES: ""}, details=details)
 
 
 def give_numbers(action: Action, sides: Sides, target: TableWriter, work: Work) -> None:
@@ -396,7 +397,7 @@ class NumberedMove(RangeMove):
         """What the target is to have where these rows are, what has to be told of it, and how many say something else there."""
         ours, has = bundle.rows, Counter(there)
         if self._held(bundle.among) is not None:
-            stays = _without_successor(self.place.table, there, ours)
+            stays = without(self.place.table, self.place.table, there, ours)
             told = f"{len(stays):,} rows that are gone from the source stay at the target" if stays else ""
             return [*ours, *stays], told, 0
         missing = list((Counter(ours) - has).elements())
@@ -418,13 +419,6 @@ def _others(count: int) -> str:
         return ""
     told = "row is at the target and says" if count == 1 else "rows are at the target and say"
     return f"{count:,} {told} something else by now; what is there stays"
-
-
-def _without_successor(table: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
-    if table.paging is Paging.KEY:
-        keys = {table.key_of(row) for row in rows}
-        return [row for row in there if table.key_of(row) not in keys]
-    return list((Counter(there) - Counter(rows)).elements())
 
 
 # -- doing it, and proving it ----------------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from typing import Final, TypeAlias
 from migrator.forms import spelt
 from migrator.forms.answers import bytes_of, text_of
 from migrator.forms.model import Keyed, Link, Row, Table, Value
+from migrator.forms.remap.book import Place
 from migrator.forms.remap.numbers import NONE, FieldKeys, Numbers
 
-Place: TypeAlias = tuple[str, str]  # a table and its column that others name
 Forms: TypeAlias = Callable[[Keyed, Sequence[str]], Mapping[str, str]]  # the form of each of these entries
 _VALUES: Final = b"{[aO"  # begins what is no plain text
 
