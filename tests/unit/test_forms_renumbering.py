@@ -425,6 +425,28 @@ def test_a_site_whose_entries_are_gone_at_the_target_and_whose_forms_are_not_cal
     assert into(two_sites.old, two_sites.new).trial.run().codes == set()
 
 
+def test_what_the_plan_says_of_forms_and_fields_goes_to_the_plugin_that_has_them(two_sites: World) -> None:
+    world = two_sites
+    kept = world.old.kept["wp_gf_form"]
+    kept.rows = [(row[0], "Call me", *row[2:]) if row[0] == "1" else row for row in kept.rows]  # WPForms has one, too
+    world.options["forms"] = {
+        "map": {**BY_HAND["map"], "1": "4", "Call me": "12"},  # the first is Flamingo's number, too
+        "fields": {"Call me": {"Fax": "E-mail", "Colour": "7"}},
+    }
+    world.forget()
+    (stage,) = world.trial.preview().stages
+    action = next(action for _, action in stage.actions if action.key.endswith("#numbers"))
+    told = [" ".join(line.split()) for line in action.details]
+    for line in (
+        "= WPForms: Call me (5) -> Call me (12), by hand",
+        "= Gravity Forms: Call me (1) -> Order (4), by hand",
+        "= field Fax (2) -> E-mail (1)",
+        "= field Colour (3) -> Colour (7)",
+    ):
+        assert line in told
+    assert not world.trial.run().codes
+
+
 def test_rows_that_the_new_site_changed_are_not_written_over(two_sites: World) -> None:
     world = two_sites
     world.trial.run()
@@ -455,6 +477,11 @@ def test_forms_that_may_be_several_wait_for_the_plan_and_nothing_is_written(two_
         ({"map": {"Nobody": "Order"}}, "the source has no form Nobody"),
         ({"map": {"Order": "Nobody"}}, "the target has no form Nobody"),
         ({"fields": {"Order": {"Colour": "Nothing"}}}, "the target's form has no field Nothing"),
+        (
+            {"fields": {"Order": {"Colouur": "Colour"}}},
+            r"form Order of the source has no field Colouur\. Did you mean Colour\?",
+        ),
+        ({"map": {"1": "2"}}, r"forms\.map: 1: 2 may be a form of Flamingo or of Gravity Forms\."),
     ],
 )
 def test_a_map_that_names_what_is_not_there_is_a_mistake_of_the_plan(two_sites: World, forms, said) -> None:

@@ -39,7 +39,18 @@ from migrator.forms.plugins.known import PEOPLE
 from migrator.forms.plugins.shape import FieldRows, People, Terms, Titles, View
 from migrator.forms.remap import book
 from migrator.forms.remap.book import Page, Place
-from migrator.forms.remap.matching import BEFORE, Form, Match, are_alike, match_fields, match_forms
+from migrator.forms.remap.matching import (
+    BEFORE,
+    Form,
+    Known,
+    Match,
+    OfForm,
+    are_alike,
+    hands,
+    match_fields,
+    match_forms,
+    refuse_fields,
+)
 from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch, largest_of, next_stretch, spare_above
 from migrator.forms.taking import Taking, renamed
 
@@ -141,13 +152,19 @@ def decide(sides: Sides, remembered: str) -> Numbering:
     numbers = {place: replace(one, nowhere=frozenset()) for place, one in page.numbers.items()}
     here = {part.table for stored in sides.stored for part in stored.tables}
     fields = {place: keys for place, keys in page.fields.items() if place[0] not in here}  # of other steps
-    plugins = []
-    used: set[str] = set()
-    for stored in sides.stored:
-        view = by_word(stored.plugin).view if not stored.silent and _is_known(stored) else None
-        if view is not None and view.titles is not None:
-            plugins.append(_forms_of(stored, view, sides, page, numbers, fields, used))
+    plugins, described = [], list[OfForm]()
+    seen = [
+        (stored, view, _known_forms(stored, view, sides))
+        for stored in sides.stored
+        if (view := by_word(stored.plugin).view if not stored.silent and _is_known(stored) else None)
+        and view.titles is not None
+    ]
+    by_hand = hands(sides.options.map, [forms for *_, forms in seen])
+    for (stored, view, forms), hand in zip(seen, by_hand, strict=True):
+        plugins.append(_forms_of(stored, view, forms, hand, sides, page, numbers, fields, described))
     people = _people(sides, numbers)
+    refuse_fields(sides.options.fields, described)
+    used = {name for *_, forms in seen for one in forms.source for name in (one.key, one.title, one.slug)}
     unknown = [name for name in (*sides.options.map, *sides.options.fields) if name not in used]
     if unknown:
         raise PlanError(
@@ -201,24 +218,35 @@ def _is_known(stored: Stored) -> bool:
     return True
 
 
+def _known_forms(stored: Stored, view: View, sides: Sides) -> Known:
+    here, place = Flat(sides.source, stored, SitePlace()), _place_of(view, stored.prefix)
+    mine, theirs = list(_forms(here, view)), list(_forms(_flat_there(sides, stored), view))
+    if not _comes_along(stored, place) and isinstance(view.titles, Titles):
+        sent_through = {text_of(row.get(view.form)) for row in here.rows(view.entries, here.table.conditions)}
+        mine = [one for one in mine if one.key in sent_through]
+    return Known(stored.title, place, mine, theirs)
+
+
+def _comes_along(stored: Stored, place: Place) -> bool:
+    """Whether forms that the target has not are moved with their entries."""
+    return any(one.table == place[0] and one.role is Role.FORMS for one in stored.tables)
+
+
 def _forms_of(
     stored: Stored,
     view: View,
+    forms: Known,
+    hand: Mapping[str, str],
     sides: Sides,
     page: Page,
     numbers: dict[Place, Numbers],
     fields: dict[tuple[str, str], FieldKeys],
-    used: set[str],
+    described: list[OfForm],
 ) -> Matched:
     """A plugin's forms, matched; what follows of it goes into the last three."""
-    here = Flat(sides.source, stored, SitePlace())
-    there = _flat_there(sides, stored)
-    place = _place_of(view, stored.prefix)
-    comes_along = any(one.table == place[0] and one.role is Role.FORMS for one in stored.tables)
-    mine, theirs = list(_forms(here, view)), list(_forms(there, view))
-    if not comes_along and isinstance(view.titles, Titles):
-        sent_through = {text_of(row.get(view.form)) for row in here.rows(view.entries, here.table.conditions)}
-        mine = [one for one in mine if one.key in sent_through]
+    here, there = Flat(sides.source, stored, SitePlace()), _flat_there(sides, stored)
+    place, mine, theirs = forms.place, forms.source, forms.target
+    comes_along = _comes_along(stored, place)
     known_numbers = page.numbers.get(place, Numbers())
     keys = {one.key for one in theirs}
     along = {
@@ -229,8 +257,7 @@ def _forms_of(
         and (became := known_numbers.of(one.key)) in keys
     }
     before = {**known_numbers.forms, **along}
-    used |= {name for one in mine for name in (one.key, one.title, one.slug)}
-    matches = match_forms(mine, theirs, sides.options.map, before)
+    matches = match_forms(mine, theirs, hand, before)
     pairs = {
         one.source.key: one.target.key for one in matches if one.target and along.get(one.source.key) != one.target.key
     }
@@ -241,7 +268,9 @@ def _forms_of(
     if view.fields is not None:
         for one in matches:
             if one.target and one.source.key in pairs:
-                told[one.source.key] = _fields_of(one, here, there, view, stored, sides, page, numbers, fields)
+                told[one.source.key] = _fields_of(
+                    one, here, there, view, stored, sides, page, numbers, fields, described
+                )
     shown = tuple(
         replace(one, how=f"{one.how}, which came along") if one.source.key in along and one.how == BEFORE else one
         for one in matches
@@ -259,11 +288,14 @@ def _fields_of(
     page: Page,
     numbers: dict[Place, Numbers],
     fields: dict[tuple[str, str], FieldKeys],
+    described: list[OfForm],
 ) -> tuple[Sequence[Field], Sequence[Field], FieldKeys]:
     assert match.target is not None
     form = match.source
     mine, theirs = here.fields(form.key), there.fields(match.target.key)
-    hand = next((one for name in (form.key, form.title, form.slug) if (one := sides.options.fields.get(name))), {})
+    described.append(OfForm(stored.title, _place_of(view, stored.prefix), form, mine, theirs))
+    said = next((one for name in (form.key, form.title, form.slug) if (one := sides.options.fields.get(name))), {})
+    hand = described[-1].hand(said)
     if isinstance(view.fields, FieldRows):
         place = (f"{stored.prefix}{view.fields.table}", view.fields.key)
         found = match_fields(mine, theirs, hand, page.numbers.get(place, Numbers()).forms)

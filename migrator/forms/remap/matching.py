@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from migrator.errors import PlanError
 from migrator.forms.fields import Field
+from migrator.meant import did_you_mean
 
 BY_HAND, BEFORE, BY_TITLE, BY_KEY = "by hand", "as before", "by title", "by key"
 _COUNTED: Final = re.compile(r"(?:[a-z_]+[-_])?\d{1,4}")  # a key that only says which one it was on its form
@@ -72,10 +73,50 @@ def match_forms(
     return [found[one.key] for one in source]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A plugin's forms at both sides. `place` tells what numbers its forms: an id is of one form there."""
+
+    title: str
+    place: tuple[str, str]
+    source: Sequence[Form]
+    target: Sequence[Form]
+
+
+def hands(by_hand: Mapping[str, str], plugins: Sequence[Known]) -> list[dict[str, str]]:
+    """For each plugin those pairs of the plan whose both forms it has. Raises PlanError for a target's form that no plugin has, and for an id that
+    several have.
+    """
+    found: list[dict[str, str]] = [{} for _ in plugins]
+    for name, into in by_hand.items():
+        fit = [one for one in plugins if any(_is_called(form, name) for form in one.source)]
+        has = [one for one in fit if any(_is_meant(form, into) for form in one.target)]
+        if fit and not has:
+            _named(into, [form for one in fit for form in one.target])
+        ids = [one for one in has for form in (*one.source, *one.target) if form.key in {name, into}]
+        if ids and len({one.place for one in has}) > 1:
+            raise PlanError(
+                f"forms.map: {name}: {into} may be a form of {' or of '.join(one.title for one in has)}.",
+                remedy="Name both forms by their titles, or give each of these plugins a step of its own (plugins).",
+            )
+        for place, one in enumerate(plugins):
+            if one in has:
+                found[place][name] = into
+    return found
+
+
+def _is_called(one: Form, name: str) -> bool:
+    return name in {one.key, one.title, one.slug}
+
+
+def _is_meant(one: Form, name: str) -> bool:
+    return name == one.key or _plain(name) in {_plain(one.title), _plain(one.slug)}
+
+
 def are_alike(source: Form, target: Form, by_hand: Mapping[str, str]) -> bool:
     """Whether these have one title or one name of the plugin's own, or the plan says that they are one."""
     named = _hand(source, by_hand)
-    if named is not None and (named == target.key or _plain(named) in {_plain(target.title), _plain(target.slug)}):
+    if named is not None and _is_meant(target, named):
         return True
     return _plain(source.title) == _plain(target.title) or bool(source.slug and source.slug == target.slug)
 
@@ -114,6 +155,60 @@ def _plain(text: str) -> str:
 
 
 # -- fields -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OfForm:
+    """The fields of a form and of its counterpart. `place` tells what numbers the plugin's forms."""
+
+    plugin: str
+    place: tuple[str, str]
+    form: Form
+    source: Sequence[Field]
+    target: Sequence[Field]
+
+    def hand(self, by_hand: Mapping[str, str]) -> dict[str, str]:
+        """Those pairs of the plan whose both fields are here."""
+        mine, theirs = _tops(self.source), _tops(self.target)
+        return {
+            name: into
+            for name, into in by_hand.items()
+            if any(_names(one, name) for one in mine) and any(_means(one, into) for one in theirs)
+        }
+
+
+def refuse_fields(by_hand: Mapping[str, Mapping[str, str]], forms: Sequence[OfForm]) -> None:
+    """Raises PlanError for a field that no form so named has at its side, and for a form's id under which several plugins have the field."""
+    for name, pairs in by_hand.items():
+        called = [one for one in forms if _is_called(one.form, name)]
+        for field, into in pairs.items():
+            has = [one for one in called if one.hand({field: into})]
+            if called and not has:
+                _refuse_field(name, field, into, called)
+            if len({one.place for one in has}) > 1 and any(one.form.key == name for one in has):
+                raise PlanError(
+                    f"forms.fields: {name} may be a form of {' or of '.join(one.plugin for one in has)}.",
+                    remedy="Name the form by its title, or give each of these plugins a step of its own (plugins).",
+                )
+
+
+def _refuse_field(name: str, field: str, into: str, forms: Sequence[OfForm]) -> None:
+    mine = [each for one in forms for each in _tops(one.source)]
+    if any(_names(each, field) for each in mine):
+        _named_field(into, [each for one in forms for each in _tops(one.target)])
+    hint = did_you_mean(field, [said for each in mine for said in (each.label, each.key, each.slug) if said])
+    raise PlanError(
+        f"forms.fields: form {name} of the source has no field {field}.{hint}",
+        remedy="Name a field by its label or key, as the preview shows them.",
+    )
+
+
+def _names(one: Field, name: str) -> bool:
+    return bool(name) and name in {one.key, one.label, one.slug}
+
+
+def _means(one: Field, name: str) -> bool:
+    return name == one.key or _plain(name) in {_plain(one.label), _plain(one.slug)}
 
 
 def match_fields(
