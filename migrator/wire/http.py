@@ -20,12 +20,13 @@ from typing import Any, Self
 import httpx2
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, Unavailable, Unreachable
+from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, TlsFailed, Unavailable, Unreachable
 from migrator.wire import tls
 
 MB = 1024 * 1024
 LARGEST_ANSWER = 64 * MB
-HTTPS = 443
+HTTP, HTTPS = 80, 443
+BAD_REQUEST = 400
 TOO_MANY_REQUESTS = 429
 UNAVAILABLE = 503
 LONGEST_WAIT = timedelta(minutes=15)
@@ -141,7 +142,8 @@ class Site:
         self._certified_for = certified_for
         self._options = options
         self._url = httpx2.URL(options.url)
-        self.name = f"{self._url.host}:{self._url.port or (HTTPS if self._url.scheme == 'https' else 80)}"
+        self._maybe_tls = self._url.scheme == "http" and transport is None  # until something else answers
+        self.name = f"{self._url.host}:{self._url.port or (HTTPS if self._url.scheme == 'https' else HTTP)}"
         try:
             self._client = httpx2.Client(
                 base_url=options.url.rstrip("/") + "/",
@@ -217,12 +219,15 @@ class Site:
         request = self._client.build_request(
             method, path.lstrip("/"), params=params or None, headers=dict(headers or {}), **body
         )
-        with _translated(place, self._why_not_safe):
+        with _translated(place, self._why_not_safe, self._refuse_tls):
             reply = self._client.send(request, stream=True)
             try:
                 content_read = _limited(reply, place)
             finally:
                 reply.close()
+        if reply.status_code == BAD_REQUEST:  # so nginx and Apache answer plain HTTP on a port for TLS
+            self._refuse_tls()
+        self._maybe_tls = False
         if reply.status_code in {TOO_MANY_REQUESTS, UNAVAILABLE}:
             raise Unavailable(
                 f"{place}: the server asks for patience (status {reply.status_code}).",
@@ -231,20 +236,41 @@ class Site:
         return Reply(reply.status_code, reply.headers, content_read, place)
 
     def _why_not_safe(self, error: ssl.SSLError) -> MigratorError:
+        host, port = self._url.host, self._url.port or HTTPS
+        without_tls = "Write its port for https into the plan's url."
+        if tls.is_loopback(host):
+            without_tls = (
+                "Write http:// in front of it in the plan, which is safe on this machine; or its port for https."
+            )
+        return tls.failure(
+            error, host, port, self._options.ca_file, self._look, self._certified_for or host, without_tls=without_tls
+        )
+
+    def _refuse_tls(self) -> None:
+        """Raises TlsFailed where the port of an http URL turns out to speak TLS, which no other try would change."""
+        if not self._maybe_tls:
+            return
+        try:
+            self._look(tls.without_trust()).close()
+        except OSError:
+            return
+        raise TlsFailed(
+            f"{self.name}: the server speaks TLS on this port, and the url begins with http.",
+            remedy="Write https:// in front of it in the plan.",
+        )
+
+    def _look(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """A connection of its own to the same port, with nothing sent through it."""
         import socket  # here alone, and only when something went wrong
 
-        host, port = self._url.host, self._url.port or HTTPS
-        name = self._certified_for or host
-
-        def look(context: ssl.SSLContext) -> ssl.SSLSocket:
-            dialled = socket.create_connection((host, port), self._options.timeout)
-            try:
-                return context.wrap_socket(dialled, server_hostname=name)
-            except BaseException:
-                dialled.close()
-                raise
-
-        return tls.failure(error, host, port, self._options.ca_file, look, name)
+        host = self._url.host
+        port = self._url.port or (HTTPS if self._url.scheme == "https" else HTTP)
+        dialled = socket.create_connection((host, port), self._options.timeout)
+        try:
+            return context.wrap_socket(dialled, server_hostname=self._certified_for or host)
+        except BaseException:
+            dialled.close()
+            raise
 
 
 class _Digest(httpx2.DigestAuth):
@@ -263,9 +289,12 @@ class _Digest(httpx2.DigestAuth):
 class _translated:  # noqa: N801 - reads as a verb where it is used
     """Foreign errors as ours. No answer to a request means that nobody knows whether it had its effect."""
 
-    def __init__(self, place: str, not_safe: Callable[[ssl.SSLError], MigratorError]) -> None:
+    def __init__(
+        self, place: str, not_safe: Callable[[ssl.SSLError], MigratorError], refuse_tls: Callable[[], None]
+    ) -> None:
         self._place = place
         self._not_safe = not_safe
+        self._refuse_tls = refuse_tls
 
     def __enter__(self) -> None:
         pass
@@ -289,7 +318,11 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
                 f"{self._place}: the server asks for a Digest login that cannot be made ({_reason(error)}).",
                 remedy="Let it take Basic logins over TLS, or Digest ones with SHA-256 and qop=auth.",
             ) from error
-        what = "no answer in time" if isinstance(error, httpx2.TimeoutException) else "the connection broke"
+        if isinstance(error, httpx2.TimeoutException):
+            what = "no answer in time"
+        else:
+            what = "the connection broke"
+            self._refuse_tls()
         raise Dropped(f"{self._place}: {what}; whether it had its effect is looked up.") from error
 
 

@@ -122,15 +122,18 @@ def failure(
     ca_file: Path | None,
     look: Callable[[ssl.SSLContext], ssl.SSLSocket],
     name: str = "",
+    *,
+    without_tls: str = "Use the port for TLS (993 for IMAP), or security: starttls on the other one.",
 ) -> TlsFailed:
-    """An error of a handshake as a sentence. `name` is the one the certificate had to carry, where it is not the host's.
+    """An error of a handshake as a sentence. `name` is the one the certificate had to carry, where it is not the host's; `without_tls` is
+    what to do about a port that does not speak TLS.
 
     `look` dials the server once more with another context and answers the socket, which is closed here: to tell which names the
     certificate carries, or its fingerprint.
     """
     where = f"{host}:{port}"
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return _no_handshake(error, where)
+        return _no_handshake(error, where, without_tls)
     code = error.verify_code
     if code in WRONG_NAME:
         names = _seen(look, without_names(ca_file), lambda sock: ", ".join(names_of(sock)))
@@ -168,12 +171,14 @@ def _seen(
         sock.close()
 
 
-def _no_handshake(error: ssl.SSLError, where: str) -> TlsFailed:
+def _no_handshake(error: ssl.SSLError, where: str, without_tls: str) -> TlsFailed:
     reason = (error.reason or str(error)).replace("_", " ").lower()
     if "wrong version number" in reason or "record layer failure" in reason or "packet length" in reason:
+        return TlsFailed(f"{where}: the server does not speak TLS on this port.", remedy=without_tls)
+    if "unexpected eof" in reason:
         return TlsFailed(
-            f"{where}: the server does not speak TLS on this port.",
-            remedy="Use the port for TLS (443 for https, 993 for IMAP); for IMAP, security: starttls on the other one.",
+            f"{where}: the server hangs up when TLS begins, as one does that does not speak TLS on this port.",
+            remedy=without_tls,
         )
     if "version" in reason or "unsupported protocol" in reason:
         return TlsFailed(
