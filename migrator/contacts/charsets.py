@@ -10,9 +10,13 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterable
+from encodings.aliases import aliases
+
+from migrator.meant import did_you_mean
 
 ASCII = 0x7F  # where it ends
 SHORT_WORD = 3  # "Ü" and "Åé" are Western
+LONGEST_LABEL = 60  # characters of it that are repeated
 WESTERN = "cp1252"
 _DENSE = 0.4  # of the octets of words that are not plain ASCII
 _WESTERN_LIKENESS = 0.5  # of a word made of letters above ASCII, as no Western one is
@@ -61,12 +65,21 @@ def known(label: str) -> str:
     """The codec a CHARSET label means; "" if nobody knows it, or if it is none of text."""
     try:
         found = codecs.lookup(label.strip().strip("\"'"))
-        found.decode(b"")
-    except (LookupError, ValueError, UnicodeError):
+        "a".encode(found.name)  # refuses those that are no letters' (rot13, zlib), which decoding nothing does not
+    except (LookupError, ValueError):
         return ""
-    if not isinstance(found.decode(b"")[0], str) or found.name in {"idna", "punycode", "undefined"}:
+    if found.name in {"idna", "punycode", "undefined"}:
         return ""
     return WESTERN if found.name in _LATIN_1 else found.name
+
+
+def must_be_known(label: str) -> str:
+    """The label as it is. Raises ValueError, with the one that was probably meant, where no charset is called so."""
+    if known(label):
+        return label
+    usual = {name.replace("_", "-") for name in (*aliases, *aliases.values()) if known(name)}
+    hint = did_you_mean(label.strip().lower().replace("_", "-"), usual)
+    raise ValueError(f"no charset is called {label[:LONGEST_LABEL] or '“”'}.{hint}")
 
 
 def guess(texts: Iterable[bytes]) -> str:

@@ -175,3 +175,21 @@ def test_what_is_odd_but_refused_by_nobody_is_counted_as_a_warning_of_its_own(of
     told = office.does("preview", "plan.yaml").stdout
 
     assert "\nRefusals foreseen: 0. Name changes: 0. Left out: 0 address books. Other warnings: 2.\n" in told
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("cp12511", "no charset is called cp12511. Did you mean cp1251?"),
+        ("isso-8859-7", "no charset is called isso-8859-7. Did you mean iso-8859-7?"),
+        ("base64", "no charset is called base64."),
+        ('""', "no charset is called “”."),
+    ],
+)
+def test_a_charset_that_nobody_knows_is_a_mistake_of_the_plan(office: Office, written: str, told: str) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("path: in", f"path: in, charset: {written}"))
+    for verb in ("check", "preview", "run"):
+        done = office.does(verb, "plan.yaml")
+        assert done.returncode == 2
+        assert done.stderr.startswith("plan.yaml:5:")
+        assert f": endpoints.old.contacts.charset: {told}" in done.stderr

@@ -232,6 +232,12 @@ def test_a_charset_from_the_plan_is_used_where_a_card_says_nothing() -> None:
     assert cards(quoted, "windows-1250")[0].card.text("FN") == "Dvořák"
 
 
+@pytest.mark.parametrize("label", ["rot13", "zlib", "bz2", "uu", "hex", "idna", "undefined"])
+def test_a_card_labelled_with_what_is_no_charset_of_letters_is_read(label: str) -> None:
+    content = f"BEGIN:VCARD\r\nVERSION:2.1\r\nFN;CHARSET={label}:Müller\r\nEND:VCARD\r\n".encode()
+    assert cards(content)[0].card.text("FN") == "Müller"
+
+
 @pytest.mark.parametrize(
     "name", ["Müller", "Núñez Peña", "Łukasz", "Søren Kjærgård", "Œuvre", "Conceição", "Þórður", "Ühü"]
 )

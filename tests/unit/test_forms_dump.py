@@ -275,3 +275,9 @@ def test_a_definition_is_read_with_all_its_words():
         Index("u", ("a,b", "e"), unique=True, lengths=(10, None)),
         Index("f", ("a,b",), lengths=(None,), kind="FULLTEXT"),
     )
+
+
+def test_a_charset_of_the_plan_that_cannot_be_read_is_the_plans_mistake(tmp_path):
+    assert Options(path=tmp_path, charset="latin1").charset == "latin1"
+    with pytest.raises(ValueError, match=r"MySQL has no charset utf-8 that can be read\. Did you mean utf8\?"):
+        Options(path=tmp_path, charset="utf-8")

@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal
 
 from pydantic import Field, field_validator
 
-from migrator.contacts import apple, lines, vcard
+from migrator.contacts import apple, charsets, lines, vcard
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Card, Features
 from migrator.contacts.shelf import Place, ShelfReader, ShelfWriter, contents_of, tag_of
@@ -55,6 +55,11 @@ class Options(Service):
     def _without_quotes(cls, value: object) -> object:
         """YAML reads 4.0 as a number."""
         return f"{value:.1f}" if isinstance(value, float) else value
+
+    @field_validator("charset")
+    @classmethod
+    def _known_charset(cls, value: str | None) -> str | None:
+        return None if value is None else charsets.must_be_known(value)
 
 
 FEATURES = Features(title="vCard files", versions=("4.0", "3.0"), needs_name=False, rewrites=False)

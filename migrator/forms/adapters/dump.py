@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.forms import dump
@@ -39,6 +39,8 @@ from migrator.forms.model import (
     checksum_of,
     crc_of,
 )
+from migrator.forms.sql_text import CODECS
+from migrator.meant import LONGEST_WORD, did_you_mean
 
 # -- what a plan says -------------------------------------------------------------------------------------------------
 
@@ -61,6 +63,14 @@ class Options(Service):
     )
     escape: Literal['"', "\\"] = Field('"', description="What stands before a quote inside a cell of a CSV")
     connections: int = Field(2, ge=1, le=32, description="Readers of the files at once")
+
+    @field_validator("charset")
+    @classmethod
+    def _known_charset(cls, value: str) -> str:
+        if value and value not in CODECS:
+            hint = did_you_mean(value.lower(), CODECS)
+            raise ValueError(f"MySQL has no charset {value[:LONGEST_WORD]} that can be read.{hint}")
+        return value
 
 
 # -- what it can ------------------------------------------------------------------------------------------------------
