@@ -36,6 +36,9 @@ BEFORE = "|"  # in the mark of a member who is looked at again, behind what had 
 NAME_STAYS = "~"  # begins the mark of somebody whose name the target had before us
 IN_STEP = "="  # ends the mark of a member who was there before and was as at the source
 SHOWN = 60  # characters of a value in a message
+MANY = 10  # fewer who leave at once are never taken for a source that was cut short
+NOBODY_LEFT = "the source shows nobody at all any more; nobody is taken off for that"
+MOST_LEFT = "whom we brought have left the list at the source at once; nobody is taken off for that"
 TITLES = {
     "name": "name",
     "delivery": "delivery",
@@ -67,7 +70,7 @@ class Do(Enum):
 class Decision:
     """One member of the source, or one who has left it: who he is to be at the target, what is done, and why. `there` is who he is at the
     target now; `aside` says in words what happened at the target alone, which stays; `renamed` that this list calls him otherwise than he
-    is called at a target with one name for a person.
+    is called at a target with one name for a person; `doubted` that he has left, with so many others that the source may not be whole.
     """
 
     key: str
@@ -79,6 +82,7 @@ class Decision:
     mark: str = ""
     recorded: Outcome | None = None
     renamed: str = ""
+    doubted: bool = False
 
     @property
     def brought(self) -> bool:
@@ -148,19 +152,27 @@ def _told_twice(key: str, wanted: Member, first: str, counts: Member) -> str:
 
 
 def decide_leavers(
-    source: Mapping[str, Member], there: Mapping[str, Member], past: Past, *, removes: bool
+    source: Mapping[str, Member], there: Mapping[str, Member], past: Past, *, removes: bool, many: bool = False
 ) -> list[Decision]:
     """A decision for everybody who was on the source's list when that was recorded, and is not any more. `removes` says that those whom a
-    run of ours has brought are taken off.
+    run of ours has brought are taken off, `many` that they are however many they are. Nobody at all, or less than half of those who came,
+    is more often a file that was cut short than a list that people have left.
     """
     wanted = {one.key for one in source.values()}
-    # Nobody at all is more often a mistake than a list that everybody has left.
-    sweeping = not source
-    return [
-        _of_leaver(one, there.get(one.ref), removes=removes, sweeping=sweeping)
+    left = [
+        _of_leaver(one, there.get(one.ref), removes=removes)
         for key, one in past.outcomes.items()
         if key not in source and one.fate is not Fate.GONE and one.ref not in wanted
     ]
+    leaving = sum(one.do is Do.REMOVE for one in left)
+    brought = sum(one.fate in BROUGHT for one in past.outcomes.values())
+    if not source:
+        why = NOBODY_LEFT
+    elif leaving >= MANY and 2 * leaving > brought and not many:
+        why = f"{leaving:,} of {brought:,} {MOST_LEFT}"
+    else:
+        return left
+    return [replace(one, do=Do.KEEP, why=why, doubted=True) if one.do is Do.REMOVE else one for one in left]
 
 
 def _decide(
@@ -209,7 +221,7 @@ def _first(
     return Decision(key, wanted, Do.KEEP, why, there=there, mark=mark if differing else mark + IN_STEP)
 
 
-def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool, sweeping: bool) -> Decision:
+def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool) -> Decision:
     left = Decision(
         outcome.key, Member(outcome.ref or outcome.key), Do.KEEP, there=there, mark=outcome.mark, recorded=outcome
     )
@@ -221,8 +233,6 @@ def _of_leaver(outcome: Outcome, there: Member | None, *, removes: bool, sweepin
         return replace(left, do=Do.SKIP, why="has left the list on both sides")
     if not left.brought:
         return replace(left, why="has left the list at the source; was on the target's before us, and stays")
-    if sweeping:
-        return replace(left, why="the source shows nobody at all any more; nobody is taken off for that")
     if not removes:
         return replace(left, why="has left the list at the source; stays on the target's (leavers: keep)")
     return replace(left, do=Do.REMOVE, why="has left the list at the source")
@@ -388,7 +398,8 @@ def title_of(name: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Ends:
     """Both sides of a list, for deciding about its settings. `as_kept` is the target's; `ours` says that a run of ours made the list, or that
-    the plan says to configure it all the same; `usual` is what the source's list would have had nobody set anything.
+    the plan says to configure it all the same; `usual` is what the source's list would have had nobody set anything; `unwanted` are the
+    settings that the plan leaves out.
     """
 
     source: Features
@@ -396,6 +407,7 @@ class Ends:
     as_kept: Callable[[Settings], Settings]
     ours: bool
     usual: Mapping[str, Any] = field(default_factory=dict)  # Any: as in Settings.told
+    unwanted: AbstractSet[str] = frozenset()
 
 
 def decide_settings(
@@ -410,11 +422,17 @@ def decide_settings(
     kept = ends.as_kept(settings_of(passing)).told()
     there = ends.as_kept(settings_of(there)).told()
     return [
-        _decide_setting(name, value, kept, there, recorded.get(name), ends)
+        _not_wanted(name, value, kept.get(name))
+        if name in ends.unwanted
+        else _decide_setting(name, value, kept, there, recorded.get(name), ends)
         if name in kept
         else _without_place(name, value, ends)
         for name, value in told.items()
     ]
+
+
+def _not_wanted(name: str, value: Any, kept: Any) -> SettingDecision:  # Any: the setting's own type
+    return SettingDecision(name, value, Do.SKIP, "the plan leaves it out (settings: except)", kept=kept)
 
 
 def _decide_setting(
@@ -448,9 +466,8 @@ def _without_place(name: str, value: Any, ends: Ends) -> SettingDecision:  # Any
         return SettingDecision(name, value, Do.SKIP, f"{why}; it says nothing at the source")
     if value == ends.usual.get(name):
         return SettingDecision(name, value, Do.SKIP, f"{why}; at the source it is as usual ({shown(value)})")
-    return SettingDecision(
-        name, value, Do.LEAVE, f"{why}; at the source: {shown(value)}", "See to it by hand at the target if it matters."
-    )
+    cure = f"See to it by hand at the target if it matters; if not, write settings: {{except: [{name}]}} in the step."
+    return SettingDecision(name, value, Do.LEAVE, f"{why}; at the source: {shown(value)}", cure)
 
 
 def is_settled_setting(decision: SettingDecision, outcome: Outcome | None) -> bool:

@@ -280,9 +280,12 @@ class Settings:
 
     def told(self) -> dict[str, Any]:  # Any: the field's own type
         """What is told, by the name of the field; `own` settings as `own.<name>`."""
-        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "own"}
+        values = {name: getattr(self, name) for name in SETTINGS}
         given = {name: value for name, value in values.items() if value is not None}
         return given | {f"{OWN}{name}": value for name, value in self.own.items()}
+
+
+SETTINGS = tuple(one.name for one in fields(Settings) if one.name != "own")
 
 
 def settings_of(told: Mapping[str, Any]) -> Settings:  # Any: as in told()
@@ -379,4 +382,4 @@ def settings_without_lost(settings: Settings, features: Features) -> Settings:
 
 def without_settings(why: str) -> dict[str, Keep]:
     """For `Features.keeps` of a product that has members alone: no setting of a list has a place, and why."""
-    return {f"list.{one.name}": lost(why) for one in fields(Settings) if one.name != "own"}
+    return {f"list.{name}": lost(why) for name in SETTINGS}

@@ -97,11 +97,14 @@ class ListMove:
 
 @dataclass(slots=True)
 class SettingMove:
-    """Sets settings; an item's key is the setting's name. `resolved` says that a death had left some on the way, of which this knows now."""
+    """Sets settings; an item's key is the setting's name. `made` says that a run of ours made the list, so that nothing set there was before
+    us; `resolved` that a death had left some on the way, of which this knows now.
+    """
 
     target: ListWriter
     address: str
     decisions: Mapping[str, SettingDecision]
+    made: bool = False
     resolved: bool = False
 
     def items(self) -> Iterator[Item]:
@@ -123,6 +126,8 @@ class SettingMove:
                     note=self._named(decision),
                     cure=decision.cure,
                 )
+            case Do.KEEP if self.made:
+                return self._outcome(decision, decision.kept)
             case Do.KEEP:
                 return Outcome(decision.name, Fate.FOUND, ref=decision.name, digest=decision.digest)
         return Loaded(decision.name, 0, decision.digest, decision)

@@ -7,6 +7,28 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from migrator.addresses import split
+from migrator.lists.model import OWN, SETTINGS
+from migrator.meant import perhaps
+
+
+class SettingOptions(BaseModel):
+    """Which settings of lists move. Names are those of docs/list-settings.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    except_: tuple[str, ...] = Field(
+        default=(),
+        alias="except",
+        description="Settings that stay behind and are not counted as left behind, such as languages where the target has no place for them.",
+    )
+
+    @field_validator("except_")
+    @classmethod
+    def _known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for name in given:
+            if name not in SETTINGS and not name.startswith(OWN):
+                raise ValueError(f"{name} is no setting of a list{perhaps(name, SETTINGS)}")
+        return given
 
 
 class ListsOptions(BaseModel):
@@ -39,10 +61,12 @@ class ListsOptions(BaseModel):
         description="What becomes of the settings of a list that the target has already: they stay as they are, and what differs is told, "
         "or they are made like the source's. Members are added to it either way.",
     )
-    leavers: Literal["remove", "keep"] = Field(
+    settings: SettingOptions = Field(default_factory=SettingOptions, description="Which settings of the lists move.")
+    leavers: Literal["remove", "remove-many", "keep"] = Field(
         default="remove",
-        description="Members that an earlier run brought and that have left the list at the source since: take them off at the target, or "
-        "leave them there and tell of them. Nobody else is ever taken off a list.",
+        description="Members that an earlier run brought and that have left the list at the source since. remove: take them off at the "
+        "target, but nobody where more than half of a list have left at once, which is told (a file that was cut short looks like that); "
+        "remove-many: then too; keep: leave them there and tell of them. Nobody else is ever taken off a list.",
     )
 
     @field_validator("map")

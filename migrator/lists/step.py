@@ -66,6 +66,7 @@ from migrator.lists.telling import (
     compared_settings,
     details,
     differences_of_meaning,
+    doubted,
     names_of_meaning,
     setting_details,
     setting_summary,
@@ -93,6 +94,8 @@ from migrator.panel.model import make_password
 ELSEWHERE = "Give the list a place on a Mailman 3 (type: mailman3), or keep it in files (type: csv or google_csv)"
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 REFUSED = "refused"  # in an action's data: who will be refused, and why
+DOUBTED = "doubted"  # in an action's data: that the source may not be whole, for too many have left it
+MANY_LEFT = "If the source is whole and they are meant to go, write leavers: remove-many in the step."
 _LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
 
 
@@ -161,9 +164,16 @@ class ListsStep:
         with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
             earlier: tuple[str, ...] = ()
             visit = self._visit(subject.key, plan, source, target, read)
-            for action in self._actions(self._planned(visit)):
+            for action in self._actions(self._planned(visit), makes_domain=self._comes_first(plan)):
                 yield replace(action, after=earlier) if action.lanes else action
                 earlier = (*earlier, action.key) if action.verb not in {Verb.KEEP, Verb.BY_HAND} else earlier
+
+    def _comes_first(self, plan: ListPlan) -> bool:
+        """Whether no list of the same domain comes before this one: its domain is made with it, should it not be there."""
+        domain = split(plan.target)[1]
+        return plan is next(
+            (one for one in self.plans.values() if not one.why and split(one.target)[1] == domain), plan
+        )
 
     def _visit(self, key: str, plan: ListPlan, source: ListReader, target: ListReader, read: Reading) -> Visit:
         _tell_password(plan.target, target, read)
@@ -195,14 +205,14 @@ class ListsStep:
 
         return replace(visit, people=people, see=cache(visit.see))
 
-    def _actions(self, visit: Visit) -> Iterator[Action]:
+    def _actions(self, visit: Visit, *, makes_domain: bool) -> Iterator[Action]:
         rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
         writes = any(roster.writes for roster in rosters)
         quiet = visit.standing.quiet is not None
         fresh = not visit.standing.is_there
         quietens = bool(visit.waiting) if fresh else writes and not quiet and bool(visit.loud())
         members = next((len(roster.people) for roster in rosters if ROLES[roster.word] is Role.MEMBER), 0)
-        making = _list_action(visit, members, quietens=quietens)
+        making = _list_action(visit, members, quietens=quietens, makes_domain=makes_domain)
         yield making
         if making.verb is Verb.BY_HAND:
             return
@@ -214,7 +224,8 @@ class ListsStep:
             yield settings
         for roster in rosters:
             if roster.people or roster.past.outcomes:
-                yield _roster_action(visit, roster)
+                action = _roster_action(visit, roster)
+                yield replace(action, data={**action.data, DOUBTED: doubted(roster)})
         release = _release_action(visit, quiet=quietens or quiet)
         if release.total.items or quietens or quiet:
             yield release
@@ -223,6 +234,8 @@ class ListsStep:
         """What does not pass as it is, once for each list and option, and who will be refused, one by one."""
         del read  # the plan has seen it
         for action in actions:
+            if text := action.data.get(DOUBTED, ""):
+                yield Finding("many-left", Weight.WARNING, f"{subject.label}: {action.label}", text, MANY_LEFT)
             for text in filter(None, action.data.get(REFUSED, "").split("\n")):
                 yield Finding("will-be-refused", Weight.WARNING, f"{subject.label}: {action.label}", text)
             for text in filter(None, action.data.get(MEANING, "").split("\n")):
@@ -310,7 +323,7 @@ def _action(visit: Visit, part: str, verb: Verb, why: str) -> Action:
     return Action(f"{visit.key}{parted}{part}", verb, part, why, lanes=_LANES, data=data)
 
 
-def _list_action(visit: Visit, members: int, *, quietens: bool) -> Action:
+def _list_action(visit: Visit, members: int, *, quietens: bool, makes_domain: bool) -> Action:
     features = visit.target.features
     one = replace(_action(visit, "list", Verb.KEEP, "is there"), total=Size(1))
     if visit.standing.is_there and visit.standing.cut_off:
@@ -328,7 +341,8 @@ def _list_action(visit: Visit, members: int, *, quietens: bool) -> Action:
         return replace(one, verb=Verb.BY_HAND, why=f"{why}. {ELSEWHERE}", lanes=())
     cut_off = ["was being made when a run died, and is taken up"] if visit.standing.cut_off else []
     reasons = ["its admin password goes into the hand-out"] if features.list_password else []
-    return replace(one, verb=Verb.CREATE, why="; ".join([*cut_off, *reasons, *_with_its_domain(visit)]), size=Size(1))
+    reasons += _with_its_domain(visit) if makes_domain else ()
+    return replace(one, verb=Verb.CREATE, why="; ".join([*cut_off, *reasons]), size=Size(1))
 
 
 def _with_its_domain(visit: Visit) -> Iterator[str]:
@@ -421,10 +435,11 @@ def _begin(visit: Visit, key: str, work: Work) -> None:
 def _set(visit: Visit, part: str, target: ListWriter, work: Work) -> None:
     key = f"{visit.key}/{part}"
     _begin(visit, key, work)
-    move = SettingMove(target, visit.plan.target, visit.settings(part))
+    made = bool(visit.standing.making)
+    move = SettingMove(target, visit.plan.target, visit.settings(part), made)
     work.resolve(move)
     if move.resolved:
-        move = SettingMove(target, visit.plan.target, visit.settings(part))
+        move = SettingMove(target, visit.plan.target, visit.settings(part), made)
     recorded = work.settled(key, list(move.decisions))
     again = [one for name, one in recorded.items() if not is_settled_setting(move.decisions[name], one)]
     note, cure = "is looked at again", "This run sees to it."
@@ -463,6 +478,8 @@ def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
     meaning = differences_of_meaning(about, word, people, visit.source, target)
     for finding in chain(meaning, names_of_meaning(about, roster, target), told_apart(about, roster)):
         work.note(finding)
+    if text := doubted(roster):
+        work.note(Finding("many-left", Weight.WARNING, f"{about}: {word}", text, MANY_LEFT))
 
 
 def _member_move(roster: Roster, visit: Visit, target: ListWriter) -> MemberMove:
@@ -474,6 +491,7 @@ def _take_off(roster: Roster, address: str, target: ListWriter, work: Work) -> I
     """Take those off the list who have left it at the source and whom we had brought; answers who was."""
     work.record(_left(one) for one in roster.leavers if one.do is Do.SKIP)
     leaving = [one for one in roster.leavers if one.do is Do.REMOVE]
+    staying: dict[tuple[str, str], list[str]] = {}  # by the target's words and what to do
     for start in range(0, len(leaving), target.features.at_once):
         work.edge()
         part = leaving[start : start + target.features.at_once]
@@ -482,9 +500,12 @@ def _take_off(roster: Roster, address: str, target: ListWriter, work: Work) -> I
         work.record(_left(one) for one, answer in put if not answer.refused)
         for one, answer in put:
             if answer.refused:
-                text = f"{one.wanted.address} has left at the source, and the target does not take them off: {answer.refused}"
-                work.note(Finding("not-taken-off", Weight.WARNING, address, text, answer.remedy or "Do it by hand."))
+                key = answer.refused, answer.remedy or "Do it by hand."
+                staying.setdefault(key, []).append(one.wanted.address)
         yield from (one for one, answer in put if not answer.refused)
+    for (words, remedy), several in staying.items():
+        text = f"left at the source, and the target does not take off ({words}): {', '.join(several)}"
+        work.note(Finding("not-taken-off", Weight.WARNING, address, text, remedy))
 
 
 def _left(decision: Decision) -> Outcome:

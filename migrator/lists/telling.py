@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
@@ -158,11 +159,17 @@ def told_apart(about: str, roster: Roster) -> Iterator[Finding]:
             )
             by_reason.setdefault(reason, []).append(one)
     for one in roster.leavers:
-        if one.do is Do.KEEP:
+        if one.do is Do.KEEP and not one.doubted:
             by_reason.setdefault(one.why.removeprefix("has "), []).append(one)
     for reason, several in by_reason.items():
         text = f"{len(several):,} {reason} ({_some(several)})"
         yield Finding("otherwise-at-target", Weight.NOTE, about, text)
+
+
+def doubted(roster: Roster) -> str:
+    """That so many have left the source at once that nobody is taken off; "" where that is not so."""
+    several = [one for one in roster.leavers if one.doubted]
+    return f"{several[0].why} ({_some(several)})" if several else ""
 
 
 def setting_summary(decisions: Sequence[SettingDecision], to_do: Sequence[SettingDecision]) -> str:
@@ -199,14 +206,16 @@ def setting_details(decisions: Iterable[SettingDecision], recorded: Mapping[str,
 def compared(about: str, roster: Roster, target: ListReader) -> Iterator[Finding]:
     """What the target's roster does not say that the source's says, but for what is on record; those of whom nothing is, in one finding."""
     yield from _not_moved(about, roster.word, [one for one in roster.decisions if one.key not in roster.past.outcomes])
+    found: dict[_Difference, list[tuple[Decision, str]]] = {}
     for one in roster.decisions:
         if outcome := roster.past.outcomes.get(one.key):
-            yield from _compared(one, outcome, roster.there, target)
+            for kind, words in _compared(one, outcome, roster.there, target):
+                found.setdefault(kind, []).append((one, words))
     for leaver in roster.leavers:
-        if leaver.do is Do.REMOVE:
-            yield _differs(
-                leaver.wanted.address, "not-taken-off", "has left the list at the source, and is on the target's"
-            )
+        if leaver.do is Do.REMOVE or leaver.doubted:
+            found.setdefault(_NOT_OFF, []).append((leaver, ""))
+    for kind, several in found.items():
+        yield _differs(about, roster.word, kind, several)
 
 
 def _not_moved(about: str, word: str, several: Sequence[Decision]) -> Iterator[Finding]:
@@ -216,23 +225,60 @@ def _not_moved(about: str, word: str, several: Sequence[Decision]) -> Iterator[F
         yield Finding("not-moved", Weight.DIFFERENCE, about, text, "Run again.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """A kind of difference: in words for one person and for several, and what to do about it."""
+
+    code: str
+    of_one: str
+    of_several: str
+    remedy: str = "Run again."
+
+
+_NOT_OFF = _Difference(
+    "not-taken-off",
+    "has left the list at the source, and is on the target's",
+    "have left the list at the source, and are on the target's",
+)
+_MISSING = _Difference(
+    "missing",
+    "was brought and is not on the target's list any more",
+    "were brought and are not on the target's list any more",
+    "If they did not leave it themselves, add them by hand.",
+)
+
+
+def _differing(option: str) -> _Difference:
+    return _Difference("differs", "", f"differ in {option}", "Correct it at the target, if it was not meant there.")
+
+
 def _compared(
     decision: Decision, outcome: Outcome, there: Mapping[str, Member], target: ListReader
-) -> Iterator[Finding]:
-    address = decision.wanted.address
+) -> Iterator[tuple[_Difference, str]]:
+    """What is otherwise with one person, and how: "delivery: regular instead of MIME digest"."""
     if outcome.fate not in ARRIVED:
         return
     found = there.get(decision.wanted.key)
     if found is None:
-        cure = "If they did not leave it themselves, add them by hand."
-        yield _differs(address, "missing", "was brought and is not on the target's list any more", cure)
+        yield _MISSING, ""
     elif not (outcome.fate is Fate.ALTERED or (outcome.fate is Fate.FOUND and outcome.note)):
         for one in differences(target.as_kept(decision.wanted), target.as_kept(found)):
-            yield _differs(address, "differs", one, "Correct it at the target, if it was not meant there.")
+            yield _differing(one.partition(":")[0]), one
 
 
-def _differs(address: str, code: str, text: str, remedy: str = "Run again.") -> Finding:
-    return Finding(code, Weight.DIFFERENCE, address, f"{address}: {text}", remedy)
+def _differs(about: str, word: str, kind: _Difference, several: Sequence[tuple[Decision, str]]) -> Finding:
+    """One finding for everybody of whom the same is to be said."""
+    one, words = several[0]
+    if len(several) == 1:
+        address = one.wanted.address
+        text = f"{address}: {words or kind.of_one}"
+        return Finding(kind.code, Weight.DIFFERENCE, address, text, kind.remedy)
+    named = [f"{each.wanted.address}{f': {said}' if said else ''}" for each, said in several]
+    names = f"{'; '.join(named[:NAMED])}{'; ...' if len(named) > NAMED else ''}"
+    remedy = f"{kind.remedy}{' The preview names each.' if len(named) > NAMED else ''}"
+    return Finding(
+        kind.code, Weight.DIFFERENCE, about, f"{_counted(len(several), word)} {kind.of_several} ({names})", remedy
+    )
 
 
 def compared_settings(

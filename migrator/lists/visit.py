@@ -100,7 +100,8 @@ def standing_of(key: str, address: str, target: ListReader, read: Reading) -> St
     facts = read.remembered(f"{key}/release")
     quiet = Quiet.read(read.remembered(f"{key}/list").get(QUIET, ""))
     is_quiet = there and quiet.round > int(facts.get(RELEASED, "0")) and quiet.making == making
-    return Standing(there, making, quiet if is_quiet else None, facts.get(OPENED, "") == making, cut_off)
+    opened = there and facts.get(OPENED, "") == making
+    return Standing(there, making, quiet if is_quiet else None, opened, cut_off)
 
 
 def next_making(before: Outcome | None) -> str:
@@ -124,7 +125,7 @@ class Roster:
         """What a run has to look at."""
         recorded = self.past.outcomes
         unsettled = [one for one in self.decisions if not is_settled(one, recorded.get(one.key))]
-        return [*unsettled, *(one for one in self.leavers if one.do is not Do.KEEP)]
+        return [*unsettled, *(one for one in self.leavers if one.do is not Do.KEEP or one.doubted)]
 
     @property
     def writes(self) -> bool:
@@ -164,7 +165,8 @@ class Visit:
         if role not in target.features.roles:
             why = f"{target.features.title} has no {word}"
             return Roster(word, people, there, past, [Decision(one, who, Do.LEAVE, why) for one, who in people.items()])
-        leavers = decide_leavers(people, there, past, removes=self.options.leavers == "remove")
+        leaving = self.options.leavers
+        leavers = decide_leavers(people, there, past, removes=leaving != "keep", many=leaving == "remove-many")
         if not target.features.shares_names or not isinstance(target, KnowsNames):
             return Roster(word, people, there, past, decide(people, there, past, target.as_kept), leavers)
         called, stays = self._called(people, there, past, target)
@@ -229,7 +231,8 @@ class Visit:
         recorded = self.read.settled(key, [*chosen]) if self.holds_for_this_making(key) else {}
         ours = self.standing.ours or self.options.existing == "configure"
         usual = self.source.features.usual(self.plan.address, told)
-        ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours, usual)
+        unwanted = frozenset(self.options.settings.except_)
+        ends = Ends(self.source.features, self.target.features, self.target.settings_as_kept, ours, usual, unwanted)
         return {one.name: one for one in decide_settings(chosen, there, recorded, ends)}
 
     def banned(self) -> Sequence[str]:

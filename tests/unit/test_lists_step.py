@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from migrator.engine.contract import Fate, Verb, Weight
 from migrator.engine.stage import Stage
@@ -93,6 +94,7 @@ def test_a_preview_counts_and_writes_nothing() -> None:
     actions = world.preview()
     assert world.new.writes == []
     assert [*actions] == ["list", "hold", "settings", "owners", "moderators", "members", "release"]
+    assert actions["hold"].why == "posts are held and nobody is written to while it is filled"
     assert actions["list"].verb is Verb.CREATE
     assert (actions["members"].verb, actions["members"].size.items, actions["members"].why) == (Verb.COPY, 25, "add 25")
 
@@ -871,3 +873,130 @@ def test_a_setting_without_a_place_that_is_as_usual_is_no_loss() -> None:
     assert outcomes["description"] == (Fate.SKIPPED, f"there is none; at the source it is as usual ({NEWS} confirm)")
     assert outcomes["joining"][0] is Fate.LEFT_BEHIND
     assert result.left_behind
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+
+def cut_short(world: World, left: int) -> None:
+    """The source's file was cut short."""
+    there = world.old.people(NEWS)
+    for key in list(there)[left:]:
+        del there[key]
+
+
+def test_a_source_that_was_cut_short_takes_nobody_off_and_that_is_told_loudly() -> None:
+    world = World()
+    world.trial.run()
+    cut_short(world, 3)
+    (stage,) = world.trial.preview(world.trial.store).stages
+    told = next(one for one in stage.findings if one.code == "many-left")
+    assert (told.weight, told.about) == (Weight.WARNING, f"{NEWS}: members")
+    assert told.text.startswith(
+        "22 of 25 whom we brought have left the list at the source at once; nobody is taken off"
+    )
+    assert "leavers: remove-many" in told.remedy
+    assert world.preview()["members"].why == "3 there already; 22 who left stay"
+    for _ in range(2):  # as long as it is so
+        assert world.done_again() == []
+        assert [one.weight for one in world.trial.findings("run") if one.code == "many-left"] == [Weight.WARNING]
+    assert len(world.new.people(NEWS)) == 25
+    assert [one.code for one in world.trial.findings("verify")] == []
+    assert world.trial.verify().differences == 1
+
+
+def test_many_who_left_are_taken_off_where_the_plan_says_so() -> None:
+    world = World()
+    world.trial.run()
+    cut_short(world, 3)
+    world.plan_with(leavers="remove-many")
+    assert world.preview()["members"].why == "3 there already; take off 22"
+    world.trial.run()
+    assert [*world.new.people(NEWS)] == [*world.old.people(NEWS)]
+
+
+def test_a_few_are_taken_off_though_they_are_most_of_a_list() -> None:
+    world = World(*people(11))
+    world.trial.run()
+    cut_short(world, 2)
+    world.trial.run()
+    assert len(world.new.people(NEWS)) == 2
+
+
+# -- told once for several ---------------------------------------------------------------------------------------------
+
+
+def test_what_several_have_in_common_is_one_difference_that_names_some() -> None:
+    world = World()
+    world.trial.run()
+    there = world.new.people(NEWS)
+    for n in range(7):
+        del there[f"p{n}@example.com"]
+    for n in range(7, 9):
+        there[f"p{n}@example.com"] = replace(there[f"p{n}@example.com"], hidden=True, name="X")
+    for n in range(11, 13):
+        del world.old.people(NEWS)[f"p{n}@example.com"]
+    assert world.trial.verify().differences == 4
+    told = {one.text: one.about for one in world.trial.findings("verify")}
+    some = "; ".join(f"p{n}@example.com" for n in range(5))
+    assert told == dict.fromkeys(
+        [
+            f"7 members were brought and are not on the target's list any more ({some}; ...)",
+            "2 members differ in name (p7@example.com: name: X instead of Person 7; p8@example.com: name: X instead of Person 8)",
+            "2 members differ in hidden (p7@example.com: hidden: yes instead of no; p8@example.com: hidden: yes instead of no)",
+            "2 members have left the list at the source, and are on the target's (p11@example.com; p12@example.com)",
+        ],
+        NEWS,
+    )
+
+
+# -- what stays behind as the plan says, and what was set by itself ------------------------------------------------------
+
+
+def test_a_setting_without_a_place_is_no_loss_once_the_plan_leaves_it_out() -> None:
+    world = World()
+    world.new.features = replace(ABLE, keeps={"list.description": lost("there is none")})
+    assert world.trial.run().left_behind == 1
+    (told,) = [one for one in world.trial.store.outcomes(f"lists/old>new/{NEWS}/settings") if one.key == "description"]
+    assert told.cure.endswith("if not, write settings: {except: [description]} in the step.")
+    world.plan_with(settings={"except": ["description", "joining"]})
+    assert not world.trial.run().left_behind
+    assert world.outcomes("settings")["description"] == (
+        Fate.SKIPPED, "the plan leaves it out (settings: except)",
+    )  # fmt: skip
+    assert world.done_again() == []
+    assert world.trial.verify().differences == 0
+
+
+def test_a_setting_that_the_plan_leaves_out_is_not_set() -> None:
+    world = World(settings={"except": ["joining", "welcomes"]})
+    world.old.set_now(NEWS)["welcomes"] = False
+    world.trial.run()
+    assert "joining" not in world.new.set_now(NEWS)
+    assert world.new.set_now(NEWS)["welcomes"] is True  # as the product has it by itself, and not while it is filled
+    assert world.new.mails == []
+    assert world.trial.verify().differences == 0
+
+
+def test_a_setting_to_leave_out_that_no_list_has_is_a_mistake_of_the_plan() -> None:
+    with pytest.raises(ValidationError, match=r"langages is no setting of a list \(did you mean languages\?\)"):
+        ListsOptions(settings={"except": ["langages"]})
+
+
+def test_what_a_list_that_we_made_has_by_itself_is_not_told_as_found() -> None:
+    world = World()
+    world.new.features = replace(ABLE, noisy=frozenset())
+    world.trial.run()
+    assert {fate for part in ("settings", "release") for fate, _ in world.outcomes(part).values()} == {Fate.COPIED}
+    again = World()
+    again.new, again.route.new = world.new, world.new
+    again.trial.run()
+    assert {fate for fate, _ in again.outcomes("settings").values()} == {Fate.FOUND}
+
+
+def test_a_domain_is_told_with_the_first_of_its_lists_alone() -> None:
+    world = World()
+    world.old.fill("board@example.com", None, ANN)
+    (stage,) = world.trial.preview().stages
+    told = [action.why for _, action in stage.actions if action.label == "list"]
+    assert sorted(told) == ["", "example.com is made with it, a domain that Memory lists does not have"]
