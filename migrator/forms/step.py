@@ -422,8 +422,9 @@ class _Filling:
     def put_beside(self, sides: Sides) -> None:
         """The rows with the numbers that the target has given them."""
         self._begin_anew_where_nothing_counts()
-        there = made(sides, self.target, self.taking)
-        on_road = road(self.taking, sides.takings, sides.stored, there, page_of(sides, self.work))
+        page = page_of(sides, self.work)
+        there = made(sides, self.target, self.taking, page)
+        on_road = road(self.taking, sides.takings, sides.stored, there, page)
         refuse_unnumbered(on_road, self.source)
         recorded = _recorded(self.work, self.action.key)
         held = {among: sums_of(one)[1] for among, one in recorded.items() if one.digest}

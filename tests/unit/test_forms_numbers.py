@@ -20,7 +20,6 @@ from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch, image, lar
 from migrator.forms.remap.rewriting import Rewriting
 from migrator.testing.form_suite import number, primary, table, text
 
-LARGEST = 2**63 - 1
 IDS = some.sets(some.integers(1, 400), min_size=1, max_size=40)
 
 
@@ -34,7 +33,7 @@ def given_numbers(passes: list[tuple[set[int], set[int]]]) -> tuple[Numbers, set
         there |= {one + reserved for one in theirs}
         rows = {one + numbers.upto for one in fresh}
         lowest, highest = min(rows), max(rows)
-        stretch = next_stretch(numbers.stretches, lowest, highest, ceiling=max(there, default=0), largest=LARGEST)
+        stretch = next_stretch(numbers.stretches, lowest, highest, ceiling=max(there, default=0))
         numbers = numbers.with_stretch(stretch)
         for one in rows:
             became = numbers.of(str(one))
@@ -66,10 +65,10 @@ def test_a_range_of_the_source_is_a_range_at_the_target_with_nobody_elses_rows(p
 
 
 def test_numbers_stay_above_all_that_the_target_has_given_out() -> None:
-    assert next_stretch((), 7, 9, ceiling=3, largest=LARGEST) == Stretch(3, 9, 0)
-    assert next_stretch((), 7, 9, ceiling=0, largest=LARGEST) == Stretch(0, 9, 0)  # what names 6 has a place
-    assert next_stretch((), 7, 9, ceiling=7, largest=LARGEST) == Stretch(0, 9, 7)
-    assert next_stretch((Stretch(0, 9, 7),), 10, 12, ceiling=9, largest=LARGEST) == Stretch(9, 12, 7)
+    assert next_stretch((), 7, 9, ceiling=3) == Stretch(3, 9, 0)
+    assert next_stretch((), 7, 9, ceiling=0) == Stretch(0, 9, 0)  # what names 6 has a place
+    assert next_stretch((), 7, 9, ceiling=7) == Stretch(0, 9, 7)
+    assert next_stretch((Stretch(0, 9, 7),), 10, 12, ceiling=9) == Stretch(9, 12, 7)
 
 
 @pytest.mark.parametrize("name", ["wp_db7_forms", "blog_db7_forms", "db7_forms"])
@@ -80,14 +79,13 @@ def test_what_is_promised_to_another_source_counts_however_it_calls_its_table(na
 
 
 def test_new_numbers_are_above_the_targets_highest() -> None:
-    stretch = next_stretch((), 7, 9, ceiling=50, largest=LARGEST)
+    stretch = next_stretch((), 7, 9, ceiling=50)
     assert [Numbers((stretch,)).of(str(one)) for one in (1, 7, 9, 10)] == ["51", "57", "59", None]
 
 
-def test_numbers_that_a_column_cannot_hold_are_refused() -> None:
-    with pytest.raises(Refused, match="16,777,216"):
-        next_stretch((), 1, 2, ceiling=2**24 - 2, largest=largest_of(Column("id", "mediumint(8) unsigned")))
-    assert largest_of(Column("id", "bigint(20)")) == LARGEST
+def test_what_a_column_can_hold_follows_its_type() -> None:
+    assert largest_of(Column("id", "mediumint(8) unsigned")) == 2**24 - 1
+    assert largest_of(Column("id", "bigint(20)")) == 2**63 - 1
 
 
 def test_a_key_that_is_no_number_stays() -> None:
@@ -273,7 +271,7 @@ def test_keys_of_fields_become_those_of_the_targets_form() -> None:
 )
 def test_whatever_the_ids_each_row_hangs_on_what_it_hung_on(ids, hangs, theirs) -> None:
     entries = {str(own): f"entry {place}" for place, own in enumerate(ids)}
-    stretch = next_stretch((), 1, 14, ceiling=max(theirs, default=0), largest=LARGEST)
+    stretch = next_stretch((), 1, 14, ceiling=max(theirs, default=0))
     numbers = {TO_ENTRIES: Numbers((stretch,)), TO_FORMS: Numbers((Stretch(0, 9),)), OWN: Numbers((Stretch(0, 99, 7),))}
     rows = [(str(place), str(to), "1", "k", f"said {place}") for place, to in enumerate(hangs, 1)]
     whole = Rewriting(ANSWERS, numbers, "id", (("entry_id", TO_ENTRIES), ("form_id", TO_FORMS)))

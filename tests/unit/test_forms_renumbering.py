@@ -114,10 +114,14 @@ BY_HAND = {"map": {"Application": "Bewerbung"}}
 PLUGINS = ("cfdb7", "flamingo", "wpforms", "gravity-forms")
 
 
-@pytest.fixture
-def two_sites() -> World:
+def both_sites() -> World:
     old, new = (filled(MemoryTables(name, page=5), FIXTURES / "two-sites" / f"{name}.sql") for name in ("old", "new"))
     return World(old, new, plugins=PLUGINS, prefixes={"wp_": "new_"}, forms=BY_HAND)
+
+
+@pytest.fixture
+def two_sites() -> World:
+    return both_sites()
 
 
 def cells(database: MemoryTables, table: str, *columns: str) -> list[tuple]:

@@ -6,14 +6,15 @@ that is moved into the same database has lines of its own. It is written at once
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from migrator.errors import NotFound
+from migrator.errors import NotFound, Refused
 from migrator.forms.answers import text_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
-from migrator.forms.model import EVERYTHING, Column, Condition, Extract, Operator, Row, Table
+from migrator.forms.model import EVERYTHING, Column, Extract, Row, Table, checksum_of
 from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch
 
 Place: TypeAlias = tuple[str, str]  # a table of the source and its column that others name
@@ -44,19 +45,31 @@ class Page:
 
 def read(target: TableReader) -> dict[str, Page]:
     """Every page, by its source; none where nothing was ever written."""
+    return pages(written(target))
+
+
+def written(target: TableReader) -> list[Row]:
+    """The same as it stands there."""
     there = Extract(replace(TABLE, name=SHADOW + TABLE.name))
     try:
-        rows = [row for page in target.rows(there, EVERYTHING) for row in page]
+        return [row for page in target.rows(there, EVERYTHING) for row in page]
     except NotFound:
-        return {}
-    return pages(rows)
+        return []
 
 
-def write(target: TableWriter, origin: str, page: Page) -> None:
-    """Put a source's page in the place of the one that is there."""
+def write(target: TableWriter, was: Sequence[Row], origin: str, page: Page) -> bool:
+    """Put a source's page in the place of the one that is there. Where anything else than `was` is written by now, whosever it is, nothing is
+    changed and the answer is no: numbers that were found free may be another's.
+    """
     there = target.shadow(TABLE)
-    only = Extract(there, (Condition("origin", Operator.IN, (origin,)),))
-    target.load(only, EVERYTHING, lines(origin, page), None)
+    rows = [*(row for row in was if text_of(row[0]) != origin), *lines(origin, page)]
+    try:
+        target.load(Extract(there), EVERYTHING, rows, checksum_of(was))
+    except Refused:
+        if Counter(written(target)) == Counter(was):
+            raise
+        return False
+    return True
 
 
 # -- pure ------------------------------------------------------------------------------------------------------------------

@@ -106,9 +106,12 @@ class Sides:
     options: FormMapOptions
 
     def there(self) -> dict[str, Table]:
-        """The target's tables by what they are called at the source."""
-        names = {renamed(one.table.name, self.prefixes): one.table for one in self.takings}
-        return {names[one.name].name: known(one, names[one.name]) for one in self.target.tables() if one.name in names}
+        """The target's tables by what they are called at the source; several of the source may be one there."""
+        at = {one.name: one for one in self.target.tables()}
+        names = {one.table.name: renamed(one.table.name, self.prefixes) for one in self.takings}
+        return {
+            one.table.name: known(at[name], one.table) for one in self.takings if (name := names[one.table.name]) in at
+        }
 
 
 def known(there: Table, here: Table) -> Table:
@@ -150,8 +153,7 @@ def decide(sides: Sides, remembered: str) -> Numbering:
         return Numbering()
     page = pages.get(origin, Page())
     numbers = {place: replace(one, nowhere=frozenset()) for place, one in page.numbers.items()}
-    here = {part.table for stored in sides.stored for part in stored.tables}
-    fields = {place: keys for place, keys in page.fields.items() if place[0] not in here}  # of other steps
+    fields = dict(page.fields)  # those of other steps, and of forms that the source has deleted since
     plugins, described = [], list[OfForm]()
     seen = [
         (stored, view, _known_forms(stored, view, sides))
@@ -508,35 +510,52 @@ def extent(reader: TableReader, table: Table, column: str, after: int = 0) -> tu
 
 def give(sides: Sides, target: TableWriter, numbering: Numbering) -> Numbering:
     """The same with numbers for all rows that had none, written down at the target. Callable any number of times. Raises Refused."""
-    there = sides.there()
+    for _ in range(TURNS):
+        was = book.written(target)
+        pages = book.pages(was)
+        if pages.get(numbering.origin, Page()) != numbering.written:
+            break
+        others = [page for origin, page in pages.items() if origin != numbering.origin]
+        given = replace(numbering, numbers=_with_stretches(sides, target, numbering, others))
+        if given.page == numbering.written or book.write(target, was, given.origin, given.page):
+            return given
+    raise Refused(
+        "forms: another run gives ids at the target at the same time.", remedy="Run again when the other one has ended."
+    )
+
+
+def _with_stretches(
+    sides: Sides, target: TableWriter, numbering: Numbering, others: Sequence[Page]
+) -> dict[Place, Numbers]:
     numbers = dict(numbering.numbers)
-    others = [page for origin, page in book.read(target).items() if origin != numbering.origin]
     for one in unnumbered(sides, numbering):
         name = one.taking.table.name
         place = (name, one.own)
         now = numbers.get(place, Numbers())
-        at = there.get(name)
-        if at is not None and one.taking.identity:
+        if one.taking.identity and (at := sides.there().get(name)) is not None:
             now = replace(now, there={**now.there, **_recognised(sides, one, at)})
-        numbers[place] = now.with_stretch(_stretch(sides, target, now, one, at, promised(others, place)))
-    given = replace(numbering, numbers=numbers)
-    if given.page != numbering.written:
-        book.write(target, given.origin, given.page)
-    return given
+        beside = Page({other: said for other, said in numbers.items() if _is_one_table(sides, place, other)})
+        numbers[place] = now.with_stretch(_stretch(sides, target, now, one, promised([*others, beside], place)))
+    return numbers
+
+
+def _is_one_table(sides: Sides, place: Place, other: Place) -> bool:
+    """Whether two tables of the source are one at the target."""
+    return place != other and renamed(place[0], sides.prefixes) == renamed(other[0], sides.prefixes)
 
 
 def promised(others: Iterable[Page], place: Place) -> int:
-    """The highest number that rows of other sources may get in the table of this place, whether or not they are there by now. Another source may
+    """The highest number that rows of these others may get in the table of this place, whether or not they are there by now. Another source may
     call the table otherwise, so whatever ends like it counts.
     """
     table, column = place
     word = table.rpartition("_")[2]
     return max(
         (
-            numbers.stretches[-1].highest
+            numbers.highest
             for page in others
             for (name, key), numbers in page.numbers.items()
-            if key == column and numbers.stretches and _end_alike(name.rpartition("_")[2], word)
+            if key == column and _end_alike(name.rpartition("_")[2], word)
         ),
         default=0,
     )
@@ -546,18 +565,16 @@ def _end_alike(one: str, other: str) -> bool:
     return one.endswith(other) or other.endswith(one)
 
 
-def _stretch(
-    sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, at: Table | None, others: int
-) -> Stretch:
-    largest = largest_of((at or one.taking.table).column(one.own))
+def _stretch(sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, others: int) -> Stretch:
     for _ in range(TURNS):
-        there = extent(target, at, one.own) if at is not None else None
-        given = max(there[1] if there else 0, (at.next_number or 1) - 1) if at is not None else 0
-        ceiling = max(given, others)
+        there = sides.there()
+        at = there.get(one.taking.table.name)
+        ceiling = max(given_out(target, at, one.own), others)
         lowest = one.lowest
         if now.upto < ceiling < lowest:  # else what names a deleted row would be left behind, and only here
             lowest = min([lowest, *(low for low, _ in _naming(sides, one.taking, one.own, now.upto))])
-        found = next_stretch(now.stretches, lowest, one.highest, ceiling=ceiling, largest=largest)
+        found = next_stretch(now.stretches, lowest, one.highest, ceiling=ceiling)
+        _refuse_too_high(sides.takings, one, there, found.highest)
         if at is None:
             return found
         target.reserve(at, found.highest)
@@ -571,6 +588,31 @@ def _stretch(
         f"{one.taking.table.name}: somebody takes numbers at the target as fast as they are looked for.",
         remedy="Run again when the new site is quiet.",
     )
+
+
+def given_out(target: TableReader, at: Table | None, own: str) -> int:
+    """The highest number that a target has or had in a table."""
+    if at is None:
+        return 0
+    there = extent(target, at, own)
+    return max(there[1] if there else 0, (at.next_number or 1) - 1)
+
+
+def _refuse_too_high(takings: Sequence[Taking], one: Unnumbered, there: Mapping[str, Table], highest: int) -> None:
+    """Raises Refused where the target's column cannot hold a number, or one that names it cannot."""
+    name = one.taking.table.name
+    columns = [(there.get(name, one.taking.table), one.own)]
+    for taking in takings:
+        named = [column for column, table, key in taking.references if (table, key) == (name, one.own)]
+        at = there.get(taking.table.name, taking.table)
+        columns += [(at, column) for column in named if column in {each.name for each in at.columns}]
+    for at, column in columns:
+        told = at.column(column)
+        if told.family is Family.INTEGER and highest > largest_of(told):
+            raise Refused(
+                f"new numbers would go up to {highest:,}, and the target's column {at.name}.{column} holds {largest_of(told):,} at most.",
+                remedy="Widen the column at the target (bigint), then run again.",
+            )
 
 
 def _recognised(sides: Sides, one: Unnumbered, at: Table) -> dict[str, str]:

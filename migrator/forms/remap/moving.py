@@ -436,18 +436,20 @@ def table_at(sides: Sides, taking: Taking) -> Table | None:
     return sides.there().get(taking.table.name)
 
 
-def made(sides: Sides, target: TableWriter, taking: Taking) -> Table:
-    """The target's table, made where there is none."""
-    if (there := table_at(sides, taking)) is not None:
-        return there
-    wanted = replace(
-        taking.table, name=renamed(taking.table.name, sides.prefixes), rows=None, bytes=None, next_number=None
-    )
-    target.discard(wanted)
-    target.shadow(wanted)
-    target.swap(wanted)
+def made(sides: Sides, target: TableWriter, taking: Taking, page: book.Page) -> Table:
+    """The target's table, made where there is none; it gives nobody the numbers that are promised to the source's rows."""
+    highest = page.numbers.get((taking.table.name, own_number(taking)), Numbers()).highest
     there = table_at(sides, taking)
-    assert there is not None
+    if there is None:
+        name = renamed(taking.table.name, sides.prefixes)
+        wanted = replace(taking.table, name=name, rows=None, bytes=None, next_number=highest + 1 if highest else None)
+        target.discard(wanted)
+        target.shadow(wanted)
+        target.swap(wanted)
+        there = table_at(sides, taking)
+        assert there is not None
+    if highest and (there.next_number or 1) <= highest:
+        target.reserve(there, highest)
     return there
 
 

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from migrator.errors import Refused
 from migrator.forms.model import Column, Key, KeyRange
 
 NONE = frozenset({None, "", "0"})  # what a column says that names no row
@@ -70,28 +69,26 @@ class Numbers:
         """The highest number that has been given a place."""
         return self.stretches[-1].upto if self.stretches else 0
 
+    @property
+    def highest(self) -> int:
+        """The highest number that is promised at the target."""
+        return max((one.highest for one in self.stretches), default=0)
+
     def with_stretch(self, one: Stretch) -> Numbers:
         """The same with one more stretch, behind the others."""
         return replace(self, stretches=(*self.stretches, one))
 
 
-def next_stretch(known: Sequence[Stretch], lowest: int, highest: int, *, ceiling: int, largest: int) -> Stretch:
+def next_stretch(known: Sequence[Stretch], lowest: int, highest: int, *, ceiling: int) -> Stretch:
     """Where the source's numbers up to `highest` go, all of them behind the stretches that are `known`; `lowest` is the lowest that it has or names.
-    `ceiling` is the highest that the target has given out or promised to anybody, `largest` what its column can hold. Numbers stay only above all of
-    these. Raises Refused where the column is not enough.
+    `ceiling` is the highest that the target has given out or promised to anybody. Numbers stay only above all of these.
     """
     ceiling = max([ceiling, *(one.highest for one in known)])
     if ceiling < lowest:
         return Stretch(ceiling, highest)
     # What hangs on a row that the source has deleted still names its number, and so that has a place of its own too.
     after = max([0, *(one.upto for one in known)])
-    found = Stretch(after, highest, ceiling - after)
-    if found.highest > largest:
-        raise Refused(
-            f"new numbers would go up to {found.highest:,}, and the target's column holds {largest:,} at most.",
-            remedy="Widen the column at the target (bigint), then run again.",
-        )
-    return found
+    return Stretch(after, highest, ceiling - after)
 
 
 def largest_of(column: Column) -> int:

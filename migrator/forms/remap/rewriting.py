@@ -95,6 +95,8 @@ class Rewriting:
         numbers = self.numbers[self.table.name, self.own]
         if number in numbers.forms or number in numbers.there or number in numbers.nowhere:
             raise _IsThereError
+        if not number.isdecimal() or not int(number):
+            raise _NowhereError(f"of {self.table.name} with a number below 1, which no database gives out")
         become = numbers.of(number)
         if become is None:
             raise _NowhereError(f"of {self.table.name} that came after numbers were given")
