@@ -126,7 +126,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     from migrator.cli import figures
     from migrator.cli.report_words import words_of
     from migrator.cli.screen import plain
-    from migrator.cli.summary import differed, reasons_of
+    from migrator.cli.summary import differed, reasons_of, telling_apart, telling_steps
     from migrator.engine.contract import Fate, Weight
     from migrator.engine.ledger import Ending
 
@@ -156,6 +156,8 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         special=[part for part in seen.parts if part.findings or any(not line.plain for line in part.lines)],
         differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
         differed=lambda run: differed(seen, run),
+        apart=telling_apart(seen),
+        steps_told=telling_steps(seen),
         counted=counted,
         joined=figures.joined,
         told=lambda finding: figures.sentence("", finding.text, finding.remedy).removeprefix(": "),
@@ -242,7 +244,8 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
                 continue
             why, cure = _why_and_cure(line)
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
-            texts = [part.label, part.kind, part.route, line.label, line.status.value]
+            step = part.kind if line.steps == (part.kind,) else f"{part.kind}: {', '.join(line.steps)}"
+            texts = [part.label, step, part.route, line.label, line.status.value]
             writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
     return sheet.getvalue()
 

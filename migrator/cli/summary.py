@@ -4,7 +4,7 @@ behind and why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -98,6 +98,23 @@ def _placed(one: Part | Placed, label: str) -> str:
 def _several_routes(report: Report) -> bool:
     """Whether one thing may be told of more than once, so that each time the route has to be said."""
     return len({(part.kind, part.route) for part in report.parts}) > 1
+
+
+def telling_apart(report: Report) -> Callable[[Part | Placed], str]:
+    """What tells a subject's part from its others in this report, "contacts, old -> new": the room where there are several, and the route
+    where there are several; "" where there is but one of each.
+    """
+    rooms = len({part.kind for part in report.parts}) > 1
+    routes = len({part.route for part in report.parts}) > 1
+    return lambda one: _heading(one.kind if rooms else "", one.route if routes else "")
+
+
+def telling_steps(report: Report) -> Callable[[Part], bool]:
+    """Whether the lines of a part have to say which of the plan's steps worked on them, since not all of its kind and route did so."""
+    steps: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for part in report.parts:
+        steps.setdefault((part.kind, part.route), set()).update(line.steps for line in part.lines)
+    return lambda part: len(steps[part.kind, part.route]) > 1
 
 
 def sums_by_route(report: Report) -> list[str]:

@@ -276,6 +276,30 @@ def test_the_page_says_on_which_of_several_routes_a_thing_was_moved():
     )
 
 
+def test_the_page_says_of_which_room_a_part_is_where_several_saw_to_one_subject():
+    html = page(report_about("mail", "contacts"), "x", "en")
+
+    assert "<summary>ann@example.com (mail) " in html
+    assert "<summary>ann@example.com (contacts) " in html
+    assert "<li>ann@example.com (contacts): " in html
+    assert "<summary>ann@example.com <" in page(report_about("contacts"), "x", "en")
+
+
+def test_the_report_says_which_of_several_steps_of_one_room_saw_to_a_thing():
+    part = of_room("contacts")
+    lines = tuple(replace(part.lines[0], label=name, steps=(name.lower(),)) for name in ("Friends", "Work"))
+    seen = Report(NOON, part.sums, (replace(part, lines=lines),), (), ())
+    html = page(seen, "x", "en")
+
+    assert "<td>Friends <span class=soft>(friends)</span><td>" in html
+    assert "<td>Work <span class=soft>(work)</span><td>" in html
+    assert "class=soft>(contacts)" not in page(report_about("contacts"), "x", "en")
+    assert [row["step"] for row in csv.DictReader(io.StringIO(spreadsheet(seen)))] == [
+        "contacts: friends",
+        "contacts: work",
+    ]
+
+
 def test_what_was_given_up_on_several_routes_says_on_which_and_is_not_told_twice():
     refused = SubjectTrouble(
         "forms", "database", "database", "endpoint-refused", "the password is wrong.", "Mend it.", 1
