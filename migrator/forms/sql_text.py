@@ -30,6 +30,7 @@ LARGEST_ROW = 32 * MB
 LARGEST_STEP = 8 * MB
 LEAST_REACH = 4 * KB
 LONGEST_WORD = 64
+MOST_HELD = LARGEST_ROW + 2 * LONGEST_WORD  # of a row: so much of what stands behind it has to be seen
 SENTINEL = b"\n" * 16  # stands behind the end of a text, so that what ends with it is seen to end
 
 Value = bytes | None
@@ -96,6 +97,16 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class LongRow:
+    """A row of more than LARGEST_ROW that was passed over: its first values as far as they are short, where it begins, its bytes."""
+
+    insert: Insert
+    values: tuple[Value, ...]
+    place: Place
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """How the text ended. `unfinished` is where the statement or the row begins that has no end; `completed` says that the program that
     wrote it said so at its end ("-- Dump completed", or phpMyAdmin's last lines), `promised` that by its first lines it would.
@@ -150,13 +161,12 @@ def parts(
     start: Place = Place(0, 1),
     spelling: Spelling = Spelling(),
     inside: Insert | None = None,
-) -> Iterator[Statement | Rows | End]:
+) -> Iterator[Statement | Rows | LongRow | End]:
     """Everything in a text in order, an `End` last. `wants(database, table)` is asked at each INSERT (for one statement after another of the
     same table only once). `name` is for messages. A source that does not begin at the text's front is told its `start` and the `spelling` there, and `inside` of which
     INSERT's rows that is.
 
-    Raises Misbehaved, with the place, for what no program writes: a value that is none, a row longer than 32 MB, a charset that cannot be
-    read by bytes.
+    Raises Misbehaved, with the place, for what no program writes: a value that is none, a charset that cannot be read by bytes.
     """
     return _Reader(source, name, wants, start, spelling, inside).parts()
 
@@ -175,6 +185,7 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _NAMES = re.compile(_NAME)
+_QUOTE_OR_END = re.compile(rb"['\")]")
 _DELIMITER = re.compile(rb"delimiter[ \t]++(\S++)[^\n]*+\n", re.IGNORECASE)
 _OPENER = re.compile(rb"/\*M?!(?:\d++|)(?!\d)\s*+")
 _COMPLETED = re.compile(rb"-- Dump completed|-- Export finished")
@@ -200,6 +211,7 @@ class _Grammar:
     text: re.Pattern[bytes]
     double: re.Pattern[bytes]
     inner: bytes
+    inside: re.Pattern[bytes]
 
 
 @lru_cache(maxsize=32)
@@ -228,6 +240,7 @@ def _grammar(delimiter: bytes, *, backslashes: bool) -> _Grammar:
         re.compile(rb"'(" + inner + rb")'(?=[^'])"),
         re.compile(rb'"(' + double + rb')"(?=[^"])'),
         inner,
+        re.compile(inner),
     )
 
 
@@ -367,12 +380,7 @@ class Window:
         kept = len(self.text) - keep
         limit = limit or LARGEST_ROW
         if kept > limit:
-            raise self.misbehaved(
-                keep,
-                f"something that begins here is longer than {limit // MB} MB and does not end",
-                "Look at the file there: a quotation mark may be missing. If a row really is that long, as one with an upload in it can be, "
-                "load the dump into a server and name that one in the plan.",
-            )
+            raise self.too_long(keep, limit)
         self._line += self.text.count(b"\n", self._counted, keep)
         self._counted = 0
         piece = self._read(min(max(CHUNK, kept), LARGEST_STEP))
@@ -395,6 +403,15 @@ class Window:
         self._line += self.text.count(b"\n", self._counted, at)
         self._counted = max(at, self._counted)
         return Place(self._before + at, self._line)
+
+    def too_long(self, at: int, limit: int) -> Misbehaved:
+        """An error about what does not end within `limit` bytes."""
+        return self.misbehaved(
+            at,
+            f"something that begins here is longer than {limit // MB} MB and does not end",
+            "Look at the file there: a quotation mark may be missing. If a row really is that long, as one with an upload in it can be, "
+            "load the dump into a server and name that one in the plan.",
+        )
 
     def misbehaved(self, at: int, what: str, remedy: str = "") -> Misbehaved:
         """An error about a position."""
@@ -428,7 +445,7 @@ class _Reader:
     def _grammar(self) -> _Grammar:
         return _grammar(self._spelling.delimiter, backslashes=self._spelling.backslashes)
 
-    def parts(self) -> Iterator[Statement | Rows | End]:
+    def parts(self) -> Iterator[Statement | Rows | LongRow | End]:
         self._look_at_the_front()
         if self._inside and (unfinished := (yield from self._rows_of(self._inside, self._window.place(0)))):
             yield self._end(unfinished)
@@ -549,6 +566,10 @@ class _Reader:
                 return True
             if self._window.ended:
                 return False
+            if self._window.text.startswith(b"'", self._at) and len(self._window.text) - self._at > LARGEST_ROW:
+                if not self._pass_text():
+                    return False
+                continue
             self._at = self._window.more(self._at)
 
     def _heed(self, text: bytes, place: Place) -> None:
@@ -571,7 +592,7 @@ class _Reader:
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
-    def _insert(self, head: re.Match[bytes]) -> Generator[Rows, None, Place | None]:
+    def _insert(self, head: re.Match[bytes]) -> Generator[Rows | LongRow, None, Place | None]:
         """The rows of an INSERT and of those behind it with the same head; returns the place of the row that is cut if the text ends there."""
         window, codec = self._window, self._spelling.codec or "utf-8"
         self._completed = False
@@ -582,14 +603,12 @@ class _Reader:
         self._at = head.end()
         return (yield from self._rows_of(Insert(database, table, columns, head[0]), begins))
 
-    def _rows_of(self, insert: Insert, begins: Place) -> Generator[Rows, None, Place | None]:
+    def _rows_of(self, insert: Insert, begins: Place) -> Generator[Rows | LongRow, None, Place | None]:
         """The same, from a row on."""
         window, head, columns = self._window, insert.head, insert.columns
         want = self._wants(insert.database, insert.table)
         if want is Want.NOTHING:
-            while self._plain_rows(head, 0)[1]:
-                begins = window.place(self._at)
-            return None if self._rest_of_statement() else begins
+            return self._skipped_rows(head, begins)
         # Where neither the statement nor its like before says how many values a row has, its first row does.
         width = (len(columns) or self._widths.get(head, 0)) if want is Want.VALUES else 0
         while True:
@@ -599,13 +618,18 @@ class _Reader:
                 odd = self._odd_row()
                 if odd is None and window.ended:
                     return place
-                if odd is None:
-                    self._at = window.more(self._at)
+                if self._is_too_long(odd):
+                    passed = self._long_row(insert, place)
+                    if passed is None:
+                        return place
+                    yield passed
+                    if not self._another():
+                        return self._end_of_rows()
                     continue
-                if width not in {0, len(odd.values)}:
-                    raise window.misbehaved(
-                        self._at, f"{insert.table} has {width} columns, this row has {len(odd.values)} values"
-                    )
+                if odd is None:
+                    self._at = window.more(self._at, MOST_HELD)
+                    continue
+                self._refuse_another_width(insert.table, width, odd)
                 values, count = ([odd.values], 1) if want is Want.VALUES else ((), 1)
                 width = len(odd.values) if want is Want.VALUES else 0
                 self._widths[head] = width
@@ -613,9 +637,19 @@ class _Reader:
                 self._at = odd.end
                 yield Rows(insert, values, count, place, self._spelling)
                 if not odd.another:
-                    return None if self._rest_of_statement() else window.place(self._at)
+                    return self._end_of_rows()
                 continue
             yield Rows(insert, values, count, place, self._spelling)
+
+    def _skipped_rows(self, head: bytes, begins: Place) -> Place | None:
+        """Go behind the rows from here on; the place of the row that is cut if the text ends there."""
+        while self._plain_rows(head, 0)[1]:
+            begins = self._window.place(self._at)
+        return None if self._rest_of_statement() else begins
+
+    def _end_of_rows(self) -> Place | None:
+        """Go behind the delimiter of an INSERT; where its end is missing if the text ends before."""
+        return None if self._rest_of_statement() else self._window.place(self._at)
 
     def _plain_rows(self, head: bytes, width: int) -> tuple[Sequence[tuple[Value, ...]], int]:
         """The rows from here on that are written plainly, and their number; none where the next one is not, or not whole in memory."""
@@ -629,7 +663,7 @@ class _Reader:
             found.pop()
             stop -= len(rest)
         # Looking in vain costs a copy of what was looked at: after that, look at less.
-        self._reach = self._reach * 4 if found else LEAST_REACH
+        self._reach = min(self._reach * 4, LARGEST_ROW) if found else LEAST_REACH
         if not found:
             return (), 0
         if not width:
@@ -662,6 +696,84 @@ class _Reader:
             return _Odd(tuple(values), at + another, another)
         except _ShortError:
             return None
+
+    def _refuse_another_width(self, table: str, width: int, odd: _Odd) -> None:
+        if width not in {0, len(odd.values)}:
+            raise self._window.misbehaved(
+                self._at, f"{table} has {width} columns, this row has {len(odd.values)} values"
+            )
+
+    def _is_too_long(self, odd: _Odd | None) -> bool:
+        """Whether the row that begins here is longer than LARGEST_ROW; `odd` is what was read of it. It depends on nothing but the row: where
+        reading began, and how much is in memory, differ from one reading to the next.
+        """
+        if odd is None:
+            return len(self._window.text) - self._at > MOST_HELD
+        return odd.end - self._at > LARGEST_ROW
+
+    def _long_row(self, insert: Insert, place: Place) -> LongRow | None:
+        """The row that begins here, of any length, and go behind it; None where the text ends before."""
+        window, values = self._window, self._short_values()
+        while True:
+            found = _QUOTE_OR_END.search(window.text, self._at)
+            if found is None and window.ended:
+                return None
+            if found is None:
+                self._at = window.more(len(window.text))
+                continue
+            self._at = found.start()
+            if found[0] == b")":
+                self._at += 1
+                return LongRow(insert, values, place, window.place(self._at).byte - place.byte)
+            if found[0] == b'"':
+                raise window.too_long(self._at, LARGEST_ROW)  # no program writes texts so
+            if not self._pass_text():
+                return None
+
+    def _short_values(self) -> tuple[Value, ...]:
+        """The values of the row that begins here, up to its first long one."""
+        values: list[Value] = []
+        try:
+            at = self._expect(self._at, b"(")
+            while True:
+                value, at = self._value(at)
+                if value is not None and len(value) > LONGEST_WORD:
+                    break
+                values.append(value)
+                at = self._expect(at, b",")
+        except _ShortError:
+            pass
+        return tuple(values)
+
+    def _pass_text(self) -> bool:
+        """Go behind the quoted text that begins here, of any length; False where the file ends before."""
+        window, inside = self._window, self._grammar.inside
+        self._at += 1
+        while True:
+            # In portions, for the same reason as the pieces of a statement.
+            while (end := inside.match(window.text, self._at, self._at + CHUNK).end()) > self._at:  # type: ignore[union-attr]  # matches always
+                self._at = end
+            if window.text.startswith(b"'", end) and end + 1 < len(window.text):
+                self._at += 1
+                return True
+            if window.ended:
+                return False
+            self._at = window.more(self._at)
+
+    def _another(self) -> bool:
+        """Whether another row follows here, and go to it."""
+        while True:
+            try:
+                self._at = self._blank(self._at)
+            except _ShortError:
+                if self._window.ended:
+                    return False
+                self._at = self._window.more(self._at)
+                continue
+            if not self._window.text.startswith(b",", self._at):
+                return False
+            self._at += 1
+            return True
 
     def _expect(self, at: int, mark: bytes) -> int:
         at = self._blank(at)

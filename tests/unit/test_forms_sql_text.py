@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from itertools import chain, repeat
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from migrator.errors import Misbehaved
 from migrator.forms import sql_text
-from migrator.forms.sql_text import End, Rows, Spelling, Statement, Want, parts
+from migrator.forms.sql_text import End, LongRow, Rows, Spelling, Statement, Want, parts
 
 
 class Pieces:
@@ -235,28 +236,70 @@ def test_nul_and_bytes_of_no_charset_are_values_like_others():
     assert values(b"INSERT INTO t VALUES ('\0\xff\xfe','\xf0\x9f\x98\x80');") == [(b"\0\xff\xfe", "😀".encode())]
 
 
-def test_a_row_without_an_end_is_refused_in_little_memory(monkeypatch):
+class Repeated:
+    """A source of some bytes, a thing repeated many times, and some bytes."""
+
+    def __init__(self, begin: bytes, repeated: bytes, often: int, end: bytes) -> None:
+        self._left = chain([begin], repeat(repeated, often), [end])
+        self._held = b""
+
+    def read(self, size: int, /) -> bytes:
+        while not self._held:
+            try:
+                self._held = next(self._left)
+            except StopIteration:
+                return b""
+        piece, self._held = self._held[:size], self._held[size:]
+        return piece
+
+
+@pytest.mark.parametrize("want", [Want.VALUES, Want.COUNT, Want.NOTHING])
+def test_a_row_without_an_end_is_told_in_little_memory(monkeypatch, want):
     monkeypatch.setattr(sql_text, "LARGEST_ROW", 8 * sql_text.MB)
-
-    class Endless:
-        def read(self, size: int, /) -> bytes:
-            return b"a" * size
-
-    class Begun(Endless):
-        begun = False
-
-        def read(self, size: int, /) -> bytes:
-            if self.begun:
-                return super().read(size)
-            self.begun = True
-            return b"INSERT INTO t VALUES (1,'"
-
+    monkeypatch.setattr(sql_text, "MOST_HELD", 8 * sql_text.MB)
     tracemalloc.start()
-    with pytest.raises(Misbehaved, match=r"line 1 \(byte 21\): .* longer than"):
-        list(parts(Begun(), "dump.sql", lambda *_: Want.VALUES))
+    *_, end = parts(Repeated(b"INSERT INTO t VALUES (1,'", b"a" * sql_text.MB, 60, b""), "dump.sql", lambda *_: want)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    assert not end.whole
+    assert str(end.unfinished).startswith("line 1 (byte ")
     assert peak < 48 * sql_text.MB
+
+
+def test_something_else_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr(sql_text, "LARGEST_ROW", sql_text.MB)
+    monkeypatch.setattr(sql_text, "MOST_HELD", sql_text.MB)
+    with pytest.raises(Misbehaved, match=r"line 1 \(byte .*\): .* longer than"):
+        list(
+            parts(
+                Repeated(b"INSERT INTO t VALUES (1,", b'"' + b"a" * 4 * sql_text.MB, 1, b""),
+                "d",
+                lambda *_: Want.VALUES,
+            )
+        )
+
+
+@pytest.mark.parametrize("size", range(300, 330))
+@pytest.mark.parametrize("special", [b"''", b"\\'", b"),(9,'", b"x"])
+@pytest.mark.parametrize("more", [b"(3,'c')", b"(3, 'c' )", b""])
+def test_a_row_that_is_too_long_is_passed_over_and_told_and_those_around_it_are_read(monkeypatch, size, special, more):
+    monkeypatch.setattr(sql_text, "LARGEST_ROW", 300)
+    monkeypatch.setattr(sql_text, "MOST_HELD", 300 + 2 * sql_text.LONGEST_WORD)
+    monkeypatch.setattr(sql_text, "CHUNK", 64)
+    monkeypatch.setattr(sql_text, "LONGEST_HEAD", 64)
+    monkeypatch.setattr(sql_text, "LEAST_REACH", 64)
+    said = (special * size)[: size // len(special) * len(special)].replace(b"(9,'", b"(9,''")
+    rows = b",".join(filter(None, (b"(1,'a')", b"(2,'%b')" % said, more)))
+    text = b"INSERT INTO t VALUES %b;\nINSERT INTO u VALUES (4);\n" % rows
+    found = list(parts(io.BytesIO(text), "dump.sql", lambda *_: Want.VALUES))
+    (long,) = [one for one in found if isinstance(one, LongRow)]
+    assert (long.values, long.insert.table, long.place.byte) == ((b"2",), "t", text.index(b"(2,'"))
+    assert long.bytes == len(said) + 6
+    read_rows = [row for one in found if isinstance(one, Rows) for row in one.values]
+    assert read_rows == [(b"1", b"a"), *([(b"3", b"c")] if more else []), (b"4",)]
+    assert found[-1].whole
+    others = list(parts(io.BytesIO(text), "dump.sql", lambda _, name: Want.VALUES if name == "u" else Want.NOTHING))
+    assert [row for one in others if isinstance(one, Rows) for row in one.values] == [(b"4",)]
 
 
 def test_a_line_of_any_length_takes_little_memory():
