@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from migrator.engine.contract import Contract
-from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
+from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, LeftRow, Row, Server, Stored, Table
 
 THE_DATABASE = "database"  # the account under which sessions are opened: one for all tables of an endpoint
 SHADOW = "_migrator_"  # begins the name of a table that is being filled
@@ -95,6 +95,14 @@ class TableWriter(TableReader, Protocol):
         """Numbers that the target gives to new rows of the table by itself are above `upto` from now on; where it gives none, nothing is done. No
         row is changed. Only asked for with `features.merges`.
         """
+
+
+@runtime_checkable
+class LeavesRows(Protocol):
+    """A source that may hold rows too large to be given. They are no part of what it counts, sums and reads."""
+
+    def left_rows(self, table: Table) -> Sequence[LeftRow]:
+        """Those rows of a table, each once; asked for before anything of the table is moved."""
 
 
 @runtime_checkable

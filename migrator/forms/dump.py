@@ -21,11 +21,12 @@ from typing import Any
 
 from migrator.errors import EndpointRefused, Misbehaved, NotFound
 from migrator.forms import csv_text
-from migrator.forms.model import Column, Family, Paging, Row, Server, Table, Value
+from migrator.forms.model import Column, Family, LeftRow, Paging, Row, Server, Table, Value
 from migrator.forms.packed import Unpacked
 from migrator.forms.sql import created
-from migrator.forms.sql_text import End, Insert, Place, Rows, Spelling, Statement, Want, parts
+from migrator.forms.sql_text import LARGEST_ROW, End, Insert, LongRow, Place, Rows, Spelling, Statement, Want, parts
 
+MB = 1024 * 1024
 BETWEEN_MARKS = 256 * 1024  # bytes
 Raw = Sequence[bytes | None]
 Number = int | Decimal | bytes
@@ -57,6 +58,8 @@ class Kept:
     last: dict[int, Number] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     unread: str = ""
+    long: list[tuple[Path, LongRow]] = field(default_factory=list)
+    left: list[LeftRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,10 @@ class Dump:
     def count(self, name: str) -> int:
         """How many rows a table has. Raises NotFound."""
         return self._kept(name).rows
+
+    def left_rows(self, name: str) -> list[LeftRow]:
+        """The rows of a table that are too long to be read; they are in no count. Raises NotFound."""
+        return self._kept(name).left
 
     def rows(self, name: str, after: Number | None = None) -> Iterator[list[Row]]:
         """The rows of a table in pages, as they are written; those of a page are of one piece of the file. With `after`, pages in which every
@@ -168,7 +175,7 @@ def _files(path: Path) -> tuple[Path, ...]:
 
 def _read(
     source: Source, path: Path, wants: Callable[[str, str], Want], mark: Mark | None = None
-) -> Iterator[Statement | Rows | End]:
+) -> Iterator[Statement | Rows | LongRow | End]:
     """The parts of one file, from a mark on."""
     file = Unpacked(path)
     try:
@@ -184,7 +191,7 @@ def _read(
                 yield from found
                 return
             for part in found:
-                if isinstance(part, End):
+                if isinstance(part, End | LongRow):
                     yield part
                 else:
                     yield replace(part, spelling=replace(part.spelling, charset=source.charset))
@@ -210,6 +217,8 @@ def _indexed(source: Source) -> Dump:
                 index.see_rows(number, part)
             elif isinstance(part, Statement):
                 index.see_statement(path, part)
+            elif isinstance(part, LongRow):
+                index.see_long(path, part)
             else:
                 index.see_end(path, part)
     return index.dump()
@@ -277,6 +286,16 @@ class _Index:
             )
         kept.rows += part.count
 
+    def see_long(self, path: Path, part: LongRow) -> None:
+        kept = self._tables.get((part.insert.database, part.insert.table))
+        if kept is None:
+            raise Misbehaved(
+                f"{path.name}: {part.place}: a row of {part.insert.table} is longer than {LARGEST_ROW // MB} MB, and the dump does not say "
+                "what columns that table has.",
+                remedy="Make the dump with the tables' structure, or load it into a server and name that one in the plan.",
+            )
+        kept.long.append((path, part))
+
     def _follow(self, kept: Kept, columns: tuple[str, ...], rows: Sequence[Raw]) -> None:
         """See which columns still ascend."""
         if not kept.columns:
@@ -328,6 +347,7 @@ class _Index:
             name: kept for (database, name), kept in self._tables.items() if database in {"", wanted} or not wanted
         }
         for kept in tables.values():
+            kept.left = [_left(kept.table, path, long) for path, long in kept.long]
             kept.table = _divided(kept)
         server = Server(
             product="SQL dump",
@@ -336,6 +356,17 @@ class _Index:
             database=wanted or next(iter(databases), ""),
         )
         return Dump(self._source, tables, server)
+
+
+def _left(table: Table, path: Path, long: LongRow) -> LeftRow:
+    """A long row by its key, if that stands before what is long in it: what else a row holds is shown to nobody."""
+    names = long.insert.columns or tuple(one.name for one in table.columns)
+    said = dict(zip(names, long.values, strict=False))  # values end where they become long
+    where = f"{path.name}, {long.place}"
+    if table.paging is not Paging.KEY or not all(said.get(one) for one in table.page_by):
+        return LeftRow(where, long.bytes, where)
+    told = (f"{one} {(said[one] or b'').decode('utf-8', 'replace')}" for one in table.page_by)
+    return LeftRow(", ".join(told), long.bytes, where)
 
 
 def _divided(kept: Kept) -> Table:

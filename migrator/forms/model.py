@@ -247,6 +247,17 @@ class Extract:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftRow:
+    """A row of a table that a source has and cannot give, for it is too large to be held: by its key, or where it stands if that is not
+    known; and its bytes, as they are written there.
+    """
+
+    name: str
+    size: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRange:
     """Some rows of an extract: those behind `after` up to and with `upto`, in the order of what the table is paged by. None is an open
     end. With Paging.CONTENT it is the `part`th of `parts`: the rows whose CRC, divided by `parts`, leaves `part`.

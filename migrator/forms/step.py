@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import (
     ARRIVED,
+    MB,
     Account,
     Action,
     BatchLimit,
@@ -34,7 +35,15 @@ from migrator.engine.contract import (
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.channels import strange_terms
-from migrator.forms.contract import FORMS, THE_DATABASE, KnowsDamage, RemembersSource, TableReader, TableWriter
+from migrator.forms.contract import (
+    FORMS,
+    THE_DATABASE,
+    KnowsDamage,
+    LeavesRows,
+    RemembersSource,
+    TableReader,
+    TableWriter,
+)
 from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
@@ -44,6 +53,7 @@ from migrator.forms.model import (
     Checksum,
     Extract,
     KeyRange,
+    LeftRow,
     Paging,
     Stored,
     Table,
@@ -84,10 +94,12 @@ DIVIDED_OTHERWISE = "the key of the source's table is another than when it was m
 MERGING = "merging"  # a fact: rows were about to be put beside the target's
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
+ROW = "row "  # begins the key of a row that is left behind by itself; all other items are ranges
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
 LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
+TOO_LARGE = "Load the dump into a server and name that one in the plan, or copy this row by hand."
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +208,13 @@ class FormsStep:
         rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
-        if not (count or recorded or taking.extract.is_whole):
+        left = _left_rows(source, table)
+        if not (count or recorded or left or taking.extract.is_whole):
             nothing = "; ".join(
                 filter(None, (f"no rows of {', '.join(taking.plugins)}", _without_date(taking, source)))
             )
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
-        to_do = bool(stale or fresh or not place)
+        to_do = bool(stale or fresh or left or not place)
         work = _Remaining.of(count, recorded, stale, fresh)
         why = "; ".join(
             filter(
@@ -213,6 +226,7 @@ class FormsStep:
                     _of_lost(found) if found else work.told(place) if recorded else "",
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
+                    _told_left(left),
                 ),
             )
         )
@@ -224,11 +238,11 @@ class FormsStep:
             label,
             why,
             size=Size(work.rows, width * work.rows),
-            total=Size(count, width * count),
+            total=Size(count + len(left), width * count + sum(one.size for one in left)),
             lanes=LANES,
             after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
             data={"table": table.name, "name": name},
-            details=_details(taking),
+            details=(*_details(taking), *(f"! left behind: {_told_row(one, taking.extract)}" for one in left)),
         )
 
     def otherwise(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> str:
@@ -286,6 +300,7 @@ class FormsStep:
                 filling.put_beside(self._both(source, target))
             else:
                 filling.fill()
+            filling.leave_rows()
 
     def _both(self, source: TableReader, target: TableReader) -> Sides:
         found = present(source, self.options.plugins)
@@ -311,6 +326,8 @@ class FormsStep:
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
             taking = self._taking(source, target, action.data["table"])
+            for left in _left_rows(source, taking.table):
+                yield _differs(action, "left-behind", _told_row(left, taking.extract), TOO_LARGE)
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
@@ -469,6 +486,21 @@ class _Filling:
             raise Refused(f"{self.action.label}: {OTHERWISE}.", remedy="Say in the plan what it was (existing).")
         self.target.discard(replace(self.taking.table, name=self.name))
         self.work.forget()
+
+    def leave_rows(self) -> None:
+        """Record the rows that the source cannot give, and that those of earlier runs are gone which it does not have any more."""
+        left = {f"{ROW}{one.name}": one for one in _left_rows(self.source, self.taking.table)}
+        before = [one for one in self.work.outcomes(self.action.key) if one.key.startswith(ROW)]
+        gone = (
+            Outcome(one.key, Fate.GONE, size=one.size)
+            for one in before
+            if one.key not in left and one.fate is not Fate.GONE
+        )
+        behind = (
+            Outcome(key, Fate.LEFT_BEHIND, size=one.size, note=_told_row(one, self.taking.extract), cure=TOO_LARGE)
+            for key, one in left.items()
+        )
+        self.work.record([*gone, *behind])
 
     # -- the first time --------------------------------------------------------------------------------------------------
 
@@ -648,7 +680,7 @@ def _key(table: str) -> str:
 
 def _recorded(read: Reading, key: str) -> dict[KeyRange, Outcome]:
     """What is known of a table's ranges, in order."""
-    found = {range_of(one.key): one for one in read.outcomes(key)}
+    found = {range_of(one.key): one for one in read.outcomes(key) if not one.key.startswith(ROW)}
     return {among: found[among] for among in in_a_chain(found)}
 
 
@@ -674,6 +706,22 @@ def _divides(table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
     """Whether these ranges are of the key that the table is divided by now."""
     ends = {len(key) for among in recorded for key in (among.after, among.upto) if key is not None}
     return ends <= {len(table.page_by)} and bool(ends or table.paging is Paging.CONTENT or not recorded)
+
+
+def _left_rows(source: TableReader, table: Table) -> Sequence[LeftRow]:
+    return source.left_rows(table) if isinstance(source, LeavesRows) else ()
+
+
+def _told_left(left: Sequence[LeftRow]) -> str:
+    if not left:
+        return ""
+    return f"{len(left):,} {'row is' if len(left) == 1 else 'rows are'} too large to be moved and left behind"
+
+
+def _told_row(left: LeftRow, extract: Extract) -> str:
+    """A row that is too large is not looked into, so it is told too where only some rows are wanted."""
+    doubt = "" if extract.is_whole else "; whether it is one of those wanted was not looked at"
+    return f"the row {left.name} is too large to be moved ({left.size / MB:,.1f} MB; {left.where}){doubt}"
 
 
 def _total(recorded: Mapping[KeyRange, Outcome]) -> Checksum:

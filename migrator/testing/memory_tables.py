@@ -26,6 +26,7 @@ from migrator.forms.model import (
     Features,
     Key,
     KeyRange,
+    LeftRow,
     Paging,
     Row,
     Server,
@@ -55,6 +56,7 @@ class MemoryTables:
 
     `refuses` answers the words of a refusal of a row, "" for none. `drops` breaks the connection at the nth page read. `short` are pages
     (the nth of all) that lack their last row, in silence: an export that the server's time limit ended. `keeps` is how it changes rows.
+    `left` are rows too large to be given, by table.
     """
 
     name: str
@@ -68,6 +70,7 @@ class MemoryTables:
     after_write: Callable[[str], None] = lambda _: None
     kept: dict[str, Kept] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
+    left: dict[str, list[LeftRow]] = field(default_factory=dict)
     pages_read: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -119,6 +122,9 @@ class MemoryReader:
     def snapshot(self) -> None:
         with self._there.lock:
             self._moment = {name: Kept(one.table, list(one.rows)) for name, one in self._there.kept.items()}
+
+    def left_rows(self, table: Table) -> Sequence[LeftRow]:
+        return self._there.left.get(table.name, ())
 
     def count(self, extract: Extract) -> int:
         return len(self._chosen(extract))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from contextlib import closing
 
 import pytest
 
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound
+from migrator.forms import dump, sql_text
 from migrator.forms.adapters.dump import DumpReader, Options
 from migrator.forms.model import EVERYTHING, Column, Extract, Index, KeyRange, Paging, checksum_of
 from migrator.forms.sql import created
@@ -281,3 +283,53 @@ def test_a_charset_of_the_plan_that_cannot_be_read_is_the_plans_mistake(tmp_path
     assert Options(path=tmp_path, charset="latin1").charset == "latin1"
     with pytest.raises(ValueError, match=r"MySQL has no charset utf-8 that can be read\. Did you mean utf8\?"):
         Options(path=tmp_path, charset="utf-8")
+
+
+@pytest.mark.parametrize("late_key", [False, True])
+def test_a_row_that_is_too_long_is_told_by_its_key_and_the_others_are_there(tmp_path, monkeypatch, late_key) -> None:
+    monkeypatch.setattr(sql_text, "LARGEST_ROW", 4 * sql_text.KB)
+    monkeypatch.setattr(sql_text, "MOST_HELD", 4 * sql_text.KB + 2 * sql_text.LONGEST_WORD)
+    monkeypatch.setattr(sql_text, "LONGEST_HEAD", sql_text.KB)
+    monkeypatch.setattr(dump, "BETWEEN_MARKS", 100)
+    key = "" if late_key else ", PRIMARY KEY (`id`)"
+    rows = ",".join(f"({n},'{'x' * (300_000 if n in {7, 30} else 9)}')" for n in range(1, 41))
+    ending = "ALTER TABLE `t` ADD PRIMARY KEY (`id`);\n" if late_key else ""
+    text = f"CREATE TABLE `t` (`id` int(11) NOT NULL, `x` longtext{key});\nINSERT INTO `t` VALUES {rows};\n{ending}"
+    (tmp_path / "d.sql").write_text(text)
+    with closing(DumpReader(Options(path=tmp_path / "d.sql"), LOGIN)) as reader:
+        (table,) = reader.tables()
+        assert [(one.name, one.size) for one in reader.left_rows(table)] == [("id 7", 300_006), ("id 30", 300_007)]
+        assert reader.left_rows(table)[0].where.startswith("d.sql, line 2 (byte ")
+        expected = [str(n) for n in range(1, 41) if n not in {7, 30}]
+        assert reader.count(Extract(table)) == len(expected) == table.rows
+        assert [row[0] for page in reader.rows(Extract(table), EVERYTHING) for row in page] == expected
+        for after in (1, 6, 7, 29, 31):
+            found = reader.rows(Extract(table), KeyRange((str(after),)))
+            assert [row[0] for page in found for row in page] == [one for one in expected if int(one) > after]
+
+
+def test_a_long_row_of_a_table_that_the_dump_does_not_make_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sql_text, "LARGEST_ROW", 4 * sql_text.KB)
+    monkeypatch.setattr(sql_text, "MOST_HELD", 5 * sql_text.KB)
+    monkeypatch.setattr(sql_text, "LONGEST_HEAD", sql_text.KB)
+    (tmp_path / "d.sql").write_text(f"INSERT INTO `t` VALUES (1,'{'x' * 300_000}');\n")
+    with (
+        closing(DumpReader(Options(path=tmp_path / "d.sql"), LOGIN)) as reader,
+        pytest.raises(Misbehaved, match="a row of t is longer than"),
+    ):
+        reader.tables()
+
+
+def test_a_long_row_without_a_key_is_told_by_its_place_and_by_nothing_that_it_holds(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sql_text, "LARGEST_ROW", 4 * sql_text.KB)
+    monkeypatch.setattr(sql_text, "MOST_HELD", 4 * sql_text.KB + 2 * sql_text.LONGEST_WORD)
+    monkeypatch.setattr(sql_text, "LONGEST_HEAD", sql_text.KB)
+    made = "CREATE TABLE `t` (`who` text, `x` longtext);\n"
+    (tmp_path / "d.sql").write_text(
+        f"{made}INSERT INTO `t` VALUES ('kim@example.com','{'x' * 300_000}'),('ana','y');\n"
+    )
+    with closing(DumpReader(Options(path=tmp_path / "d.sql"), LOGIN)) as reader:
+        (table,) = reader.tables()
+        (left,) = reader.left_rows(table)
+        assert left.name == left.where == "d.sql, line 2 (byte 68)"
+        assert table.rows == 1

@@ -10,10 +10,11 @@ import pytest
 from migrator.cli.preview import summary
 from migrator.engine.contract import Fate, Verb, Weight
 from migrator.engine.events import Noted
+from migrator.engine.ledger import Ending
 from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.errors import PlanError
-from migrator.forms.model import Features, Paging, Row, Table
+from migrator.forms.model import Features, LeftRow, Paging, Row, Table
 from migrator.forms.moving import rows_at_once
 from migrator.forms.options import FormsOptions
 from migrator.forms.step import KIND
@@ -506,3 +507,29 @@ def test_a_target_that_orders_text_otherwise_is_given_ranges_that_mean_the_same_
         there = world.new.kept[one.name].table
         assert (there.paging, there.page_by) == wanted
         assert world.trial.verify().differences == 0
+
+
+def test_a_row_too_large_to_be_given_is_left_behind_by_name_and_the_others_arrive() -> None:
+    world = World()
+    world.old.left[FORMS] = [LeftRow("form_id 900", 41 * 1024 * 1024, "dump.sql, line 7 (byte 100)")]
+    (stage,) = world.trial.preview().stages
+    action = next(one for _, one in stage.actions if one.label == FORMS)
+    assert (action.size.items, action.total.items) == (160, 161)
+    assert action.why.endswith("1 row is too large to be moved and left behind")
+    assert action.details == (
+        "! left behind: the row form_id 900 is too large to be moved (41.0 MB; dump.sql, line 7 (byte 100))",
+    )
+    for _ in range(2):  # it is told by every run, as whatever is left behind
+        result = world.trial.run()
+        assert (result.ending, result.left_behind) == (Ending.LEFT_BEHIND, 1)
+        assert world.same()
+    assert sorted(one.fate.value for one in world.outcomes()) == ["copied"] * 4 + ["left-behind"]
+    (behind,) = [one for one in world.outcomes() if one.fate is Fate.LEFT_BEHIND]
+    assert "form_id 900" in behind.note
+    assert "Load the dump into a server" in behind.cure
+    assert world.trial.verify().differences == 1
+    world.old.left.clear()
+    world.old.kept[FORMS].rows.append(("900", "5", "said again", "2026-02-01 10:00:00"))
+    assert world.trial.run().ending is Ending.DONE
+    assert world.same()
+    assert world.trial.verify().differences == 0

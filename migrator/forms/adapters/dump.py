@@ -6,7 +6,8 @@ Documents: https://mariadb.com/kb/en/mariadb-dump/, https://dev.mysql.com/doc/re
 A dump is read through once before anything is said about it, and one that was cut short is refused. Tables that are written in the order of a
 key of one number or moment are divided by it; others by content, which reads the table once for each part.
 
-What it cannot do: be written; follow UPDATE, INSERT ... SELECT or LOAD DATA in the file; tell more digits of a FLOAT than were written (six);
+What it cannot do: be written; give a row of more than 32 MB (it is told by its key, and the others move; of a CSV it is refused); follow UPDATE,
+INSERT ... SELECT or LOAD DATA in the file; tell more digits of a FLOAT than were written (six);
 compute columns that the server computes and the file leaves out. A CSV has no types: every column is text.
 """
 
@@ -32,6 +33,7 @@ from migrator.forms.model import (
     Features,
     Key,
     KeyRange,
+    LeftRow,
     Paging,
     Row,
     Server,
@@ -103,6 +105,10 @@ class DumpReader:
     def count(self, extract: Extract) -> int:
         whole = self._dump().count(extract.table.name)
         return whole if extract.is_whole else sum(map(len, self.rows(extract, EVERYTHING)))
+
+    def left_rows(self, table: Table) -> Sequence[LeftRow]:
+        """Fulfils LeavesRows: rows of more than 32 MB, of which no table is held up."""
+        return self._dump().left_rows(table.name)
 
     # -- rows
 
