@@ -12,10 +12,11 @@ from functools import cached_property
 
 from migrator.contacts import meaning
 from migrator.contacts.contract import BookReader, BookWriter
-from migrator.contacts.merge import Decision, Verdict
+from migrator.contacts.merge import Decision, Verdict, unite
 from migrator.contacts.model import Card, Held, Put
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
+from migrator.errors import Refused
 
 MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
@@ -287,12 +288,51 @@ class CardMove:
                 continue
             wish = wanted[one.key]
             verdict, _, _ = _intent(one)
+            # Decided anew, an addition is there already: what was put is compared.
+            card = wish.decision.card
             if verdict == Verdict.ADD.value and not wish.held.card.is_group:
-                # Decided anew, it is there already: what was put is compared.
-                outcomes.append(self._judged(one, wish, with_uid(wish.decision.wanted), held))
-            elif verdict == Verdict.ADD.value or meaning.same(wish.decision.card, held.card, frozenset({"UID"})):
-                outcomes.append(self._judged(one, wish, wish.decision.card, held))
+                card = with_uid(wish.decision.wanted)
+            if verdict == Verdict.ADD.value:
+                held = self._completed(wish, card, held)
+            elif not meaning.same(card, held.card, frozenset({"UID"})):
+                continue
+            self._arrived[one.key] = held
+            outcomes.append(self._judged(one, wish, card, held))
         return outcomes
+
+    def _completed(self, wish: Wish, card: Card, held: Held) -> Held:
+        """The addition as it is at the target, with what it lacks altogether put there: some products take a card in several writes.
+
+        What the target says in another way stays, for that may be its habit, or somebody's doing since.
+        """
+        place = wish.decision.place
+        changes = wish.decision.verdict in {Verdict.UNITE, Verdict.REPLACE}
+        if not changes or place is None or self.there[place].entry.ref != held.entry.ref:
+            return held
+        lacking = _lacking(card, held.card)
+        if not lacking.is_whole:
+            lacking = lacking.restored(data_of(self.source.fetch(self.source_book, [wish.held.entry.ref])))
+        united, _ = unite(held.card, lacking)
+        if meaning.same(united, held.card):
+            return held
+        try:
+            put = self._put_in_place(replace(wish.decision, card=united))
+        except Refused:
+            return held
+        if put.refused:
+            return held
+        ref = put.ref or held.entry.ref
+        self._known.add(ref)
+        return next(map(_light, self.target.fetch(self.target_book, [ref])), held)
+
+
+def _lacking(wanted: Card, there: Card) -> Card:
+    """The properties of which the card that is there has too little, and nothing in another way."""
+    differing = meaning.compare(wanted, there, frozenset({"UID"}))
+    otherwise = {one.name for one in differing if one.target is not None}
+    names = {one.name for one in differing} - otherwise
+    kept = tuple(one for one in wanted.properties if meaning.common_name(one.name) in names or one.name == "X-ABLABEL")
+    return replace(wanted, properties=kept)
 
 
 def _restored(loaded: Loaded[Wish], data: Mapping[str, bytes]) -> Loaded[Wish]:

@@ -104,6 +104,7 @@ class MemoryBooks:
     features: Features = ABLE
     importer: bool = False
     tells_refs: bool = True  # an importer does not
+    categories_later: bool = False  # a second write puts what is added into its CATEGORIES, as Roundcube's groups want
     fixed_books: bool = False
     keeps: Keeps = everything
     refuses: Callable[[Card], str] = lambda _: ""
@@ -284,13 +285,16 @@ class _Writer(_Reader):
         with self._product.lock:
             self._writable(book)
         if not self._product.importer:
-            return [self._add(book, card) for card in cards]
+            puts = [self._add(book, card) for card in cards]
+            self._categorise(book, cards)
+            return puts
         answers: list[Put] = []
 
         def effect() -> None:
             answers.extend(self._put(book, card) for card in cards)
 
         self._product.change(f"import {len(cards)}", effect)
+        self._categorise(book, cards)
         return answers
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:
@@ -326,10 +330,25 @@ class _Writer(_Reader):
         if words:
             return Put(refused=words)
         shelf = self._shelf(book)
-        ref = self._product.put(shelf, card)
+        ref = self._product.put(shelf, card.without("CATEGORIES") if self._product.categories_later else card)
         if not self._product.tells_refs or not ref:
             return Put()
         return Put(ref, shelf.cards[ref].tag)
+
+    def _categorise(self, book: str, cards: Sequence[Card]) -> None:
+        if not self._product.categories_later:
+            return
+        wanted = {card.uid: card.all("CATEGORIES") for card in cards if card.all("CATEGORIES")}
+        shelf = self._shelf(book)
+
+        def effect() -> None:
+            for ref, one in shelf.cards.items():
+                bare = one.card.without("CATEGORIES")
+                if words := wanted.get(one.card.uid):
+                    shelf.cards[ref] = replace(one, card=replace(bare, properties=(*bare.properties, *words)))
+
+        if wanted:
+            self._product.change(f"categorise {len(wanted)}", effect)
 
     def _why_refused(self, book: str, card: Card) -> str:
         if any(shelved.card.uid == card.uid for shelved in self._shelf(book).cards.values()):

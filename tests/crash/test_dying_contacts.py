@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.contacts.model import Card, text_property
+from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
 from migrator.engine.contract import Fate
-from migrator.engine.run import run, utc_now
+from migrator.engine.lease import utc_now
+from migrator.engine.run import run
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.stop import Stop
 from migrator.engine.walk import Surroundings
@@ -49,7 +50,13 @@ class World:
         )
         older = Card((text_property("UID", "u1"), text_property("FN", "Person 1"), text_property("NOTE", "older")))
         self.new.fill(ANN, "Contacts", *([older] if habit != "own uids" else []))
-        self.new.importer = habit == "importer"
+        self.new.importer = habit in {"importer", "categories later"}
+        if habit == "categories later":
+            self.new.categories_later = True
+            friend = person(11, "u11").with_property(text_property("CATEGORIES", "Friends"))
+            self.old.fill(
+                ANN, "Contacts", friend, person(12, "u12").with_property(Property("CATEGORIES", (("A", "B"),)))
+            )
         self.new.tells_refs = habit == "cards"
         if habit == "own uids":
             self.new.keeps = giving_uids("own-")
@@ -67,7 +74,7 @@ class World:
 
     def contents(self) -> Counter[str]:
         return Counter(
-            f"{card.label}: {card.text('EMAIL')} {card.text('NOTE')} {len(card.members)}"
+            f"{card.label}: {card.text('EMAIL')} {card.text('NOTE')} {len(card.members)} {card.text('CATEGORIES')}"
             for card in self.new.cards(ANN, "Contacts")
         )
 
@@ -114,13 +121,14 @@ def die_and_resume(
 
 
 @pytest.mark.parametrize("before", [World, second_pass])
-@pytest.mark.parametrize("habit", ["cards", "importer", "own uids"])
+@pytest.mark.parametrize("habit", ["cards", "importer", "own uids", "categories later"])
 def test_dying_at_any_moment_loses_no_card_doubles_none_and_tells_the_same(
     habit: str, before: Callable[[str], World]
 ) -> None:
     expected, undisturbed = before(habit), Mortality()
     expected.run(undisturbed)
-    assert expected.fates().total() == (9 if before is World else 10)
+    cards = 11 if habit == "categories later" else 9
+    assert expected.fates().total() == (cards if before is World else cards + 1)
     for at in range(1, len(undisturbed.moments) + 1):
         world = die_and_resume(habit, at, before=before)
         assert world.contents() == expected.contents(), f"after dying at moment {at}"
