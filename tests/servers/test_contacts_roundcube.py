@@ -142,6 +142,34 @@ def test_people_of_one_name_or_one_address_all_arrive(writer, options, login):
         assert differences(sent, back[sent.uid]) == []
 
 
+def test_what_a_run_left_under_another_name_when_it_died_is_brought_in_by_the_next(writer, options, login):
+    ann = person("u1", "Ann Doe", mail("info@example.com"))
+    namesake = person("u2", "Ann Doe", mail("ann@example.com"), text_property("X-SHOE-SIZE", "37"))
+    died_over = to_roundcube(namesake).text(without=frozenset({"EMAIL"}), name=product._stand_in("u2"))
+    writer._upload("0", [to_roundcube(ann).text(), died_over])
+    with closing(product.ADAPTER.writer(options, login)) as resumed:
+        assert [held.card.uid for held in everything(resumed, "0")] == ["u1"]
+        (put,) = resumed.add("0", [namesake])
+        assert not put.refused
+        assert {held.card.uid: held.entry.ref for held in everything(resumed, "0")}["u2"] == put.ref
+    back = {one.uid: one for one in read(options, login)}
+    assert len(read(options, login)) == 2
+    assert [differences(sent, back[sent.uid]) for sent in (ann, namesake)] == [[], []]
+
+
+def test_what_was_to_take_the_place_of_a_contact_when_the_run_died_does_so_in_the_next(writer, options, login):
+    first = person("u1", "Ann Doe", mail("a@example.com"), text_property("X-SHOE-SIZE", "37"))
+    second = person("u1", "Ann Doe", mail("a@example.com"), text_property("X-SHOE-SIZE", "38"))
+    writer.add("0", [first])
+    died_over = to_roundcube(second).text(without=frozenset({"EMAIL"}), name=product._stand_in("u1"))
+    writer._upload("0", [died_over])
+    with closing(product.ADAPTER.writer(options, login)) as resumed:
+        (held,) = everything(resumed, "0")
+        assert not resumed.update("0", held.entry, second).refused
+    (back,) = read(options, login)
+    assert differences(second, back) == []
+
+
 def test_departments_messengers_and_addresses_stand_in_the_form_where_a_person_sees_them(writer):
     sent = card(
         "UID:1", "FN:Ann", "ORG:Acme;Sales", "TEL;TYPE=work,cell:+1 1", "IMPP:xmpp:ann@example.com", "GENDER:F",

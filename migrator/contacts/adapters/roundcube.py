@@ -133,12 +133,16 @@ class RoundcubeReader:
         ]
 
     def index(self, book: str) -> Iterator[Entry]:
-        """Every card in the order of Roundcube's list, then the groups that are cards of their own."""
+        """Every card in the order of Roundcube's list, then the groups that are cards of their own. A session that writes does not see
+        what a run left under another name when it died.
+        """
         self._check(book)
         self._shelves.pop(book, None)
         cards: dict[str, Card] = {}
         for found in self._export_all(book):
             cards[found.id] = Card(tuple(one for one in found.card.properties if one.name in {"UID", "CATEGORIES"}))
+            if self._writes and _is_unfinished(found.card):
+                continue  # it has not arrived: put once more, it is brought in anew
             yield found.entry
         for number, name, members in self._groups(book):
             if not groups.told_by_categories(name, (cards[one] for one in members if one in cards)):
@@ -283,6 +287,7 @@ class RoundcubeWriter(RoundcubeReader):
         super().__init__(options, login)
         self._uids: dict[str, dict[str, str]] = {}  # book -> UID -> contact
         self._ids: dict[str, set[str]] = {}  # the contacts that were there when it was last looked
+        self._unfinished: dict[str, dict[str, str]] = {}  # book -> UID -> contact that a run left when it died
         self._limit: int | None = None
 
     def create_book(self, name: str) -> Book:
@@ -301,7 +306,7 @@ class RoundcubeWriter(RoundcubeReader):
         sent: dict[str, Sent] = {}
         puts: dict[int, Put] = {}
         for place, card in enumerate(cards):
-            if card.uid in sent or (card.uid in known and not self._is_unfinished(book, card)):
+            if card.uid in sent or card.uid in known:
                 puts[place] = Put(refused="A card of this UID is in the book already.")
             elif not card.is_group:
                 sent[card.uid] = to_roundcube(card)
@@ -365,10 +370,11 @@ class RoundcubeWriter(RoundcubeReader):
     def _known(self, book: str) -> dict[str, str]:
         """The contacts by their UIDs, and those without one by the UID they get."""
         if book not in self._uids:
-            self._uids[book] = {}
+            self._uids[book], self._unfinished[book] = {}, {}
             self._ids[book] = set()
             for found in self._export_all(book):
-                self._uids[book].setdefault(vcard.with_uid(found.card).uid, found.id)
+                known = self._unfinished[book] if _is_unfinished(found.card) else self._uids[book]
+                known.setdefault(vcard.with_uid(found.card).uid, found.id)
                 self._ids[book].add(found.id)
         return self._uids[book]
 
@@ -382,11 +388,15 @@ class RoundcubeWriter(RoundcubeReader):
     def _bring_in(self, book: str, sent: Mapping[str, Sent], beside: str = "") -> dict[str, Put]:
         """Import cards; the refusals of those that are not there afterwards. With `beside`, one that stands beside the contact it replaces.
 
-        What the importer skipped for its likeness to another is brought in under another name, then saved by the form.
+        What the importer skipped for its likeness to another is brought in under another name, then saved by the form. What an earlier
+        run left under such a name when it died is deleted first.
         """
         known = self._known(book)
+        for unfinished in [self._unfinished[book].pop(uid) for uid in sent if uid in self._unfinished[book]]:
+            self._delete(book, unfinished)
+            self._ids[book].discard(unfinished)
         refusals: dict[str, Put] = {}
-        texts = {uid: one.text() for uid, one in sent.items() if not beside and uid not in known}
+        texts = {} if beside else {uid: one.text() for uid, one in sent.items()}
         self._import(book, texts, refusals)
         left = {uid: one for uid, one in sent.items() if uid not in refusals and (beside or uid not in known)}
         stand_ins = {uid: one.text(without=_EMAIL, name=_stand_in(uid)) for uid, one in left.items()}
@@ -407,12 +417,6 @@ class RoundcubeWriter(RoundcubeReader):
                     known[uid] = beside
                 refusals[uid] = Put(refused=f"Roundcube did not save this card (“{words}”).")
         return refusals
-
-    def _is_unfinished(self, book: str, card: Card) -> bool:
-        """Whether a run died after it had brought the card in under another name."""
-        number = self._known(book)[card.uid]
-        row = self._shelf(book).rows.get(number)
-        return row is not None and row.name == _stand_in(card.uid)
 
     def _import(self, book: str, texts: Mapping[str, str], refusals: dict[str, Put]) -> None:
         """Upload cards by portions, then learn which contacts are new."""
@@ -567,6 +571,11 @@ def _is_number(ref: str) -> bool:
 def _stand_in(uid: str) -> str:
     """A name that nothing else has, for a card that is like another until its form is saved."""
     return f"migrator {sha256(uid.encode()).hexdigest()[:16]}"
+
+
+def _is_unfinished(card: Card) -> bool:
+    """Whether a run died after it had brought the card in under another name."""
+    return card.text("FN") == _stand_in(card.uid)
 
 
 def _group_entry(number: str, name: str, members: frozenset[str]) -> Entry:
