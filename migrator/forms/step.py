@@ -77,8 +77,10 @@ from migrator.forms.remap.moving import (
     page_of,
     plan_numbers,
     refuse_unnumbered,
+    remember_taken,
     road,
     table_at,
+    taken_by_others,
 )
 from migrator.forms.slips import absent, refuse_slips
 from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings, undated
@@ -441,7 +443,8 @@ class _Filling:
         self._begin_anew_where_nothing_counts()
         page = page_of(sides, self.work)
         there = made(sides, self.target, self.taking, page)
-        on_road = road(self.taking, sides.takings, sides.stored, there, page)
+        taken = taken_by_others(sides.takings, self.work)
+        on_road = road(self.taking, sides.takings, sides.stored, there, page, taken)
         refuse_unnumbered(on_road, self.source)
         recorded = _recorded(self.work, self.action.key)
         held = {among: sums_of(one)[1] for among, one in recorded.items() if one.digest}
@@ -460,6 +463,7 @@ class _Filling:
         self.work.resolve(move)
         self.work.record(_reconsidered(recorded[among]) for among in stale)
         self.work.carry(move, LIMIT)
+        remember_taken(move, self.work)
         self.work.remember({PLACE: RENUMBERED})
         self._tell_hidden(redaction, of_all=not recorded and _total(_recorded(self.work, self.action.key)).rows > 0)
         self._tell_unsure(move)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy.engine.reflection import Inspector
 
 from migrator.engine.contract import Login
 from migrator.forms.adapters.sqlite import ADAPTER, Options
-from migrator.forms.model import EVERYTHING, Extract, Paging
+from migrator.forms.model import EVERYTHING, Extract, Paging, Table
 from migrator.testing.form_suite import (
     PLAIN,
     ROWS,
@@ -79,3 +81,18 @@ def test_a_shadow_that_is_swapped_while_tables_are_listed_is_no_error(stocked: P
     reader = ADAPTER.reader(Options(path=stocked), LOGIN)
     assert {one.name for one in reader.tables()} == {one.name for one, _ in TABLES}
     reader.close()
+
+
+def test_a_table_that_numbers_its_rows_itself_goes_on_above_what_is_reserved(tmp_path) -> None:
+    path = tmp_path / "site.sqlite"
+    with closing(sqlite3.connect(path)) as site:
+        site.execute("CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, said TEXT)")
+        site.execute("CREATE TABLE plain (id INTEGER PRIMARY KEY, said TEXT)")
+    session = writer(path)
+    with closing(sqlite3.connect(path)) as site:
+        for upto, becomes in ((20, 21), (5, 22), (30, 31)):
+            session.reserve(Table("entries", ()), upto)
+            session.reserve(Table("plain", ()), upto)
+            with site:
+                assert site.execute("INSERT INTO entries (said) VALUES ('theirs')").lastrowid == becomes
+        assert site.execute("SELECT COUNT(*) FROM plain").fetchone() == (0,)

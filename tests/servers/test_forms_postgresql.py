@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from migrator.engine.contract import Login
 from migrator.errors import MigratorError
 from migrator.forms.adapters.postgresql import ADAPTER, Options
-from migrator.forms.model import EVERYTHING, Column, Extract
+from migrator.forms.model import EVERYTHING, Column, Extract, Table
 from migrator.testing.form_suite import (
     PLAIN,
     ROWS,
@@ -26,6 +26,7 @@ from migrator.testing.form_suite import (
     stock,
     table,
 )
+from migrator.wire.sql import Database
 
 LOGIN = Login("database", "database")
 
@@ -94,3 +95,26 @@ def test_no_error_tells_a_value(postgresql) -> None:
         session.load(Extract(session.shadow(numbers)), EVERYTHING, [("1", "private words")], None)
     assert "private" not in raised.value.sentence()
     session.close()
+
+
+def test_a_table_that_numbers_its_rows_itself_goes_on_above_what_is_reserved(postgresql) -> None:
+    options = fresh(postgresql)
+    session = writer(options)
+    theirs = Database(options, writes=True, exact=True)
+    making = (
+        'CREATE TABLE "wp_Entries" (id serial PRIMARY KEY, said text)',
+        "CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY, said text)",
+        "CREATE TABLE plain (id bigint, said text)",
+    )
+    with theirs.writing() as connection:
+        for statement in making:
+            connection.exec_driver_sql(statement)
+    for upto, becomes in ((20, 21), (5, 22), (30, 31)):
+        for name in ("wp_Entries", "notes", "plain"):
+            session.reserve(Table(name, ()), upto)
+        for name in ("wp_Entries", "notes"):
+            with theirs.writing() as connection:
+                said = connection.exec_driver_sql(f"INSERT INTO \"{name}\" (said) VALUES ('theirs') RETURNING id")
+                assert said.scalar_one() == becomes
+    session.close()
+    theirs.close()

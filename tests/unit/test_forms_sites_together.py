@@ -186,3 +186,47 @@ def test_numbers_that_a_column_cannot_hold_are_refused_before_anything_is_put(
     told = next(row for key, row in world.trial.actions().items() if key.endswith("#numbers"))
     assert f"new numbers would go up to 128, and the target's column {table}.{column} holds 127 at most" in told.why
     assert len(world.new.rows("new_gf_entry")) == before
+
+
+def an_entry_of_the_new_site_takes_our_number(world: World) -> None:
+    """Its counter cannot be moved on, and it goes on between the giving of numbers and the putting of rows."""
+    kept = world.new.kept["new_gf_entry"]
+    theirs = ("3", *kept.rows[0][1:3], "2027-01-01 00:00:00", *kept.rows[0][4:])
+
+    def an_entry_comes(what: str) -> None:
+        if what.startswith("load _migrator_numbers") and theirs not in kept.rows:
+            world.new.kept["new_gf_entry"].rows.append(theirs)
+
+    world.new.after_write = an_entry_comes
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_nothing_hangs_on_an_entry_of_the_new_site_that_took_our_number(
+    two_sites: World, monkeypatch, *, lost: bool
+) -> None:
+    without_counters(monkeypatch)
+    world = World(two_sites.old, two_sites.new, **GRAVITY)
+    an_entry_of_the_new_site_takes_our_number(world)
+    assert world.trial.run().left_behind == 1 + 5
+    assert any("wp_gf_entry_meta whose entry_id is somebody else's at the target" in note for note in notes(world))
+    assert ("3",) not in cells(world.new, "new_gf_entry_meta", "entry_id")
+    assert ("5",) in cells(world.new, "new_gf_entry_meta", "entry_id")
+    world.new.after_write = lambda _: None
+    if lost:
+        world.forget()
+    assert world.trial.run().left_behind == 1 + 5
+    kept = world.new.kept["new_gf_entry"]
+    kept.rows = [row for row in kept.rows if row[3] != "2027-01-01 00:00:00"]
+    assert goes_well(world)
+    assert len(world.new.rows("new_gf_entry_meta")) == 2 + 7
+
+
+def test_what_hangs_on_an_entry_that_the_new_site_changed_comes_also_without_a_state(two_sites: World) -> None:
+    world = World(two_sites.old, two_sites.new, **GRAVITY)
+    world.trial.run()
+    kept = world.new.kept["new_gf_entry"]
+    kept.rows = [(*row[:-1], "trash") if row[0] == "3" else row for row in kept.rows]
+    world.old.kept["wp_gf_entry_meta"].rows.append(("8", "1", "1", "note", "more", ""))
+    world.forget()
+    assert world.trial.run().left_behind == 1
+    assert ("3", "more") in cells(world.new, "new_gf_entry_meta", "entry_id", "meta_value")

@@ -19,7 +19,16 @@ from pydantic import Field
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.model import Column, Family, Features, Value
-from migrator.forms.sql.other import Dialect, OtherReader, OtherWriter, is_mapped, number, quoted, without_lead
+from migrator.forms.sql.other import (
+    Dialect,
+    OtherReader,
+    OtherWriter,
+    Run,
+    is_mapped,
+    number,
+    quoted,
+    without_lead,
+)
 from migrator.wire.sql import Database, DatabaseOptions
 
 # -- what a plan says -------------------------------------------------------------------------------------------------
@@ -102,6 +111,22 @@ def _told(column: Column) -> Callable[[Any], Value] | None:  # Any: as psycopg h
     return None
 
 
+_BEHIND = """
+    SELECT named FROM (
+        SELECT pg_get_serial_sequence(quote_ident(%s::text), column_name::text)::regclass AS named
+        FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s
+    ) AS found WHERE named IS NOT NULL AND COALESCE(pg_sequence_last_value(named), 0) < %s"""
+
+
+def _count_on(run: Run, name: str, upto: int) -> None:
+    """Move on the sequences that belong to columns (serial, identity). Nobody puts a row meanwhile, so none is moved back."""
+    if run(_BEHIND, (name, name, upto)).first() is None:
+        return
+    run(f"LOCK TABLE {quoted(name)} IN SHARE ROW EXCLUSIVE MODE", ())
+    for (sequence,) in run(_BEHIND, (name, name, upto)).all():
+        run("SELECT setval(%s::regclass, %s)", (sequence, upto))
+
+
 DIALECT = Dialect(
     product="PostgreSQL",
     mark="%s",
@@ -112,6 +137,7 @@ DIALECT = Dialect(
     given=lambda _: None,
     kept=_kept,
     starts=lambda column, mark: f"left({quoted(column.name)}, length({mark}::text)) = {mark}::text",
+    count_on=_count_on,
     alone="SELECT pg_advisory_xact_lock(hashtext('migrator.forms'))",
 )
 

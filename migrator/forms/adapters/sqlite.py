@@ -20,7 +20,7 @@ from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import NotFound
 from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.model import Column, Extract, Family, Features, Server, Table, Value
-from migrator.forms.sql.other import Dialect, OtherReader, OtherWriter, number, quoted, without_lead
+from migrator.forms.sql.other import Dialect, OtherReader, OtherWriter, Run, number, quoted, without_lead
 from migrator.wire import disk
 from migrator.wire.sql import Database, DatabaseOptions
 
@@ -89,6 +89,16 @@ def _ordered(column: Column) -> str:
     return f"CAST({quoted(column.name)} AS REAL)" if column.family is Family.DECIMAL else quoted(column.name)
 
 
+def _count_on(run: Run, name: str, upto: int) -> None:
+    """Move on the counter of a table that has one (AUTOINCREMENT). Without one SQLite goes on above the highest row, whoever put it."""
+    counted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? AND upper(sql) LIKE '%AUTOINCREMENT%'"
+    if run(counted, (name,)).first() is None:
+        return
+    if name not in {one for (one,) in run("SELECT name FROM sqlite_sequence", ()).all()}:
+        run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, upto))
+    run("UPDATE sqlite_sequence SET seq = ? WHERE name = ? AND seq < ?", (upto, name, upto))
+
+
 DIALECT = Dialect(
     product="SQLite",
     mark="?",
@@ -99,6 +109,7 @@ DIALECT = Dialect(
     given=_given,
     kept=_kept,
     starts=lambda column, mark: f"substr({quoted(column.name)}, 1, length({mark})) = {mark}",
+    count_on=_count_on,
 )
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from migrator.engine.contract import (
@@ -73,13 +74,14 @@ from migrator.forms.remap.deciding import (
 )
 from migrator.forms.remap.matching import Match
 from migrator.forms.remap.numbers import FieldKeys, Numbers, image
-from migrator.forms.remap.rewriting import Rewriting, Rewritten
+from migrator.forms.remap.rewriting import Rewriting, Rewritten, Taken
 from migrator.forms.taking import Taking, renamed
 
 NUMBERS: Final = "#numbers"  # ends the key of the action that gives numbers
 ORIGIN: Final = "origin"  # a fact of it: the name under which the target knows the source
 WRITTEN: Final = "written"  # another: whether anything was written down there
 GIVES: Final = "numbers"  # in its data
+TAKEN: Final = "taken"  # a fact of a table
 GONE: Final = f"the target's table {SHADOW}{book.TABLE.name} is gone, and with it which ids were given"
 PUT_BACK: Final = "Put it back out of a backup; with a new state, everything would be put once more under new ids."
 UNSURE: Final = (
@@ -282,7 +284,14 @@ class Road:
         }
 
 
-def road(taking: Taking, takings: Sequence[Taking], stored: Sequence[Stored], there: Table, page: book.Page) -> Road:
+def road(
+    taking: Taking,
+    takings: Sequence[Taking],
+    stored: Sequence[Stored],
+    there: Table,
+    page: book.Page,
+    taken: Taken = MappingProxyType({}),
+) -> Road:
     """How a table goes to a target that knows the source by this page. Raises Refused where it cannot."""
     if not there.steady:
         raise Refused(
@@ -303,6 +312,7 @@ def road(taking: Taking, takings: Sequence[Taking], stored: Sequence[Stored], th
         tuple(one for one in taking.links if {one.column, one.only[0]} - {""} <= columns),
         tuple(one for one in taking.keyed if {one.column, one.form, one.entry} - {""} <= columns),
         {form: keys for (of, form), keys in page.fields.items() if of == table.name},
+        taken,
     )
     follows = page.numbers.get(place, Numbers()) if place else None
     return Road(taking, there, rewriting, Fitting.of(table, there), follows, _entries(taking, takings, stored))
@@ -327,13 +337,14 @@ def _entries(
 @dataclass(slots=True)
 class NumberedMove(RangeMove):
     """Carries the ranges of one table to where its numbers are at the target. `left` says what of a range has no place there, how many rows
-    that are, and how many the target has already.
+    that are, and how many the target has already; `taken` are numbers of ours that strangers have there.
     """
 
     road: Road = field(kw_only=True)
     redacted: Redaction = field(kw_only=True)
     left: dict[str, tuple[str, int, int]] = field(default_factory=dict, kw_only=True)
     stayed: Counter[str] = field(default_factory=Counter, kw_only=True)
+    taken: set[str] = field(default_factory=set, kw_only=True)
     _newest: Rewritten = field(default_factory=Rewritten, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -403,10 +414,23 @@ class NumberedMove(RangeMove):
         missing = list((Counter(ours) - has).elements())
         if self.place.table.paging is not Paging.KEY:
             return [*there, *missing], "", 0
-        keys = {self.place.table.key_of(row) for row in there}
-        fresh = [row for row in missing if self.place.table.key_of(row) not in keys]
+        by_key = {self.place.table.key_of(row): row for row in there}
+        fresh: list[Row] = []
+        for row in missing:
+            at_its_key = by_key.get(self.place.table.key_of(row))
+            if at_its_key is None:
+                fresh.append(row)
+            elif self._is_strangers(at_its_key, row):
+                self.taken.add(text_of(row[self.place.table.place(self.road.rewriting.own)]))
         others = len(missing) - len(fresh)
         return [*there, *fresh], _others(others), others
+
+    def _is_strangers(self, has: Row, ours: Row) -> bool:
+        """Whether a row of the target is another entry than ours, and not ours as somebody has changed it: nobody changes an entry's moment."""
+        moment, table = self.road.taking.moment, self.place.table
+        if not (moment and self.road.rewriting.own):
+            return False
+        return has[table.place(moment)] != ours[table.place(moment)]
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         """Nothing is answered: what is there already is seen when it is written again, and what has no place has to be told."""
@@ -429,6 +453,20 @@ def page_of(sides: Sides, read: Reading) -> book.Page:
     pages = book.read(sides.target)
     origin = read.remembered(KEY).get(ORIGIN, "") or known_again(sides, pages)
     return pages.get(origin, book.Page())
+
+
+def taken_by_others(takings: Sequence[Taking], read: Reading) -> Taken:
+    """Numbers of entries that were promised and that strangers have by now, as it was seen when these entries were put."""
+    found = {}
+    for one in takings:
+        if said := read.remembered(f"{THE_DATABASE}/{one.table.name}").get(TAKEN, ""):
+            found[one.table.name, own_number(one)] = frozenset(said.split())
+    return found
+
+
+def remember_taken(move: NumberedMove, work: Work) -> None:
+    """Have it seen by what hangs on these entries."""
+    work.remember({TAKEN: " ".join(sorted(move.taken))})
 
 
 def table_at(sides: Sides, taking: Taking) -> Table | None:

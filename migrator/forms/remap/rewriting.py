@@ -19,6 +19,7 @@ from migrator.forms.model import Keyed, Link, Row, Table, Value
 from migrator.forms.remap.book import Place
 from migrator.forms.remap.numbers import NONE, FieldKeys, Numbers
 
+Taken: TypeAlias = Mapping[Place, frozenset[str]]  # numbers at the target
 Forms: TypeAlias = Callable[[Keyed, Sequence[str]], Mapping[str, str]]  # the form of each of these entries
 _VALUES: Final = b"{[aO"  # begins what is no plain text
 
@@ -45,7 +46,8 @@ class Rewritten:
 @dataclass(frozen=True, slots=True)
 class Rewriting:
     """What is done to the rows of a table. `own` is the column that holds a row's own number, "" without one; `references` are columns with numbers
-    of others, `describes` those of them by which a row belongs to a form's description. `fields` are the keys of fields, by form.
+    of others, `describes` those of them by which a row belongs to a form's description. `fields` are the keys of fields, by form. What is `taken`
+    was to be the number of one of our rows, and is a stranger's.
     """
 
     table: Table
@@ -56,6 +58,7 @@ class Rewriting:
     links: tuple[Link, ...] = ()
     keyed: tuple[Keyed, ...] = ()
     fields: Mapping[str, FieldKeys] = field(default_factory=dict)
+    taken: Taken = field(default_factory=dict)
 
     def __call__(self, rows: Sequence[Row], forms: Forms) -> Rewritten:
         """The rows as the target is to have them; `forms` is asked for the forms of entries where rows do not say them."""
@@ -112,7 +115,13 @@ class Rewriting:
             raise _IsThereError
         if become is None:
             raise _NowhereError(_nowhere(self.table.name, column, to))
+        if self._is_taken(to, number, become):
+            raise _NowhereError(f"of {self.table.name} whose {column} is somebody else's at the target")
         return become
+
+    def _is_taken(self, to: Place, number: str, become: str) -> bool:
+        numbers = self.numbers.get(to, Numbers())
+        return become in self.taken.get(to, ()) and number not in numbers.forms and number not in numbers.there
 
     # -- inside
 
@@ -139,8 +148,9 @@ class Rewriting:
             changed[place] = _as(cell, f"{text[:start]}{become}{text[end:]}")
 
     def _linked(self, link: Link, number: str) -> str | None:
-        become = self.numbers.get((link.table, link.key), Numbers()).of(number)
-        return link.otherwise if become is None else become
+        to = (link.table, link.key)
+        become = self.numbers.get(to, Numbers()).of(number)
+        return link.otherwise if become is None or self._is_taken(to, number, become) else become
 
     def _inside(self, link: Link, cell: Value, found: Rewritten) -> Value:
         raw = bytes_of(cell)

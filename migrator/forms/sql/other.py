@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, inspect
@@ -45,12 +46,14 @@ MEMORY = f"{SHADOW}tables"
 PAGE = 1000
 LEAVING = f"{SHADOW}leaving"
 Said = tuple[str, list[Any]]  # a condition and its parameters, which the driver takes as they are
+Run = Callable[[str, Sequence[Any]], Any]  # says a statement with its parameters, and answers as SQLAlchemy does
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a kind of database says what MariaDB says. Functions of a column: its type, the expression that shows it, the one it is ordered by,
-    what a shown value is in our words, what is given to the driver, and what is kept of a value (None: all of it).
+    what a shown value is in our words, what is given to the driver, and what is kept of a value (None: all of it). `count_on` has a table that
+    others made, by its name, number new rows above so much.
     """
 
     product: str
@@ -62,6 +65,7 @@ class Dialect:
     given: Callable[[Column], Callable[[Value], Any] | None]
     kept: Callable[[Column], Callable[[Value], Value] | None]
     starts: Callable[[Column, str], str]  # the condition that a text begins with the parameter, letter by letter
+    count_on: Callable[[Run, str, int], None]
     alone: str = ""  # makes a transaction wait until no other session of ours makes tables
 
 
@@ -361,7 +365,9 @@ class OtherWriter(OtherReader):
             )
 
     def reserve(self, table: Table, upto: int) -> None:
-        """Nothing: tables that were made here number no row themselves."""
+        with self._db.writing() as connection:
+            if self._is_there(connection, table.name):  # one that was made here numbers no row itself
+                self._dialect.count_on(partial(self._run, connection), table.name, upto)
 
     def _remember(self, connection: Connection, name: str, told: str) -> None:
         mark = self._dialect.mark
