@@ -19,6 +19,7 @@ from migrator.engine.report import Part, Placed, Reason, Report, Sums, added, to
 
 NOT_THERE = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
 MOST_REASONS = 10
+NAMED = 3  # of those who share a reason; the report names more
 MOST_FINDINGS = 50
 WORDS = {
     Fate.COPIED: "copied",
@@ -172,13 +173,23 @@ def done_of(parts: Iterable[Part], nouns: Nouns) -> str:
     return f"{figures.count(sum(line.ended for line in things))} of {nouns.actions(len(things))}"
 
 
+def why(reason: Reason, most: int, *, more: str = "and {} more") -> str:
+    """The reason, and what people call at most so many of those that it is true of: too large (Ann Doe; Zoë Müller; and 298 more)."""
+    if not reason.named:
+        return reason.note
+    named = list(reason.named[:most])
+    if reason.items > len(named):
+        named.append(more.format(figures.count(reason.items - len(named))))
+    return f"{reason.note} ({'; '.join(named)})"
+
+
 def left_behind(report: Report) -> list[str]:
     """The reasons with the most items first, each with its cure."""
     reasons = reasons_of(report)
     if not reasons:
         return []
     rows = [
-        (figures.count(reason.items), WORDS[reason.fate], figures.joined(reason.note, reason.cure))
+        (figures.count(reason.items), WORDS[reason.fate], figures.joined(why(reason, NAMED), reason.cure))
         for reason in reasons[:MOST_REASONS]
     ]
     more = len(reasons) - MOST_REASONS

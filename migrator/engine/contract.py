@@ -194,6 +194,9 @@ class Intended:
 class Outcome:
     """The recorded end of one item. `ref` is its name on the target, `mark` the room's own small text (flags at the last pass).
 
+    `note` is told once for all items it is true of, and so names none; `about` is what people call this one, where its key does not say it,
+    with what is true of it alone (Ann Doe: BDAY 1980-04-12). An item without a note needs none.
+
     Of an item that stands for several things, `things` met its fate and `as_sent` more were copied as they are; sums count both.
     """
 
@@ -207,6 +210,7 @@ class Outcome:
     cure: str = ""
     things: int = 1
     as_sent: int = 0
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,6 +250,9 @@ class Store(Protocol):
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
         """Ledger key and outcome of every item left behind or altered, streamed."""
 
+    def called(self) -> Iterator[tuple[str, Outcome]]:
+        """Ledger key and outcome of every item of which is recorded what people call it, streamed, by ledger key."""
+
     def findings(self) -> Iterator[tuple[str, str, str, Finding]]:
         """Step, ledger key, source and finding."""
 

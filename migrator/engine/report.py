@@ -7,7 +7,7 @@ step looked at it. Every sum is stated beside the source's own count, and `Sums.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
@@ -15,6 +15,9 @@ from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status
 
 NOTHING = Size(0, 0)
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
+MOST_NAMED = 20  # items named beside a reason that they share
+
+_Why = tuple[Fate, str, str]  # fate, note, cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,15 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why some items of one action met a fate, and what to do about it."""
+    """Why some items of one action met a fate, and what to do about it. `named` is what people call the first of them, where the ledger
+    knows it.
+    """
 
     fate: Fate
     note: str
     cure: str
     items: int
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class NamedItem:
     size: int
     note: str
     cure: str
+    about: str = ""  # what people call it, with what is true of it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +224,7 @@ def report(store: Store, made: datetime) -> Report:
     for _, ledger_key, _, finding in store.findings():
         findings.setdefault(ledger_key, []).append(finding)
     named, untold = _named_items(store)
+    called = _called(store)
     lines: dict[tuple[str, str, str], list[Line]] = {}
     labels: dict[tuple[str, str, str], str] = {}
     for same in _by_ledger_key(rows):
@@ -224,7 +232,9 @@ def report(store: Store, made: datetime) -> Report:
         place = (*kind_and_route(newest.ledger_key), newest.subject)
         labels[place] = newest.subject_label
         told = tuple(findings.pop(newest.ledger_key, ()))
-        lines.setdefault(place, []).append(_line(store, same, newest, told, tuple(named.get(newest.ledger_key, ()))))
+        line = _line(store, same, newest, called.get(newest.ledger_key, {}))
+        items = tuple(named.get(newest.ledger_key, ()))
+        lines.setdefault(place, []).append(replace(line, findings=told, items=items))
     troubles = _troubles(store.troubles(), rows)
     for place, several in troubles.items():
         labels.setdefault(place, several[0].label)
@@ -263,14 +273,15 @@ def top_reasons(lines: Iterable[Line], fates: frozenset[Fate]) -> Sequence[Reaso
     """Why items met one of the fates, the same reason of several actions counted together: what is left behind before what is altered, and
     then the commonest first.
     """
-    together: dict[tuple[Fate, str, str], int] = {}
+    together: dict[_Why, Reason] = {}
     for line in lines:
         for reason in line.reasons:
             if reason.fate in fates:
                 which = (reason.fate, reason.note, reason.cure)
-                together[which] = together.get(which, 0) + reason.items
-    reasons = [Reason(fate, note, cure, items) for (fate, note, cure), items in together.items()]
-    return sorted(reasons, key=_gravity)
+                before = together.get(which, replace(reason, items=0, named=()))
+                named = (*before.named, *reason.named)[:MOST_NAMED]
+                together[which] = replace(before, items=before.items + reason.items, named=named)
+    return sorted(together.values(), key=_gravity)
 
 
 def _by_ledger_key(rows: Sequence[ActionRow]) -> Iterator[list[ActionRow]]:
@@ -284,10 +295,12 @@ def _line(
     store: Store,
     same: Sequence[ActionRow],
     newest: ActionRow,
-    findings: tuple[Finding, ...],
-    items: tuple[NamedItem, ...],
+    called: Mapping[_Why, Sequence[str]],
 ) -> Line:
-    reasons = (Reason(fate, note, cure, count) for fate, note, cure, count in store.notes(newest.ledger_key))
+    reasons = (
+        Reason(fate, note, cure, count, tuple(called.get((fate, note, cure), ())))
+        for fate, note, cure, count in store.notes(newest.ledger_key)
+    )
     facts = store.remembered(newest.ledger_key)
     fates = dict(sorted(store.fates(newest.ledger_key).items(), key=lambda pair: _order(pair[0])))
     return Line(
@@ -300,8 +313,6 @@ def _line(
         cure=newest.cure,
         sums=Sums(newest.total, fates, int(facts.get(DEPARTED, "0"))),
         reasons=tuple(sorted(reasons, key=_gravity)),
-        findings=findings,
-        items=items,
         verified=int(facts.get(VERIFIED, "0")),
         prepares=prepares(newest.subject, newest.key),
     )
@@ -315,9 +326,20 @@ def _named_items(store: Store) -> tuple[Mapping[str, list[NamedItem]], int]:
             untold += 1
             continue
         told += 1
-        item = NamedItem(outcome.key, outcome.fate, outcome.size, outcome.note, outcome.cure)
+        item = NamedItem(outcome.key, outcome.fate, outcome.size, outcome.note, outcome.cure, outcome.about)
         named.setdefault(ledger_key, []).append(item)
     return named, untold
+
+
+def _called(store: Store) -> Mapping[str, Mapping[_Why, Sequence[str]]]:
+    """By ledger key and reason, what people call the first items that it is true of."""
+    called: dict[str, dict[_Why, list[str]]] = {}
+    for ledger_key, outcome in store.called():
+        reason = (outcome.fate, outcome.note, outcome.cure)
+        names = called.setdefault(ledger_key, {}).setdefault(reason, [])
+        if len(names) < MOST_NAMED:
+            names.append(outcome.about)
+    return called
 
 
 def _troubles(

@@ -56,6 +56,7 @@ from migrator.errors import LeaseLost, StateError
 from migrator.state.failures import sensible, translated
 from migrator.state.lease import held, is_held
 from migrator.state.tables import (
+    CALLED,
     NOT_AS_SENT,
     AnyText,
     actions,
@@ -100,6 +101,7 @@ _FIELDS = (
     items.c.cure,
     items.c.things,
     items.c.as_sent,
+    items.c.about,
 )
 _OUTCOME = select(*_FIELDS)  # in the order of Outcome's fields
 _OF_ACTION = items.c.action == bindparam("of_action")
@@ -397,11 +399,17 @@ class SqlStore:
         yield from answers
 
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
+        return self._outcomes_where(NOT_AS_SENT)
+
+    def called(self) -> Iterator[tuple[str, Outcome]]:
+        return self._outcomes_where(CALLED)
+
+    def _outcomes_where(self, words: str) -> Iterator[tuple[str, Outcome]]:
         place = tuple_(items.c.action, items.c.key)
         listing = (
             _OUTCOME.add_columns(items.c.action, ledger.c.key.label("ledger_key"))
             .join(ledger, ledger.c.number == items.c.action)
-            .where(text(NOT_AS_SENT))
+            .where(text(words))
             .order_by(items.c.action, items.c.key)
         )
         return self._pages(
@@ -715,6 +723,7 @@ def _keep_items(connection: Connection, action: int, outcomes: Collection[Outcom
             "cure": outcome.cure,
             "things": outcome.things,
             "as_sent": outcome.as_sent,
+            "about": outcome.about,
         }
         for outcome in outcomes
     ]

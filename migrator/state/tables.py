@@ -178,6 +178,7 @@ troubles = Table(
 
 # Written out, because both databases use a partial index only for a question that repeats its words.
 NOT_AS_SENT = "fate IN ('left-behind', 'altered')"
+CALLED = "about <> ''"
 
 items = Table(
     "items",
@@ -193,12 +194,9 @@ items = Table(
     Column("cure", AnyText, nullable=False),
     Column("things", BigInteger, nullable=False, server_default="1"),
     Column("as_sent", BigInteger, nullable=False, server_default="0"),
-    Index(
-        "items_not_as_sent",
-        "action",
-        "key",
-        sqlite_where=text(NOT_AS_SENT),
-    ),
+    Column("about", AnyText, nullable=False, server_default=""),
+    Index("items_not_as_sent", "action", "key", sqlite_where=text(NOT_AS_SENT)),
+    Index("items_called", "action", "key", sqlite_where=text(CALLED)),
     sqlite_with_rowid=False,
 )
 
@@ -208,7 +206,7 @@ def _partial_on_postgresql_too(items: Table, connection: Connection, **_: object
     """To name an option of PostgreSQL is to import all that SQLAlchemy knows of it, which a state in a file has no use for."""
     if connection.dialect.name == "postgresql":
         for index in items.indexes:
-            index.dialect_options["postgresql"]["where"] = text(NOT_AS_SENT)
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
 
 
 sums = Table(

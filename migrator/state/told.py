@@ -113,6 +113,7 @@ def _newest(outcomes: Sequence[Outcome]) -> list[tuple[str | int, ...]]:
             one.cure,
             one.things,
             one.as_sent,
+            one.about,
         )
         for one in newest.values()
     ]

@@ -65,12 +65,12 @@ CREATE TEMP TRIGGER told_outcomes INSTEAD OF INSERT ON told WHEN NEW.what = 'out
                 AND key IN (SELECT json_extract(value, '$[0]') FROM json_each(NEW.text))
         ) WHERE true GROUP BY fate
         ON CONFLICT (action, fate) DO UPDATE SET items = items + excluded.items, bytes = bytes + excluded.bytes;
-    INSERT OR REPLACE INTO items (action, key, fate, ref, size, digest, mark, note, cure, things, as_sent)
+    INSERT OR REPLACE INTO items (action, key, fate, ref, size, digest, mark, note, cure, things, as_sent, about)
         SELECT
             (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key),
             json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
             json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), json_extract(value, '$[7]'),
-            json_extract(value, '$[8]'), json_extract(value, '$[9]')
+            json_extract(value, '$[8]'), json_extract(value, '$[9]'), json_extract(value, '$[10]')
             FROM json_each(NEW.text);
     DELETE FROM intents WHERE number = NEW.number;
 END;

@@ -583,6 +583,20 @@ class StoreContract:
         assert len(listed) == 2501
         assert set(listed) == {(SENT, altered), *((INBOX, outcome) for outcome in left)}
 
+    def test_items_that_people_have_a_name_for_are_listed_with_it_and_share_their_note(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        refused = [
+            Outcome(str(number), Fate.LEFT_BEHIND, note="too large", about=f"Ann {number}") for number in range(2500)
+        ]
+        united = Outcome("x", Fate.NORMALISED, note="is there twice", about="Zoë\x00")
+        store.record(epoch, INBOX, [*refused, *copied("y")])
+        number = store.open_batch(epoch, SENT, "", [Intended("x", 1, "d")])
+        store.close_batch(epoch, number, [united])
+
+        assert set(store.called()) == {(SENT, united), *((INBOX, outcome) for outcome in refused)}
+        assert list(store.notes(INBOX)) == [(Fate.LEFT_BEHIND, "too large", "", 2500)]
+        assert store.settled(SENT, ["x"]) == {"x": united}
+
     def test_the_tally_counts_each_item_once_however_many_steps_continue_it(self, store: Store) -> None:
         epoch = start(store).run.epoch
         assert store.tally() == Tally(0, 0, 0, 0, 0)

@@ -188,6 +188,27 @@ def test_the_commonest_reason_is_told_first_and_counted_over_all_folders(filled)
     ]
 
 
+def test_a_reason_that_many_share_is_told_once_and_names_some_of_them(filled):
+    note, cure = "the target says: no", "Ask its admin."
+    refused = [replace(left(f"{number:03}", note, cure), about=f"Ann {number:03}") for number in range(300)]
+    filled.folder("alice@example.com", "INBOX", 301, [*refused, replace(left("x", "too large"), about="Zoë: 5 MB")])
+    seen = filled.seen()
+
+    assert left_behind(seen) == [
+        "Left behind or altered:",
+        "  300  left behind  the target says: no (Ann 000; Ann 001; Ann 002; and 297 more). Ask its admin.",
+        "    1  left behind  too large (Zoë: 5 MB)",
+    ]
+    html = page(seen, "x", "es")
+    assert html.count("the target says: no (Ann 000; Ann 001; ") == 2
+    assert "; Ann 019; y 280 más)" in html
+    assert "Ann 020" not in html
+    (row,) = csv.DictReader(io.StringIO(spreadsheet(seen)))
+    assert "; Ann 019; and 280 more); 1 left-behind: too large (Zoë: 5 MB)" in row["why"]
+    (line,) = report_document(seen)["parts"][0]["lines"]
+    assert {item["about"] for item in line["items"]} == {*(one.about for one in refused), "Zoë: 5 MB"}
+
+
 def test_findings_of_a_verification_stand_beside_their_folder(filled):
     key = filled.folder("alice@example.com", "INBOX", 1, copied(1))
     missing = Finding("missing", Weight.DIFFERENCE, "INBOX", "1 message is missing.", "Run again.")
