@@ -217,9 +217,10 @@ def given_up(report: Report) -> list[str]:
     return ["Given up:", *lines] if lines else []
 
 
-def findings(report: Report, least: Weight) -> list[str]:
-    """What was found that weighs at least this much, differences first."""
-    heavy = sorted((one for one in report.placed if one.finding.weight >= least), key=lambda one: -one.finding.weight)
+def findings(report: Report, least: Weight, most: Weight = Weight.DIFFERENCE) -> list[str]:
+    """What was found that weighs at least this much, and at most that, differences first."""
+    fitting = (one for one in report.placed if least <= one.finding.weight <= most)
+    heavy = sorted(fitting, key=lambda one: -one.finding.weight)
     several = _several_routes(report)
     shown = [
         _finding_line(_placed(one, one.place) if several and one.route else one.place, one.finding)

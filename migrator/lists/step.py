@@ -96,6 +96,10 @@ MEANING = "meaning"  # in an action's data: what does not mean the same at the t
 REFUSED = "refused"  # in an action's data: who will be refused, and why
 DOUBTED = "doubted"  # in an action's data: that the source may not be whole, for too many have left it
 MANY_LEFT = "If the source is whole and they are meant to go, write leavers: remove-many in the step."
+HELD = {
+    True: "When it is to be opened, write hold: while-filling in the step (or leave hold out), then run again.",
+    False: "A run opens it once everybody is there.",
+}
 _LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
 
 
@@ -229,6 +233,8 @@ class ListsStep:
         release = _release_action(visit, quiet=quietens or quiet)
         if release.total.items or quietens or quiet:
             yield release
+        elif visit.standing.opened and visit.standing.ours:
+            yield replace(release, why="open: posts and notices go out")
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
         """What does not pass as it is, once for each list and option, and who will be refused, one by one."""
@@ -307,7 +313,8 @@ class ListsStep:
                 if ROLES[part] is Role.MEMBER:
                     yield from _by_the_second_road(plan.target, roster, target)
             elif part == "release" and visit.standing.quiet is not None:
-                yield Finding("held", Weight.NOTE, plan.target, f"{plan.target} is held and silent still")
+                text = f"{plan.target} stays held and silent: no post goes out"
+                yield Finding("held", Weight.WARNING, plan.target, text, HELD[self.options.hold == "keep"])
             elif part in {"settings", "release"}:
                 decisions = visit.settings(part)
                 there = target.settings_as_kept(target.settings(plan.target))

@@ -1000,3 +1000,20 @@ def test_a_domain_is_told_with_the_first_of_its_lists_alone() -> None:
     (stage,) = world.trial.preview().stages
     told = [action.why for _, action in stage.actions if action.label == "list"]
     assert sorted(told) == ["", "example.com is made with it, a domain that Memory lists does not have"]
+
+
+def test_a_list_that_stays_held_is_a_warning_until_it_is_open() -> None:
+    world = World(hold="keep")
+    world.old.kept[NEWS].settings.clear()
+    world.trial.run()
+    world.trial.verify()
+    (held,) = [one for one in world.trial.findings("verify") if one.code == "held"]
+    assert (held.weight, held.text) == (Weight.WARNING, f"{NEWS} stays held and silent: no post goes out")
+    assert "hold: while-filling" in held.remedy
+    world.plan_with()
+    world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is False
+    world.trial.verify()
+    assert world.trial.findings("verify") == []
+    assert world.preview()["release"].why == "open: posts and notices go out"
+    assert world.done_again() == []
