@@ -50,6 +50,9 @@ OF_SETTINGS = ".settings.csv"
 ADDRESS = "address"  # the row among the settings that names the list
 PAGE = 1000
 NO_ADDRESS = "this is no address"
+FOUND = 60  # characters of a first line in a message
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # .xlsx and .ods, .xls
+BOOKS = (".xlsx", ".xls", ".ods")
 
 UTF8 = Look()
 
@@ -70,6 +73,10 @@ class Layout(Protocol):
     @property
     def needed(self) -> str:
         """The column that has to be there, by our name."""
+
+    @property
+    def bare(self) -> bool:
+        """Whether a file of addresses alone, that names no columns, is a list."""
 
     @property
     def has_settings(self) -> bool:
@@ -160,6 +167,10 @@ class FolderReader:
                 mistakes.append(
                     Mistake(path, 0, f"there is no {beside} with the members beside it, so this is no list{hint}")
                 )
+        for path in self._all_files():
+            if path.suffix.lower() in BOOKS:
+                text = f"is passed over. To make a list of it, save it as CSV and call it like news@example.com{SUFFIX}"
+                mistakes.append(Mistake(path, 0, text, odd=True))
         return Contents(tuple(names), tuple(mistakes))
 
     def lists(self) -> Sequence[MailingList]:
@@ -168,10 +179,12 @@ class FolderReader:
 
     def _files(self, suffix: str) -> list[Path]:
         """The folder's files of members, or those of settings."""
-        with disk.in_our_words(f"listing {self._path}"):
-            found = sorted(self._path.iterdir()) if self._path.is_dir() else []
-        named = [path for path in found if path.name.endswith(suffix) and not path.name.startswith(".")]
+        named = [path for path in self._all_files() if path.name.endswith(suffix) and not path.name.startswith(".")]
         return [path for path in named if suffix == OF_SETTINGS or not path.name.endswith(OF_SETTINGS)]
+
+    def _all_files(self) -> list[Path]:
+        with disk.in_our_words(f"listing {self._path}"):
+            return sorted(self._path.iterdir()) if self._path.is_dir() else []
 
     def _named(self, stem: str) -> str:
         """The list whose file has this name."""
@@ -239,11 +252,11 @@ class FolderReader:
     def _setting_rows(self, path: Path) -> list[tuple[str, str]]:
         if not path.is_file():
             return []
-        sheet = _parse(path, _setting_header)
+        sheet = _parse(path, _SETTINGS)
         return [(cells.get("setting", ""), cells.get("value", "")) for _, cells in sheet.rows]
 
     def _sheet(self, path: Path) -> Sheet:
-        return _parse(path, self._layout.header)
+        return _parse(path, _named_by(self._layout))
 
     def _members(self, path: Path, role: Role) -> list[Member]:
         """In the file's order. Raises Misbehaved naming file and line where a row cannot be read."""
@@ -394,15 +407,12 @@ def _or_why_not(path: Path, find: Callable[[], Iterable[Mistake]]) -> list[Mista
 
 def mistakes_of_members(path: Path, layout: Layout) -> list[Mistake]:
     """What is wrong with one file of members: all of it, in the order of its lines."""
-    sheet, wrong = _look_through(path, layout.header)
+    sheet, wrong = _look_through(path, _named_by(layout))
     if not sheet.header:
-        first = next(iter(sheet.before), ())
-        near = nearest(layout.needed, [cell.strip().lower() for cell in first])
-        hint = f" (is {near} meant for it?)" if near else ""
         broken = [Mistake(path, line, f"{text}.") for line, text in wrong if line]
         if broken and broken[0].line == 1:  # nobody knows what it would have named
             return broken
-        return [*broken, Mistake(path, 1, f"no line names the column {layout.needed}, which has to be there{hint}.")]
+        return [*broken, *(Mistake(path, 1, f"{text}.") for line, text in wrong if not line)]
     mistakes = [Mistake(path, line, f"{text}.") for line, text in wrong]
     known = layout.header(layout.columns) or ()
     for name in sheet.header:
@@ -422,9 +432,9 @@ def mistakes_of_members(path: Path, layout: Layout) -> list[Mistake]:
 
 
 def _mistakes_of_settings(path: Path) -> Iterator[Mistake]:
-    sheet, wrong = _look_through(path, _setting_header)
+    sheet, wrong = _look_through(path, _SETTINGS)
     if not sheet.header:
-        yield Mistake(path, 1, "no line names the columns setting and value.")
+        yield from (Mistake(path, line or 1, f"{text}.") for line, text in wrong)
         return
     yield from (Mistake(path, line, f"{text}.") for line, text in wrong)
     seen: dict[str, int] = {}
@@ -442,9 +452,39 @@ def _of_settings(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX) + OF_SETTINGS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """How a file's columns are named: `header` answers our names for a line that names them. `needed` is what has to be among them, in words,
+    `bare` the one column of a file that names none; "" if there has to be a line that does.
+    """
+
+    header: Callable[[Sequence[str]], Sequence[str] | None]
+    needed: tuple[str, ...]
+    bare: str = ""
+
+    def missing(self, before: Sequence[tuple[int, tuple[str, ...]]]) -> str:
+        """What is wrong with a file whose lines are these, none of which names the columns."""
+        what = f"column{'s' if len(self.needed) > 1 else ''} {' and '.join(self.needed)}"
+        first = next((cells for _, cells in before), ())
+        if not first:
+            return f"the file is empty; its first line has to name the {what}"
+        near = nearest(self.needed[0], [cell.strip().lower() for cell in first])
+        hint = f" (is {near} meant for it?)" if near else ""
+        found = ", ".join(cell.strip() for cell in first if cell.strip())
+        shown = f"{found[:FOUND]}..." if len(found) > FOUND else found
+        return f"no line names the {what}, which has to be there{hint}; the first one says: {shown}"
+
+
+def _named_by(layout: Layout) -> _Named:
+    return _Named(layout.header, (layout.needed,), layout.needed if layout.bare else "")
+
+
 def _setting_header(cells: Sequence[str]) -> Sequence[str] | None:
     names = [cell.strip().lower() for cell in cells]
     return names if set(SETTING_COLUMNS) <= set(names) else None
+
+
+_SETTINGS = _Named(_setting_header, SETTING_COLUMNS)
 
 
 def _write_settings(path: Path, rows: Sequence[tuple[str, str]]) -> None:
@@ -452,7 +492,7 @@ def _write_settings(path: Path, rows: Sequence[tuple[str, str]]) -> None:
     disk.replace_file(path, b"".join(table.written(line, UTF8) for line in lines))
 
 
-def _parse(path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]) -> Sheet:
+def _parse(path: Path, named: _Named) -> Sheet:
     """A file as a sheet. Raises Misbehaved naming file and line where it cannot be read."""
     sheet, wrong = _look_through(path, named)
     if wrong:
@@ -463,15 +503,15 @@ def _parse(path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]) -
     return sheet
 
 
-def _look_through(
-    path: Path, named: Callable[[Sequence[str]], Sequence[str] | None]
-) -> tuple[Sheet, list[tuple[int, str]]]:
+def _look_through(path: Path, named: _Named) -> tuple[Sheet, list[tuple[int, str]]]:
     """A file as a sheet, as far as it can be read, and what cannot be, by line."""
     wrong: list[tuple[int, str]] = []
     with disk.in_our_words(f"reading {path}"), path.open("rb") as file:
         content = file.read()
     look = table.look_of(content[: table.HEAD])
-    before: list[tuple[str, ...]] = []
+    if why := _no_table(content, look):
+        return Sheet(path, (), (), ()), [(0, why)]
+    before: list[tuple[int, tuple[str, ...]]] = []
     header: Sequence[str] | None = None
     titles: tuple[str, ...] = ()
     rows: list[tuple[int, Cells]] = []
@@ -483,16 +523,36 @@ def _look_through(
         if row.broken:
             wrong.append((line, row.broken))
         elif header is None:
-            header, titles = named(row.cells), row.cells
+            header, titles = named.header(row.cells), row.cells
             if header is None:
-                before.append(row.cells)
+                before.append((line, row.cells))
             else:
                 header_line = line
         elif len(row.cells) > len(header) and any(row.cells[len(header) :]):
             wrong.append((line, "there are more cells than columns"))
         else:
             rows.append((line, dict(zip(header, row.cells, strict=False))))
+    if header is None and named.bare and not wrong and _are_addresses([cells for _, cells in before]):
+        header = titles = (named.bare,)
+        rows = [(line, {named.bare: cells[0]}) for line, cells in before]
+        before = []
     if header is None:
-        wrong.append((0, "no line names its columns"))
+        wrong.append((0, named.missing(before)))
     mark = content[: look.begins]
-    return Sheet(path, tuple(header or ()), titles, tuple(rows), look, tuple(before), mark, header_line), wrong
+    above = tuple(cells for _, cells in before)
+    return Sheet(path, tuple(header or ()), titles, tuple(rows), look, above, mark, header_line), wrong
+
+
+def _are_addresses(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether these are lines of one cell each, of which the first is an address."""
+    alone = all(not any(cells[1:]) for cells in lines)
+    return alone and bool(lines) and is_address(lines[0][0].strip())
+
+
+def _no_table(content: bytes, look: Look) -> str:
+    """Why this is no text that a table could be in; "" if it may be."""
+    if content.startswith(WORKBOOKS):
+        return "this is a spreadsheet program's own file, whatever its name says. Save it as CSV there"
+    if b"\0" in content[: table.HEAD] and not look.charset.startswith("utf-16"):
+        return "this is no text"
+    return ""

@@ -69,6 +69,14 @@ class ListsOptions(BaseModel):
         "remove-many: then too; keep: leave them there and tell of them. Nobody else is ever taken off a list.",
     )
 
+    @field_validator("only", "except_")
+    @classmethod
+    def _fit_addresses(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in given:
+            if "@" not in pattern and not set("*?[") & set(pattern):
+                raise ValueError(f"{pattern} is no list's address. Write the whole of it, or {pattern}@*")
+        return given
+
     @field_validator("map")
     @classmethod
     def _whole_addresses(cls, given: dict[str, str]) -> dict[str, str]:

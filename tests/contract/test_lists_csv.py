@@ -106,8 +106,14 @@ def test_columns_of_others_stay(folder, writer) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name\nAnn\n", "no line names its columns"),
-        ("", "no line names its columns"),
+        ("name\nAnn\n", "no line names the column address, which has to be there; the first one says: name"),
+        ("ann@example.com,Ann\n", "the first one says: ann@example.com, Ann"),
+        ("", "the file is empty; its first line has to name the column address"),
+        (
+            "PK\x03\x04\x14\x00",
+            "this is a spreadsheet program's own file, whatever its name says. Save it as CSV there",
+        ),
+        ("address\nann\x00@example.com\n", "this is no text"),
         ("address,hidden\nann@example.com,perhaps\n", "line 2: hidden is neither yes nor no"),
         ("address,delivery\nann@example.com,hourly\n", "line 2: delivery is none of regular, mime digest"),
         ("address,role\n\nann@example.com,king\n", "role is none of member, owner"),
@@ -232,3 +238,15 @@ def test_whatever_a_member_is_comes_back(tmp_path_factory, member: Member) -> No
         name: getattr(member, name) for name in MEMBER_OPTIONS
     }
     assert found.address == member.address
+
+
+def test_addresses_alone_are_a_list_without_a_line_that_names_the_column(folder, writer) -> None:
+    by_hand(folder, "ann@example.com\n\nBob@example.com\n")
+    assert everybody(writer, NEWS) == [Member("ann@example.com"), Member("Bob@example.com")]
+    writer.add(NEWS, [Member("cara@example.com", "Cara")])
+    with (folder / f"{NEWS}.csv").open(newline="") as file:
+        assert [(row["address"], row["name"]) for row in reading.DictReader(file)] == [
+            ("ann@example.com", ""),
+            ("Bob@example.com", ""),
+            ("cara@example.com", "Cara"),
+        ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from migrator.lists.options import ListsOptions
 from migrator.plan.load import check
 from migrator.plan.problems import PlanMistakes
 
@@ -90,7 +92,7 @@ def test_a_column_with_a_slip_in_its_name_is_told_with_the_one_that_was_meant(de
     desk.write("lists/news@example.com.csv", "adress,name", "ann@example.com,Ann")
     desk.write("lists/other@example.com.csv", "address,delivrey,phone", "ann@example.com,MIME digest,")
     assert desk.mistakes() == [
-        "lists/news@example.com.csv:1: no line names the column address, which has to be there (is adress meant for it?)."
+        "lists/news@example.com.csv:1: no line names the column address, which has to be there (is adress meant for it?); the first one says: adress, name."
     ]
     (desk.folder / "lists" / "news@example.com.csv").unlink()
     assert desk.warnings() == [
@@ -240,3 +242,32 @@ def test_of_very_many_mistakes_the_rest_is_counted(desk: Desk) -> None:
     told = desk.mistakes()
     assert len(told) == 201
     assert any("300 more mistakes like these are not listed." in one for one in told)
+
+
+def test_a_file_without_a_line_of_columns_is_told_what_stands_there(desk: Desk) -> None:
+    desk.write("lists/bare@example.com.csv", "ann@example.com", "bob@example.com", "cara")
+    desk.write("lists/named@example.com.csv", "Name;Correo", "Ann;ann@example.com")
+    desk.write("lists/nobody@example.com.csv")
+    (desk.folder / "lists" / "book@example.com.csv").write_bytes(b"PK\x03\x04\x14\x00")
+    assert desk.mistakes() == [
+        "lists/bare@example.com.csv:3: address is 'cara', which is none.",
+        "lists/book@example.com.csv:1: this is a spreadsheet program's own file, whatever its name says. Save it as CSV there.",
+        "lists/named@example.com.csv:1: no line names the column address, which has to be there; the first one says: Name, Correo.",
+        "lists/nobody@example.com.csv:1: the file is empty; its first line has to name the column address.",
+    ]
+
+
+def test_a_workbook_beside_the_lists_is_told_and_stops_nothing(desk: Desk) -> None:
+    desk.write("lists/news@example.com.csv", "address", "ann@example.com")
+    (desk.folder / "lists" / "club.xlsx").write_bytes(b"PK\x03\x04\x14\x00")
+    assert desk.mistakes() == []
+    assert desk.warnings() == [
+        "lists/club.xlsx: is passed over. To make a list of it, save it as CSV and call it like news@example.com.csv"
+    ]
+
+
+@pytest.mark.parametrize("option", ["only", "except"])
+def test_a_name_that_can_be_no_lists_address_is_a_mistake(option: str) -> None:
+    with pytest.raises(ValidationError, match=r"club is no list's address. Write the whole of it, or club@\*"):
+        ListsOptions(**{option: ["club"]})
+    assert ListsOptions(**{option: ["club@*", "*"]})

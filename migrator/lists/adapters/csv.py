@@ -54,6 +54,7 @@ class OurLayout:
     features: Features = FEATURES
     columns: Sequence[str] = MEMBER_COLUMNS
     needed: str = "address"
+    bare: bool = True
     has_settings: bool = True
 
     def header(self, cells: Sequence[str]) -> Sequence[str] | None:

@@ -82,6 +82,7 @@ class GoogleLayout:
     features: Features = FEATURES
     columns: Sequence[str] = COLUMNS
     needed: str = ADDRESS
+    bare: bool = False
     has_settings: bool = False
 
     def header(self, cells: Sequence[str]) -> Sequence[str] | None:
