@@ -17,7 +17,6 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import (
     ARRIVED,
-    MB,
     Account,
     Action,
     BatchLimit,
@@ -39,7 +38,6 @@ from migrator.forms.contract import (
     FORMS,
     THE_DATABASE,
     KnowsDamage,
-    LeavesRows,
     RemembersSource,
     TableReader,
     TableWriter,
@@ -47,13 +45,13 @@ from migrator.forms.contract import (
 from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
+from migrator.forms.leaving import ROW, TOO_LARGE, Leaving, left_before, left_behind, left_rows, told, told_together
 from migrator.forms.model import (
     EVERYTHING,
     NOTHING,
     Checksum,
     Extract,
     KeyRange,
-    LeftRow,
     Paging,
     Stored,
     Table,
@@ -96,12 +94,10 @@ DIVIDED_OTHERWISE = "the key of the source's table is another than when it was m
 MERGING = "merging"  # a fact: rows were about to be put beside the target's
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
-ROW = "row "  # begins the key of a row that is left behind by itself; all other items are ranges
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
 LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
-TOO_LARGE = "Load the dump into a server and name that one in the plan, or copy this row by hand."
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +206,13 @@ class FormsStep:
         rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
         count = source.count(taking.extract)
-        left = _left_rows(source, table)
+        left = left_rows(source, table)
         if not (count or recorded or left or taking.extract.is_whole):
             nothing = "; ".join(
                 filter(None, (f"no rows of {', '.join(taking.plugins)}", _without_date(taking, source)))
             )
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
-        to_do = bool(stale or fresh or left or not place)
+        to_do = bool(stale or fresh or left or left_before(read, key) or not place)
         work = _Remaining.of(count, recorded, stale, fresh)
         why = "; ".join(
             filter(
@@ -228,7 +224,7 @@ class FormsStep:
                     _of_lost(found) if found else work.told(place) if recorded else "",
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
-                    _told_left(left),
+                    told_together(left),
                 ),
             )
         )
@@ -244,7 +240,7 @@ class FormsStep:
             lanes=LANES,
             after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
             data={"table": table.name, "name": name},
-            details=(*_details(taking), *(f"! left behind: {_told_row(one, taking.extract)}" for one in left)),
+            details=(*_details(taking), *(f"! left behind: {told(one, taking.extract)}" for one in left)),
         )
 
     def otherwise(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> str:
@@ -302,7 +298,7 @@ class FormsStep:
                 filling.put_beside(self._both(source, target))
             else:
                 filling.fill()
-            filling.leave_rows()
+            filling.forget_left()
 
     def _both(self, source: TableReader, target: TableReader) -> Sides:
         found = present(source, self.options.plugins)
@@ -328,8 +324,8 @@ class FormsStep:
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
             taking = self._taking(source, target, action.data["table"])
-            for left in _left_rows(source, taking.table):
-                yield _differs(action, "left-behind", _told_row(left, taking.extract), TOO_LARGE)
+            for left in left_rows(source, taking.table):
+                yield _differs(action, "left-behind", told(left, taking.extract), TOO_LARGE)
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
                 yield _differs(action, "missing", "was moved and is not at the target any more")
@@ -462,7 +458,7 @@ class _Filling:
         )
         self.work.resolve(move)
         self.work.record(_reconsidered(recorded[among]) for among in stale)
-        self.work.carry(move, LIMIT)
+        self.work.carry(self._leaving(move), LIMIT)
         remember_taken(move, self.work)
         self.work.remember({PLACE: RENUMBERED})
         self._tell_hidden(redaction, of_all=not recorded and _total(_recorded(self.work, self.action.key)).rows > 0)
@@ -491,20 +487,17 @@ class _Filling:
         self.target.discard(replace(self.taking.table, name=self.name))
         self.work.forget()
 
-    def leave_rows(self) -> None:
-        """Record the rows that the source cannot give, and that those of earlier runs are gone which it does not have any more."""
-        left = {f"{ROW}{one.name}": one for one in _left_rows(self.source, self.taking.table)}
-        before = [one for one in self.work.outcomes(self.action.key) if one.key.startswith(ROW)]
-        gone = (
+    def forget_left(self) -> None:
+        """Record that rows are gone which an earlier run left behind and the source has no more, or can give now."""
+        left = left_behind(self.source, self.taking.extract)
+        self.work.record(
             Outcome(one.key, Fate.GONE, size=one.size)
-            for one in before
-            if one.key not in left and one.fate is not Fate.GONE
+            for one in left_before(self.work, self.action.key)
+            if one.key not in left
         )
-        behind = (
-            Outcome(key, Fate.LEFT_BEHIND, size=one.size, note=_told_row(one, self.taking.extract), cure=TOO_LARGE)
-            for key, one in left.items()
-        )
-        self.work.record([*gone, *behind])
+
+    def _leaving(self, move: RangeMove) -> Leaving:
+        return Leaving(move, left_behind(self.source, self.taking.extract))
 
     # -- the first time --------------------------------------------------------------------------------------------------
 
@@ -537,7 +530,10 @@ class _Filling:
         recorded = _recorded(self.work, self.action.key)
         rows_each, _ = rows_at_once(self.taking.table, self.target.features)
         fresh = fresh_ranges(self.source, self.taking.extract, list(recorded), rows_each)
-        return bool(_stale(self.source, self.taking.extract, recorded)) or any(True for _ in fresh)
+        left = left_behind(self.source, self.taking.extract).keys() != {
+            one.key for one in left_before(self.work, self.action.key)
+        }
+        return left or bool(_stale(self.source, self.taking.extract, recorded)) or any(True for _ in fresh)
 
     def _there(self) -> Table | None:
         return next((one for one in self.target.tables() if one.name == self.name), None)
@@ -626,7 +622,7 @@ class _Filling:
         stale = _stale(self.source, extract, recorded)
         self.work.record(_reconsidered(recorded[among]) for among in stale)
         move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held)
-        self.work.carry(move, LIMIT)
+        self.work.carry(self._leaving(move), LIMIT)
         self._tell_hidden(redaction, of_all=not recorded and _total(_recorded(self.work, self.action.key)).rows > 0)
         return move
 
@@ -710,22 +706,6 @@ def _divides(table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
     """Whether these ranges are of the key that the table is divided by now."""
     ends = {len(key) for among in recorded for key in (among.after, among.upto) if key is not None}
     return ends <= {len(table.page_by)} and bool(ends or table.paging is Paging.CONTENT or not recorded)
-
-
-def _left_rows(source: TableReader, table: Table) -> Sequence[LeftRow]:
-    return source.left_rows(table) if isinstance(source, LeavesRows) else ()
-
-
-def _told_left(left: Sequence[LeftRow]) -> str:
-    if not left:
-        return ""
-    return f"{len(left):,} {'row is' if len(left) == 1 else 'rows are'} too large to be moved and left behind"
-
-
-def _told_row(left: LeftRow, extract: Extract) -> str:
-    """A row that is too large is not looked into, so it is told too where only some rows are wanted."""
-    doubt = "" if extract.is_whole else "; whether it is one of those wanted was not looked at"
-    return f"the row {left.name} is too large to be moved ({left.size / MB:,.1f} MB; {left.where}){doubt}"
 
 
 def _total(recorded: Mapping[KeyRange, Outcome]) -> Checksum:

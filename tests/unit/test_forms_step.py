@@ -523,6 +523,7 @@ def test_a_row_too_large_to_be_given_is_left_behind_by_name_and_the_others_arriv
         result = world.trial.run()
         assert (result.ending, result.left_behind) == (Ending.LEFT_BEHIND, 1)
         assert world.same()
+        assert counted(world) == (161, {Fate.COPIED: 160, Fate.LEFT_BEHIND: 1}, 0)
     assert sorted(one.fate.value for one in world.outcomes()) == ["copied"] * 4 + ["left-behind"]
     (behind,) = [one for one in world.outcomes() if one.fate is Fate.LEFT_BEHIND]
     assert "form_id 900" in behind.note
@@ -532,4 +533,21 @@ def test_a_row_too_large_to_be_given_is_left_behind_by_name_and_the_others_arriv
     world.old.kept[FORMS].rows.append(("900", "5", "said again", "2026-02-01 10:00:00"))
     assert world.trial.run().ending is Ending.DONE
     assert world.same()
+    assert counted(world) == (161, {Fate.COPIED: 161, Fate.GONE: 1}, 0)
     assert world.trial.verify().differences == 0
+
+
+@pytest.mark.parametrize("existing", ["keep-ids", "remap"])
+def test_a_row_too_large_to_be_given_is_told_as_well_where_the_others_go_beside_the_targets(existing) -> None:
+    world = World(existing=existing)
+    world.new.fill(PLAIN, [("900", "5", "of the target", "2026-02-01 10:00:00")])
+    world.trial.run()
+    assert counted(world)[1:] == ({Fate.COPIED: 160}, 0)
+    world.old.left[FORMS] = [LeftRow("form_id 901", 41 * 1024 * 1024, "dump.sql, line 7 (byte 100)")]
+    for _ in range(2):
+        assert world.trial.run().ending is Ending.LEFT_BEHIND
+        assert counted(world) == (161, {Fate.COPIED: 160, Fate.LEFT_BEHIND: 1}, 0)
+    world.old.left.clear()
+    assert world.trial.run().ending is Ending.DONE
+    total, fates, still_open = counted(world)
+    assert (fates, still_open) == ({Fate.COPIED: 160, Fate.GONE: 1}, 0), total
