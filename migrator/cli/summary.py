@@ -46,6 +46,8 @@ def sums_sentence(sums: Sums, nouns: Nouns, differences: int = 0) -> str:
 def adding_up(sums: Sums, differences: int) -> str:
     """Whether the fates add up to the source's count, in words, and whether a comparison disagrees."""
     words = "it adds up" if sums.adds_up else f"{figures.count(sums.open)} still open"
+    if sums.open < 0:
+        words = f"{figures.count(-sums.open)} more on record than it has now, which the next run looks into"
     if sums.adds_up and differences:
         words += " by our records"
     if sums.departed:
@@ -247,7 +249,7 @@ def _part_row(part: Part, nouns: Nouns) -> tuple[str, ...]:
     return (
         figures.name(part.label),
         done_of([part], nouns),
-        f"{figures.count(part.sums.recorded - part.sums.departed)} of {nouns.items(part.sums.total.items)}",
+        f"{figures.count(part.sums.recorded)} of {nouns.items(part.sums.total.items)}",
         _standing(part),
     )
 

@@ -179,6 +179,7 @@ class ContactsStep:
             ),
             size=_size(moving),
             total=_size(wishes.values()),
+            present=tuple(wishes),
             lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
             details=tuple(_details(wishes[ref] for ref in to_do)),
         )
@@ -201,7 +202,9 @@ class ContactsStep:
         changes = source.changes(book, token)
         if changes is None or changes.changed or changes.gone:
             return None
-        return Size(int(facts[CARDS]), int(facts[BYTES]))
+        on_record = sum(size.items for size in read.present_counts(key).values())
+        # Cards that left since then and are back: what a pass in between found departed is there again.
+        return Size(int(facts[CARDS]), int(facts[BYTES])) if on_record == int(facts[CARDS]) else None
 
     def _rules(self, book: str, features: Features) -> str:
         """What decides what is on record of a card, beside the card; when it changes, the book is read anew."""

@@ -7,7 +7,7 @@ docs/life-of-an-action.md for the whole story of one folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -94,7 +94,8 @@ class Action:
     tell, `total` what the source holds. `after` are keys of actions that must have ended before, well or not. `data` is the room's own,
     flat and without secrets. `amounts` says in numbers what this planning would do; a preview tells it, a report does not, for it has counts
     of what became of it. `details` are lines a preview shows below it, for those who want to know before they say yes. An action without
-    lanes only tells something (a folder that is left out).
+    lanes only tells something (a folder that is left out). `present` are the keys of all items of the source, as far as planning knows them:
+    where nothing is to do, what is on record of others is taken off the books as departed; None where the source is as the last pass saw it.
     """
 
     key: str
@@ -108,6 +109,7 @@ class Action:
     data: Mapping[str, str] = field(default_factory=dict)
     amounts: str = ""
     details: tuple[str, ...] = ()
+    present: Collection[str] | None = None
 
 
 def temporary(account: str) -> str:
@@ -147,7 +149,7 @@ class Fate(Enum):
     ALTERED = "altered"  # on the target, but not the same (the note says how)
     LEFT_BEHIND = "left-behind"  # not on the target: note says why, cure what to do
     SKIPPED = "skipped"  # not wanted by the plan's own rules (note names the rule)
-    GONE = "gone"  # left the source between listing and reading
+    GONE = "gone"  # left the source between listing and reading, or after it was left behind
 
     __hash__ = (
         object.__hash__
@@ -313,6 +315,9 @@ class Reading(Protocol):
 
     def counts(self, action_key: str) -> Mapping[Fate, Size]:
         """How many things, and bytes, have met each fate so far."""
+
+    def present_counts(self, action_key: str) -> Mapping[Fate, Size]:
+        """The same without what the source had no longer when it was last looked through."""
 
 
 class Work(Reading, Protocol):

@@ -18,7 +18,9 @@ from typing import Protocol
 
 from migrator.engine.contract import Fate, Finding, Intended, Outcome, Size, Verb
 
-DEPARTED = "departed"  # fact of an action: items recorded earlier that the source no longer listed in the newest pass
+DEPARTED = (
+    "departed"  # fact of an action: items on record, by fate, that the source no longer listed in the newest pass
+)
 VERIFIED = "verified"  # fact of an action: epoch of the run that compared it last
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
+from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
 
 NOTHING = Size(0, 0)
@@ -23,7 +24,7 @@ _Why = tuple[Fate, str, str]  # fate, note, cure
 @dataclass(frozen=True, slots=True)
 class Sums:
     """The source's count, and what is recorded of it by fate. `departed` items were recorded once and have left the source since, as
-    the newest pass over it counted.
+    the newest pass over it found; no fate counts them.
     """
 
     total: Size = NOTHING
@@ -58,7 +59,7 @@ class Sums:
     @property
     def open(self) -> int:
         """Items of the source of which nothing is recorded. Negative would be more records than items: a mistake of ours."""
-        return self.total.items + self.departed - self.recorded
+        return self.total.items - self.recorded
 
     @property
     def adds_up(self) -> bool:
@@ -302,7 +303,8 @@ def _line(
         for fate, note, cure, count in store.notes(newest.ledger_key)
     )
     facts = store.remembered(newest.ledger_key)
-    fates = dict(sorted(store.fates(newest.ledger_key).items(), key=lambda pair: _order(pair[0])))
+    departed = of_fact(facts.get(DEPARTED, ""))
+    fates = dict(sorted(without(store.fates(newest.ledger_key), departed).items(), key=lambda pair: _order(pair[0])))
     return Line(
         ledger_key=newest.ledger_key,
         steps=tuple(dict.fromkeys(row.step for row in same)),
@@ -311,7 +313,7 @@ def _line(
         status=newest.status,
         why=newest.why,
         cure=newest.cure,
-        sums=Sums(newest.total, fates, int(facts.get(DEPARTED, "0"))),
+        sums=Sums(newest.total, fates, sum(size.items for size in departed.values())),
         reasons=tuple(sorted(reasons, key=_gravity)),
         verified=int(facts.get(VERIFIED, "0")),
         prepares=prepares(newest.subject, newest.key),

@@ -5,12 +5,13 @@ it is told. Resuming is running again: nothing here asks where the last run stop
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from migrator.engine.contract import Action, Restores, Subject, Verb
 from migrator.engine.crew import Job
+from migrator.engine.departed import Listing, left_since
 from migrator.engine.events import (
     ActionBegan,
     ActionEnded,
@@ -22,7 +23,7 @@ from migrator.engine.events import (
 )
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
-from migrator.engine.ledger import ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
+from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.verify import verify_stages
@@ -143,6 +144,8 @@ class _StageRun:
         self.desk.store.planned(self.desk.epoch, rows)
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
         for action in actions:
+            if action.verb is Verb.KEEP and action.present is not None:
+                self._take_off_books(self.stage.ledger_key(action.key), action.present, action.total.items)
             if action.verb is Verb.BY_HAND:
                 self.walk.codes.add(BY_HAND)
                 self.desk.tell(ActionEnded(self.stage.name, subject.key, action, Status.FAILED, action.why))
@@ -153,6 +156,15 @@ class _StageRun:
                 if action.verb not in IDLE
             ]
         )
+
+    def _take_off_books(self, ledger_key: str, present: Collection[str], items: int) -> None:
+        """Record what has left the source of an action with which nothing is to be done."""
+        store = self.desk.store
+        left = left_since(store, ledger_key, Listing(present), items)
+        if left.gone or left.fact != store.remembered(ledger_key).get(DEPARTED, ""):
+            with store.recording(self.desk.epoch) as records:
+                records.record(ledger_key, left.gone)
+                records.remember(ledger_key, {DEPARTED: left.fact})
 
     def _row(self, number: int, place: int, subject: Subject, action: Action) -> ActionRow:
         return ActionRow(

@@ -38,6 +38,7 @@ from migrator.engine.contract import (
     Subject,
 )
 from migrator.engine.crew import Job
+from migrator.engine.departed import Departed, Listing, by_fate, left_since, of_fact, without
 from migrator.engine.events import BatchRecorded, Noted, Tell
 from migrator.engine.ledger import DEPARTED, Records, Status, Store
 from migrator.engine.sessions import Sessions
@@ -52,6 +53,7 @@ LOOK_UP = 500  # items asked of the ledger at once
 STRIKES = (
     3  # times an item may be in hand when the line breaks before it is read or written alone, and then left behind
 )
+ANOTHER_CHANCE = frozenset({Fate.LEFT_BEHIND, Fate.GONE})
 SHRINK = 8  # how much smaller a part gets with every strike of an item in it
 
 
@@ -107,6 +109,9 @@ class StageReading:
     def counts(self, action_key: str) -> Mapping[Fate, Size]:
         return self._store.fates(self._stage.ledger_key(action_key)) if self._store else {}
 
+    def present_counts(self, action_key: str) -> Mapping[Fate, Size]:
+        return without(self.counts(action_key), of_fact(self.remembered(action_key).get(DEPARTED, "")))
+
 
 class ActionWork(StageReading):
     """`Work` for one try of one action."""
@@ -122,9 +127,9 @@ class ActionWork(StageReading):
         self._recorded = threading.Lock()  # the reading thread records what it gives up
         self._waiting = _Waiting(begun=True)
         self._facts: Mapping[str, str] | None = None  # all that is remembered of this action, once asked for
-        self._known = self._things = self._listed = 0
+        self._things = self._listed = 0
+        self._present = Listing()  # what the newest pass lists
         self.seen: Size | None = None  # what the source held, once `carry` has seen all of it
-        self.departed = 0  # recorded earlier, not at the source any more
 
     def target_for_writing(self, contract: Contract[R, W], account: str) -> AbstractContextManager[W]:
         return self._sessions.writing(self._stage, Side.TARGET, contract, account)
@@ -168,11 +173,13 @@ class ActionWork(StageReading):
 
     def close(self) -> None:
         """Record that the action has ended, with the findings of this try in place of those of earlier ones."""
-        departed = str(self.departed)
-        if self.seen is not None and departed != self.remembered(self._action.key).get(DEPARTED, "0"):
-            self.remember({DEPARTED: departed})
+        left = left_since(self._desk.store, self._key, self._present, self.seen.items) if self.seen else Departed()
+        if self.seen and left.fact != self.remembered(self._action.key).get(DEPARTED, ""):
+            self.remember({DEPARTED: left.fact})
         self._waiting.begun = False
         with self._recording() as records:
+            if left.gone:
+                records.record(self._key, left.gone)
             if self._findings or self._key in self._desk.noted:
                 records.found(self._stage.name, self._key, "run", self._findings)
                 self._desk.noted.add(self._key)
@@ -208,7 +215,6 @@ class ActionWork(StageReading):
             for part in ahead:
                 self.edge()
                 self._settle(carrier, part)
-        self.departed = recorded - self._known
 
     def resolve(self, carrier: Carrier[Any]) -> bool:
         batches = self._desk.store.open_batches(self._key)
@@ -248,16 +254,17 @@ class ActionWork(StageReading):
             yield part
 
     def _unsettled(self, items: Iterable[Item], recorded: int) -> Iterator[Item]:
-        """Items without an outcome; what an earlier run left behind gets another chance, once in a run."""
+        """Items without an outcome; what an earlier run left behind, or found gone, gets another chance, once in a run."""
         stream = iter(items)
-        self._known = self._things = self._listed = 0
+        self._things = self._listed = 0
+        self._present = Listing()
         while portion := list(islice(stream, LOOK_UP)):
             settled = self.settled(self._action.key, [item.key for item in portion]) if recorded else {}
             self._listed += sum(item.size for item in portion)
-            self._known += sum(map(_things, settled.values()))
             for item in portion:
+                self._present.add(item.key)
                 outcome = settled.get(item.key)
-                if outcome is None or (outcome.fate is Fate.LEFT_BEHIND and item.key not in self._job.tried):
+                if outcome is None or (outcome.fate in ANOTHER_CHANCE and item.key not in self._job.tried):
                     yield item  # what it stands for is counted when it is read
                 else:
                     self._things += _things(outcome)
@@ -317,15 +324,8 @@ class ActionWork(StageReading):
             raise
 
     def _tell_of(self, outcomes: Sequence[Outcome]) -> None:
-        by_fate: dict[Fate, Size] = {}
-        for outcome in outcomes:
-            so_far = by_fate.get(outcome.fate, Size(0, 0))
-            by_fate[outcome.fate] = Size(so_far.items + outcome.things, (so_far.bytes or 0) + outcome.size)
-            if outcome.as_sent:
-                so_far = by_fate.get(Fate.COPIED, Size(0, 0))
-                by_fate[Fate.COPIED] = Size(so_far.items + outcome.as_sent, so_far.bytes)
-        if by_fate:
-            self._desk.tell(BatchRecorded(self._stage.name, self._subject.key, self._action, by_fate))
+        if outcomes:
+            self._desk.tell(BatchRecorded(self._stage.name, self._subject.key, self._action, by_fate(outcomes)))
 
 
 def _left_behind(item: Item | Loaded[Any], error: MigratorError) -> Outcome:

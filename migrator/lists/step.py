@@ -371,6 +371,7 @@ def _settings_action(visit: Visit, part: str) -> Action:
         why=setting_summary(list(decisions.values()), to_do),
         size=Size(sum(one.do is Do.CHANGE for one in to_do)),
         total=Size(len(decisions)),
+        present=tuple(decisions),
         details=tuple(setting_details(decisions.values(), recorded)),
     )
 
@@ -389,6 +390,7 @@ def _roster_action(visit: Visit, roster: Roster) -> Action:
         action,
         size=Size(to_move(roster, refusals)),
         total=Size(len(roster.decisions)),
+        present=tuple(one.key for one in roster.decisions),
         data={**action.data, MEANING: "\n".join(one.text for one in meaning), REFUSED: "\n".join(refused)},
         details=tuple(details(roster, refusals, delta=visit.was_filled(roster.word))),
     )

@@ -152,12 +152,15 @@ class MailStep:
         key = _folder_key(subject, plan)
         total = Size(folder.messages or 0, folder.bytes)
         fates = read.counts(key)
+        present = read.present_counts(key)
         gone = plan.target is not None and not plan.exists and self._is_gone(fates)
         if plan.target is None:
             # What was copied before the plan left it out stays on the books, and the books must add up.
-            recorded = Size(sum(size.items for size in fates.values()), sum(size.bytes or 0 for size in fates.values()))
+            recorded = Size(
+                sum(size.items for size in present.values()), sum(size.bytes or 0 for size in present.values())
+            )
             return Action(key, Verb.KEEP, plan.shown_source, plan.why, total=recorded, data={"left_out": plan.why})
-        left = _left(total, fates)
+        left = _left(total, present)
         if gone:
             verb, why = (
                 Verb.BY_HAND,

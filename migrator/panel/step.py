@@ -175,6 +175,7 @@ class AccountsStep:
             why=_summary(decisions, to_do),
             size=Size(len(made)),
             total=Size(len(decisions)),
+            present=tuple(one.key for one in decisions),
             lanes=_LANES,
             after=after,
             data={"subject": subject.key, "word": word, **_foreseen(decisions)},

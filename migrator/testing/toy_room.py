@@ -19,7 +19,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import takewhile
 from typing import Literal, Protocol, TypeVar
@@ -459,6 +459,7 @@ class ToyStep:
         account = self.accounts[subject.key]
         with read.source(WORDS, account.source.account) as source, read.target(WORDS, account.target.account) as target:
             boxes = source.boxes()
+            present = {box.name: [str(entry.number) for entry in source.index(box.name)] for box in boxes}
             missing = {box.name for box in boxes} - {box.name for box in target.boxes()}
         making = Action(
             key=subject.key + BOXES,
@@ -470,7 +471,7 @@ class ToyStep:
         )
         yield making
         for box in boxes:
-            yield self._box_action(subject, account, box, making, read)
+            yield replace(self._box_action(subject, account, box, making, read), present=present[box.name])
 
     def _box_action(self, subject: Subject, account: Account, box: Box, making: Action, read: Reading) -> Action:
         key = f"{subject.key}/{box.name}"

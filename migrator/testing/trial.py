@@ -21,6 +21,7 @@ from migrator.engine.events import Event, Waiting
 from migrator.engine.lease import utc_now
 from migrator.engine.ledger import ActionRow, Store
 from migrator.engine.preview import Preview, preview
+from migrator.engine.report import Sums, report
 from migrator.engine.run import RunResult, run
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.stop import Stop
@@ -91,6 +92,10 @@ class Trial:
     def told(self, kind: type[T]) -> list[T]:
         """The events of one kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
+
+    def sums(self) -> Sums:
+        """What a report would say now of everything together."""
+        return report(self.store, utc_now()).sums
 
     def fates(self) -> Counter[Fate]:
         """How many items met each fate, over all actions."""

@@ -639,6 +639,23 @@ def test_a_card_that_was_left_behind_and_has_left_the_source_since_is_nothing_to
     assert (row.verb, row.why) == (Verb.KEEP, "nothing new")
 
 
+@pytest.mark.parametrize("made", [World, telling_changes])
+def test_sums_are_of_what_the_source_has_when_cards_leave_it_and_come_back(made: Callable[[], World]) -> None:
+    world = made()
+    world.trial.run()
+    cards = world.old.shelves[ANN]["Contacts"].cards
+    left = {ref: cards.pop(ref) for ref in list(cards)[:2]}
+    world.trial.run()
+    sums = world.trial.sums()
+    assert (sums.total.items, sums.items(Fate.COPIED), sums.departed, sums.open) == (3, 3, 2, 0)
+    world.trial.run()
+    assert world.trial.sums() == sums
+    cards.update(left)
+    world.trial.run()
+    sums = world.trial.sums()
+    assert (sums.total.items, sums.items(Fate.COPIED), sums.departed, sums.open) == (5, 5, 0, 0)
+
+
 def test_a_group_that_was_left_behind_and_is_left_out_since_is_skipped_and_not_gone_from_the_source() -> None:
     world = World()
     world.new.refuses = lambda card: "no groups here" if card.is_group else ""

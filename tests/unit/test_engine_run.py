@@ -764,3 +764,92 @@ class FullRecords:
     def open_batch(self, ledger_key: str, fence: str, items: Sequence[Intended]) -> int:
         self._store.take_room()
         return self._records.open_batch(ledger_key, fence, items)
+
+
+# -- what leaves the source ------------------------------------------------------------------------------------------------
+
+
+def counted(trial: Trial) -> tuple[int, dict[Fate, int], int, int]:
+    sums = trial.sums()
+    return sums.total.items, {fate: size.items for fate, size in sums.by_fate.items()}, sums.departed, sums.open
+
+
+def test_what_left_the_source_counts_no_more_where_nothing_else_is_to_do() -> None:
+    source, target = two_shelves(ALICE)
+    trial = Trial([stage_between(source, target, ALICE)])
+    trial.run()
+    del source.words_of(ALICE, "nouns")[3], source.words_of(ALICE, "nouns")[4]
+
+    trial.run()
+
+    assert counted(trial) == (11, {Fate.COPIED: 11}, 2, 0)
+
+
+def test_what_left_the_source_counts_no_more_beside_what_came() -> None:
+    source, target = two_shelves(ALICE)
+    trial = Trial([stage_between(source, target, ALICE)])
+    trial.run()
+    del source.words_of(ALICE, "nouns")[3], source.words_of(ALICE, "nouns")[4]
+    source.fill(ALICE, "nouns", "late")
+
+    trial.run()
+
+    assert counted(trial) == (12, {Fate.COPIED: 12}, 2, 0)
+
+
+def test_what_comes_back_to_the_source_counts_again() -> None:
+    source, target = two_shelves(ALICE)
+    trial = Trial([stage_between(source, target, ALICE)])
+    trial.run()
+    word = source.words_of(ALICE, "nouns").pop(3)
+    trial.run()
+    source.words_of(ALICE, "nouns")[3] = word
+
+    trial.run()
+
+    assert counted(trial) == (13, {Fate.COPIED: 13}, 0, 0)
+    assert len(target.words_of(ALICE, "nouns")) == 10
+
+
+@pytest.mark.parametrize("also", [[], ["late"]], ids=["nothing else to do", "something new"])
+def test_what_was_left_behind_and_left_the_source_is_left_behind_no_more(also: list[str]) -> None:
+    source, target = two_shelves(ALICE)
+    target.refused_words.add("noun2")
+    trial = Trial([stage_between(source, target, ALICE)])
+    assert trial.run().left_behind == 1
+    del source.words_of(ALICE, "nouns")[3]
+    source.fill(ALICE, "nouns", *also)
+
+    result = trial.run()
+
+    assert (result.ending, result.left_behind, list(trial.store.left_behind())) == (Ending.DONE, 0, [])
+    assert counted(trial) == (12 + len(also), {Fate.COPIED: 12 + len(also)}, 1, 0)
+
+
+def test_what_was_gone_and_is_there_again_is_copied() -> None:
+    source, target = two_shelves(ALICE)
+    source.vanished.add("noun1")
+    trial = Trial([stage_between(source, target, ALICE)])
+    trial.run()
+    source.vanished.clear()
+    source.fill(ALICE, "nouns", "late")
+
+    trial.run()
+
+    assert moved_to(target, ALICE)["nouns"] == Counter([*NOUNS, "late"])
+    assert counted(trial) == (14, {Fate.COPIED: 14}, 0, 0)
+
+
+def test_what_leaves_the_source_in_one_pass_after_the_other_is_added_up() -> None:
+    source, target = two_shelves(ALICE)
+    trial = Trial([stage_between(source, target, ALICE)])
+    trial.run()
+    target.refused_words.add("late")
+    source.fill(ALICE, "nouns", "late")
+    del source.words_of(ALICE, "nouns")[1]
+    trial.run()
+    del source.words_of(ALICE, "nouns")[11], source.words_of(ALICE, "verbs")[1]
+
+    trial.run()
+
+    assert counted(trial) == (11, {Fate.COPIED: 11}, 3, 0)

@@ -355,6 +355,21 @@ def test_who_left_and_joined_again_is_brought_again() -> None:
     assert world.trial.verify().differences == 0
 
 
+def test_sums_are_of_who_is_on_the_sources_list() -> None:
+    world = World()
+    world.trial.run()
+    before = world.trial.sums()
+    left = world.old.people(NEWS).pop("p3@example.com")
+    for _ in range(2):
+        world.trial.run()
+        sums = world.trial.sums()
+        assert (sums.total.items, sums.items(Fate.GONE), sums.departed, sums.open) == (before.total.items - 1, 0, 1, 0)
+    world.old.people(NEWS)["p3@example.com"] = left
+    world.trial.run()
+    sums = world.trial.sums()
+    assert (sums.total.items, sums.departed, sums.open) == (before.total.items, 0, 0)
+
+
 def test_an_owner_who_left_is_taken_off_too() -> None:
     world = World()
     world.old.fill(NEWS, None, Member("second@example.com", role=Role.OWNER))

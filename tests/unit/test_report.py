@@ -18,6 +18,7 @@ from migrator.cli.report_words import LANGUAGES
 from migrator.cli.status import run_sentence
 from migrator.cli.summary import compared, differed, findings, given_up, left_behind, sums_by_route, sums_sentence
 from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
+from migrator.engine.departed import as_fact
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
 from migrator.engine.report import Line, Part, Reason, Report, Sums, report, top_reasons
 from migrator.errors import PlanError
@@ -96,12 +97,20 @@ def test_messages_without_a_fate_are_open_and_nothing_adds_up(filled):
 
 def test_what_the_source_lost_after_it_was_moved_still_adds_up_and_is_told(filled):
     key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
-    filled.store.remember(filled.epoch, key, {"departed": "1"})
+    filled.store.remember(filled.epoch, key, {"departed": as_fact({Fate.COPIED: Size(1, 100)})})
 
     sums = filled.seen().sums
 
     assert sums.adds_up
     assert sums.departed == 1
+    assert sums.by_fate == {Fate.COPIED: Size(2, 200)}
+
+
+def test_a_state_that_knows_only_how_many_have_departed_adds_up_as_well(filled):
+    key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
+    filled.store.remember(filled.epoch, key, {"departed": "1"})
+
+    assert filled.seen().sums.adds_up
 
 
 def test_more_records_than_messages_do_not_add_up(filled):
@@ -376,7 +385,7 @@ def test_what_a_run_compared_is_counted_at_its_end(filled):
     [(1, "1 seen earlier that was deleted"), (2, "2 seen earlier that were deleted")],
 )
 def test_what_was_deleted_at_the_source_since_is_told_beside_the_sums(departed, words):
-    sums = Sums(Size(4, 400), {Fate.COPIED: Size(4 + departed, 400)}, departed)
+    sums = Sums(Size(4, 400), {Fate.COPIED: Size(4, 400)}, departed)
 
     assert sums_sentence(sums, nouns_of(["mail"])).endswith(f"; it adds up, plus {words} at the source since.")
 
