@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
 MOST_REASONS = 100
 MOST_DIFFERENCES = 200
-NAMED_ITEMS = 20  # items named in a row of the page, or beside a reason; all of them are in the JSON file
+NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSON file
+NAMED_BESIDE = 100  # items that people have a name for, beside the reason they share
 FORMULA = re.compile("(^|[;\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
@@ -126,6 +127,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     from migrator.cli import figures
     from migrator.cli.report_words import words_of
     from migrator.cli.screen import plain
+    from migrator.cli.summary import NAMED as FEW
     from migrator.cli.summary import differed, reasons_of, telling_apart, telling_steps, why
     from migrator.engine.contract import Fate, Weight
     from migrator.engine.ledger import Ending
@@ -160,7 +162,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         steps_told=telling_steps(seen),
         counted=counted,
         joined=figures.joined,
-        why=lambda reason: why(reason, NAMED_ITEMS, more=words["more_named"]),
+        why=lambda reason, most: why(reason, most, more=words["more_named"]),
         told=lambda finding: figures.sentence("", finding.text, finding.remedy).removeprefix(": "),
         label=lambda number, word: words.get(f"{word}_one", words[word]) if number == 1 else words[word],
         DIFFERENCE=Weight.DIFFERENCE,
@@ -174,6 +176,8 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         FOUND=Fate.FOUND,
         LEFT_BEHIND=Fate.LEFT_BEHIND,
         NAMED=NAMED_ITEMS,
+        FEW=FEW,
+        MANY=NAMED_BESIDE,
         ENDINGS={
             Ending.DONE: "done",
             Ending.LEFT_BEHIND: "left_behind_ending",
@@ -283,7 +287,7 @@ def write(path: Path, text: str) -> Path:
 def _why_and_cure(line: Line) -> tuple[str, str]:
     from migrator.cli.summary import why
 
-    reasons = [f"{one.items} {one.fate.value}: {why(one, NAMED_ITEMS)}" for one in line.reasons if one.note]
+    reasons = [f"{one.items} {one.fate.value}: {why(one, NAMED_BESIDE)}" for one in line.reasons if one.note]
     cures = dict.fromkeys(reason.cure for reason in line.reasons if reason.cure)
     findings = [finding.text for finding in line.findings]
     remedies = dict.fromkeys(finding.remedy for finding in line.findings if finding.remedy)

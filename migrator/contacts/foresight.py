@@ -7,7 +7,7 @@ for a copy of them all may not fit anywhere; and a card that will take another's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrator.contacts.contract import BookReader, BookWriter, Objects, Rehearses
@@ -17,6 +17,7 @@ from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for,
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Finding, Item, Loaded, Outcome, Weight
 
+NAMED = 5  # cards of which the same is told
 _FORETOLD = {Fate.LEFT_BEHIND: "will-be-left-behind", Fate.ALTERED: "will-be-altered"}
 
 
@@ -39,9 +40,7 @@ class Foresight:
     def findings(self) -> Iterator[Finding]:
         """What will not be at the target as it is sent. What is lost of a card before that is not told."""
         if isinstance(self.target, Rehearses):
-            for outcome in self._rehearsed(self.target):
-                if outcome.fate in _FORETOLD:
-                    yield Finding(_FORETOLD[outcome.fate], Weight.WARNING, self.about, outcome.note, outcome.cure)
+            yield from self._foretold(self._rehearsed(self.target))
         if isinstance(self.target, Objects):
             yield from self._objections(self.target)
 
@@ -69,6 +68,18 @@ class Foresight:
                     )
 
     # -- tried
+
+    def _foretold(self, outcomes: Iterable[Outcome]) -> Iterator[Finding]:
+        """One finding for all cards of which the same is to be told."""
+        found: dict[tuple[Fate, str, str], list[str]] = {}
+        for outcome in outcomes:
+            if outcome.fate in _FORETOLD:
+                found.setdefault((outcome.fate, outcome.note, outcome.cure), []).append(outcome.about)
+        for (fate, note, cure), cards in found.items():
+            more = (f"and {len(cards) - NAMED:,} more",) if len(cards) > NAMED else ()
+            these = f"{len(cards):,} cards: " if len(cards) > 1 else ""
+            told = f"{these}{note} ({'; '.join((*cards[:NAMED], *more))})"
+            yield Finding(_FORETOLD[fate], Weight.WARNING, self.about, told, cure)
 
     def _rehearsed(self, target: Rehearses) -> Iterator[Outcome]:
         moving = {ref: self.wishes[ref] for ref in self.to_do}

@@ -15,6 +15,7 @@ from hashlib import sha256
 
 from migrator.contacts import dates
 from migrator.contacts.model import BINARY, LISTS, Card, Property
+from migrator.contacts.remarks import Remark
 
 IGNORED = frozenset({"VERSION", "PRODID", "REV", "PROFILE", "BEGIN", "END", "X-ABLABEL"})
 _NAMES = {  # other names for the same
@@ -89,6 +90,21 @@ class Difference:
         if self.source.value != self.target.value:
             return f"{self.name} was {self.source.shown} and is {self.target.shown}"
         return f"{self.name} {self.source.shown}: was {_marks(self.source)}, is {_marks(self.target)}"
+
+    @property
+    def remark(self) -> Remark:
+        """The same in two parts: what cards may have in common, and the values of this one."""
+        if self.target is None and self.source is not None:
+            return Remark(f"{self.name} is missing", f"{self.name} {self.source.shown}")
+        if self.source is None and self.target is not None:
+            return Remark(f"{self.name} is new", f"{self.name} {self.target.shown}")
+        assert self.source is not None
+        assert self.target is not None
+        if self.source.value != self.target.value:
+            return Remark(
+                f"{self.name} is not the same", f"{self.name} was {self.source.shown} and is {self.target.shown}"
+            )
+        return Remark(f"{self.name} is marked otherwise", str(self))
 
 
 def differences(source: Card, target: Card, ignoring: frozenset[str] = frozenset()) -> list[str]:

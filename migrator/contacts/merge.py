@@ -17,6 +17,7 @@ from enum import Enum
 
 from migrator.contacts import dates, meaning
 from migrator.contacts.model import Card, Property
+from migrator.contacts.remarks import Remark
 from migrator.contacts.vcard import uid_beside, with_uid
 
 _ONCE = frozenset(
@@ -64,6 +65,16 @@ class Conflict:
         if self.both:
             return f"{self.name}: {self.source} is put beside {self.target}, both are kept"
         return f"{self.name}: the source has {self.source}, the target keeps {self.target}"
+
+    @property
+    def remark(self) -> Remark:
+        """The same in two parts: what cards may have in common, and the values of this one."""
+        shared = (
+            f"{self.name}: what the source says is put beside what the target said, both are kept"
+            if self.both
+            else f"{self.name}: the target says otherwise, and keeps it"
+        )
+        return Remark(shared, str(self))
 
 
 @dataclass(frozen=True, slots=True)

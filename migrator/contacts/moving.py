@@ -13,7 +13,8 @@ from functools import cached_property
 from migrator.contacts import meaning
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.merge import Decision, Verdict, unite
-from migrator.contacts.model import Card, Held, Put
+from migrator.contacts.model import BINARY, Card, Held, Put
+from migrator.contacts.remarks import Remark, together
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 from migrator.errors import Refused
@@ -27,6 +28,14 @@ CHANGED_PHOTO = Put(
     refused="a photo of it has changed since its book was read", remedy="Run again; it is decided on anew."
 )
 CURE = "Correct it by hand at the target if it matters."
+CURE_FOR_MISSING = (
+    "The target does not keep it there: write it elsewhere into that card, such as into its note, if it matters."
+)
+CURE_FOR_NO_PLACE = "The target cannot have it: keep a copy of the old address book if it matters."
+CURE_FOR_UNREADABLE = (
+    "Look at the card in the old address book; what matters of it can be written by hand at the target."
+)
+OWN = "\x1f"  # in an intent, between what cards share of its remarks and what is one's own
 
 
 def everything(book: BookReader, name: str) -> Iterator[Held]:
@@ -55,16 +64,29 @@ def data_of(cards: Iterable[Held]) -> dict[str, bytes]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something of a card that does not move: in words that hold no value of it, and what to do."""
+
+    words: str
+    cure: str = CURE_FOR_UNREADABLE
+
+    @property
+    def remark(self) -> Remark:
+        """As a remark that any card may have."""
+        return Remark(self.words)
+
+
 @dataclass(frozen=True)  # without slots: what is cached needs a place
 class Wish:
-    """One card of the source, and what is to become of it. `lost` says in words what could not be read or was left out of it;
+    """One card of the source, and what is to become of it. `lost` says what could not be read or was left out of it;
     `arrives_with` is the ref of the card with which this one is written, "" for one that is written, or there, by itself. `told` is what
     people should hear though nothing is lost.
     """
 
     held: Held
     decision: Decision
-    lost: tuple[str, ...] = ()
+    lost: tuple[Loss, ...] = ()
     arrives_with: str = ""
     told: tuple[str, ...] = ()
 
@@ -74,20 +96,29 @@ class Wish:
         return meaning.digest(self.held.card)[:32]
 
     @property
-    def remarks(self) -> str:
+    def remarks(self) -> Remark:
         """What is told of it once it is written: why the target's card was changed, and what that one says otherwise."""
         changes = self.decision.verdict in {Verdict.UNITE, Verdict.REPLACE} or self.arrives_with
-        return "; ".join(filter(None, (self.decision.why if changes else "", *map(str, self.decision.conflicts))))
+        return together((Remark(self.decision.why if changes else ""), *self._conflicts))
+
+    @property
+    def odd(self) -> tuple[Remark, ...]:
+        """What is told of it though it is at the target already."""
+        return (*self._conflicts, *(one.remark for one in self.lost), *map(Remark, self.told))
+
+    @property
+    def _conflicts(self) -> tuple[Remark, ...]:
+        return tuple(one.remark for one in self.decision.conflicts)
 
     @property
     def mark(self) -> str:
         """What the target says otherwise, by the names of properties alone: `+TEL =BDAY`."""
         return " ".join(f"{BOTH if one.both else TARGETS}{one.name}" for one in self.decision.conflicts)
 
-    def named(self, *words: str) -> str:
-        """Words about it behind what people call it; "" without any."""
-        said = "; ".join(filter(None, words))
-        return f"{self.held.card.shown}: {said}" if said else ""
+    def about(self, remark: Remark) -> str:
+        """What people call it, with what a remark says of it alone; "" where there is none to make."""
+        called = self.held.card.shown
+        return (f"{called}: {remark.own}" if remark.own else called) if remark.shared else ""
 
 
 def written_with(wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
@@ -148,19 +179,22 @@ class CardMove:
     def _load(self, item: Item, wish: Wish) -> Loaded[Wish] | Outcome:
         decision = wish.decision
         if not wish.held.card.properties:
-            note = wish.named(*wish.lost) or wish.named("nothing of it can be read")
+            said = together(wish.odd or (Remark("nothing of it can be read"),))
             cure = "Look at it in the old address book, and write it anew at the target."
-            return Outcome(item.key, Fate.LEFT_BEHIND, size=item.size, note=note, cure=cure)
+            return _left_behind(item, wish, said, cure)
         if decision.verdict is Verdict.KEEP and not wish.arrives_with:
             place = decision.place
             ref = self.there[place].entry.ref if place is not None else ""
-            odd = (*map(str, decision.conflicts), *wish.lost, *wish.told)
             repeats = decision.repeats is not None
-            notes = wish.named(decision.why, *odd) if odd or repeats else decision.why
+            said = together((Remark(decision.why), *wish.odd))
             fate = Fate.ALTERED if wish.lost else Fate.NORMALISED if repeats or wish.mark else Fate.FOUND
-            cure = CURE if wish.lost else ""
-            return Outcome(item.key, fate, ref, item.size, wish.digest, wish.mark, notes, cure)
-        intent = VERDICT.join((wish.digest, decision.verdict.value, wish.mark, wish.remarks))
+            about = wish.about(said) if wish.odd or repeats else ""
+            return Outcome(
+                item.key, fate, ref, item.size, wish.digest, wish.mark, said.shared, _cure(wish.lost, ()), about=about
+            )
+        remarks = wish.remarks
+        told = f"{remarks.shared}{OWN}{remarks.own}" if remarks.own else remarks.shared
+        intent = VERDICT.join((wish.digest, decision.verdict.value, wish.mark, told))
         return Loaded(item.key, item.size, intent, wish)
 
     def fence(self) -> str:
@@ -182,9 +216,8 @@ class CardMove:
         found = self._arrived.get(wish.arrives_with)
         if found is None:
             other = self.wishes[wish.arrives_with].held.card.shown
-            note = wish.named(f"{wish.decision.why}: it is written with {other}, which did not arrive")
-            cure = "See to that card first, then run again."
-            return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=cure)
+            said = Remark(f"{wish.decision.why}: it is written with that one, which did not arrive", f"with {other}")
+            return _left_behind(loaded, wish, said, "See to that card first, then run again.")
         judged = self._judged(loaded, wish, wish.decision.card, found)
         return judged if judged.fate is Fate.ALTERED else replace(judged, fate=Fate.NORMALISED)
 
@@ -251,28 +284,40 @@ class CardMove:
         wish = loaded.content
         if put.refused:
             told = put.refused if put is CHANGED_PHOTO else f"the target says: {put.refused}"
-            note = wish.named(told)
-            return Outcome(loaded.key, Fate.LEFT_BEHIND, size=loaded.size, note=note, cure=put.remedy)
+            return _left_behind(loaded, wish, Remark(told), put.remedy)
         if found is None:
-            return Outcome(
-                loaded.key,
-                Fate.LEFT_BEHIND,
-                size=loaded.size,
-                note=wish.named("the target took it and does not have it"),
-                cure="Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address.",
+            cure = (
+                "Write it by hand at the target: it lacks what that product wants of a card, a name or a valid address."
             )
+            return _left_behind(loaded, wish, Remark("the target took it and does not have it"), cure)
         self._arrived[loaded.key] = found
         return self._judged(loaded, wish, wish.decision.card, found)
 
     def _judged(self, one: Loaded[Wish] | Intended, wish: Wish, card: Card, found: Held) -> Outcome:
         _, mark, remarks = _intent(one)
         differing = meaning.compare(card, found.card, frozenset({"UID"}))
-        lost = [str(one) for one in differing if one.source is not None]
-        new = [str(one) for one in differing if one.source is None]
+        lost = [one for one in differing if one.source is not None]
+        new = [one for one in differing if one.source is None]
         fate = Fate.ALTERED if lost or wish.lost else Fate.NORMALISED if new or wish.told or mark else Fate.COPIED
-        notes = wish.named(remarks, *lost, *new, *wish.lost, *wish.told)
-        cure = CURE if fate is Fate.ALTERED else ""
-        return Outcome(one.key, fate, found.entry.ref, one.size, wish.digest, mark, notes, cure)
+        said = together(
+            (
+                remarks,
+                *(one.remark for one in (*lost, *new)),
+                *(one.remark for one in wish.lost),
+                *map(Remark, wish.told),
+            )
+        )
+        return Outcome(
+            one.key,
+            fate,
+            found.entry.ref,
+            one.size,
+            wish.digest,
+            mark,
+            said.shared,
+            _cure(wish.lost, lost),
+            about=wish.about(said),
+        )
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence
@@ -344,17 +389,31 @@ def _restored(loaded: Loaded[Wish], data: Mapping[str, bytes]) -> Loaded[Wish]:
     return replace(loaded, content=replace(wish, decision=decision))
 
 
+def _left_behind(one: Item | Loaded[Wish], wish: Wish, said: Remark, cure: str) -> Outcome:
+    return Outcome(one.key, Fate.LEFT_BEHIND, size=one.size, note=said.shared, cure=cure, about=wish.about(said))
+
+
+def _cure(left_out: Iterable[Loss], lost: Iterable[meaning.Difference]) -> str:
+    """What to do about what a card has lost; what the target cannot have at all is not to be corrected there."""
+    cures = [
+        *(one.cure for one in left_out),
+        *(CURE if one.target else CURE_FOR_NO_PLACE if one.name in BINARY else CURE_FOR_MISSING for one in lost),
+    ]
+    return " ".join(dict.fromkeys(cures))
+
+
 def _was_put(intended: Intended) -> bool:
     """Whether the card itself was to be written; one that arrives with another is looked at anew."""
     return _intent(intended)[0] != Verdict.KEEP.value
 
 
-def _intent(intended: Loaded[Wish] | Intended) -> tuple[str, str, str]:
+def _intent(intended: Loaded[Wish] | Intended) -> tuple[str, str, Remark]:
     """What was going to be done, its mark, and what was to be told of it. Decided anew, a card that has arrived is merely there."""
     _, verdict, mark, remarks = (*intended.digest.split(VERDICT, 3), "", "")[
         :4
     ]  # an older version's intent ends with the verdict
-    return verdict, mark, remarks
+    shared, _, own = remarks.partition(OWN)
+    return verdict, mark, Remark(shared, own)
 
 
 def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]:

@@ -29,12 +29,15 @@ from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import (
     AT_ONCE,
     BOTH,
+    CURE_FOR_NO_PLACE,
     TARGETS,
     CardMove,
+    Loss,
     Wish,
     everything,
 )
 from migrator.contacts.options import RECOPY, BookOptions, ContactsOptions
+from migrator.contacts.remarks import Remark
 from migrator.engine.contract import (
     ARRIVED,
     Account,
@@ -236,22 +239,24 @@ class ContactsStep:
         in_order = sorted(wishes, key=lambda wish: (bool(wish.arrives_with), wish.held.card.is_group))
         return {wish.held.entry.ref: wish for wish in in_order}
 
-    def _as_wanted(self, held: Held, features: Features) -> tuple[Held, tuple[str, ...]]:
-        """The card without photos that the plan leaves out and without what the target has no place for, and what is lost in words."""
+    def _as_wanted(self, held: Held, features: Features) -> tuple[Held, tuple[Loss, ...]]:
+        """The card without photos that the plan leaves out and without what the target has no place for, and what is lost."""
         limits = [limit for limit in (self.options.largest_photo, features.largest_photo) if limit is not None]
         most = min(limits, default=None)
         sizes = {one: one.embedded.octets for one in held.card.all("PHOTO") if one.embedded}
         large = [one for one, octets in sizes.items() if most is not None and octets > most]
-        lost = held.dropped
+        lost = tuple(map(Loss, held.dropped))
         if large:
             kept = tuple(one for one in held.card.properties if one not in large)
             held = replace(held, card=replace(held.card, properties=kept))
-            lost = (*lost, *(f"a photo of {sizes[one]:,} bytes is left out (largest_photo)" for one in large))
+            words = f"a photo of more than {most:,} bytes is left out (largest_photo)"
+            lost = (*lost, Loss(words, "Raise largest_photo in the plan to take it along."))
         embedded = [one for one in held.card.properties if one.embedded and one.name in features.lost]
         if embedded:
             kept = tuple(one for one in held.card.properties if one not in embedded)
             held = replace(held, card=replace(held.card, properties=kept))
-            lost = (*lost, *(f"the target has no place for {name}" for name in sorted({one.name for one in embedded})))
+            names = sorted({one.name for one in embedded})
+            lost = (*lost, *(Loss(f"the target has no place for {name}", CURE_FOR_NO_PLACE) for name in names))
         return held, lost
 
     # -- foresee ---------------------------------------------------------------------------------------------------------
@@ -433,8 +438,9 @@ def _named(cards: Sequence[Card]) -> str:
 def _compared(card: Card, outcome: Outcome, there: Card) -> Iterator[Finding]:
     """What the target does not say that the source says, but for what is on record."""
     united, _ = unite(there, card)  # what is at the target may say more: it was there before, or has been added since
+    on_record = f"{outcome.note}; {outcome.about}"
     for one in meaning.compare(united, there, _WITHOUT_UID):
-        if one.source is not None and str(one) not in outcome.note and one.source.shown not in outcome.note:
+        if one.source is not None and str(one) not in on_record and one.source.shown not in on_record:
             text = f"{card.shown}: {one}"
             yield Finding(
                 "differs", Weight.DIFFERENCE, card.shown, text, "Correct it at the target, if it was not meant."
@@ -527,7 +533,11 @@ def _left_behind_and_dropped(
     there = {one.entry.ref: one.card for one in held}
     return [
         Outcome(
-            one.key, Fate.SKIPPED, size=one.size, note=f"{there[one.key].shown}: left out as a group (groups: false)"
+            one.key,
+            Fate.SKIPPED,
+            size=one.size,
+            note="left out as a group (groups: false)",
+            about=there[one.key].shown,
         )
         if one.key in there
         else Outcome(one.key, Fate.GONE, size=one.size)
@@ -554,8 +564,8 @@ def _missing(wishes: Mapping[str, Wish], recorded: Mapping[str, Outcome], there:
 
 
 def _reconsidered(outcome: Outcome, wish: Wish, why: str) -> Outcome:
-    note = wish.named(why)
-    return Outcome(outcome.key, Fate.LEFT_BEHIND, size=outcome.size, note=note, cure="It is moved anew by this run.")
+    cure, about = "It is moved anew by this run.", wish.about(Remark(why))
+    return Outcome(outcome.key, Fate.LEFT_BEHIND, size=outcome.size, note=why, cure=cure, about=about)
 
 
 def _joined(action: Action, book: Book, refusal: Refused) -> Finding:
@@ -588,7 +598,8 @@ def _details(wishes: Iterator[Wish]) -> Iterator[str]:
     for wish in wishes:
         decision = wish.decision
         if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or decision.conflicts or wish.lost or wish.told:
-            told = "; ".join(filter(None, (decision.why, *map(str, decision.conflicts), *wish.lost, *wish.told)))
+            lost = (one.words for one in wish.lost)
+            told = "; ".join(filter(None, (decision.why, *map(str, decision.conflicts), *lost, *wish.told)))
             yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.shown}  ({told})"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
 from migrator.engine.departed import of_fact, without
@@ -16,9 +17,10 @@ from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status
 
 NOTHING = Size(0, 0)
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
-MOST_NAMED = 20  # items named beside a reason that they share
+MOST_NAMED = 100  # items named beside a reason that they share
 
 _Why = tuple[Fate, str, str]  # fate, note, cure
+_NOT_AS_SENT = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class NamedItem:
-    """One item that is not on the target, or not the same there."""
+    """One item that is not on the target, or not the same there; or of which there is something else to tell, and people have a name for it."""
 
     key: str
     fate: Fate
@@ -183,7 +185,7 @@ class Report:
     parts: tuple[Part, ...]
     runs: tuple[RunRow, ...]
     findings: tuple[Finding, ...]  # those about no action in particular
-    items_untold: int = 0  # left behind or altered beyond those that are named one by one
+    items_untold: int = 0  # of which there is something to tell, beyond those that are named one by one
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -323,7 +325,8 @@ def _line(
 def _named_items(store: Store) -> tuple[Mapping[str, list[NamedItem]], int]:
     named: dict[str, list[NamedItem]] = {}
     told = untold = 0
-    for ledger_key, outcome in store.left_behind():
+    others = ((key, outcome) for key, outcome in store.called() if outcome.fate not in _NOT_AS_SENT)
+    for ledger_key, outcome in chain(store.left_behind(), others):
         if told == MOST_ITEMS:
             untold += 1
             continue

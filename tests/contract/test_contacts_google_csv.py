@@ -224,13 +224,13 @@ def test_what_the_file_will_not_hold_is_foreseen_as_the_run_tells_it(tmp_path, o
     ((_, action),) = stage.actions
     foreseen = [one.text for one in stage.findings]
     foreseen += [
-        f"{name.removeprefix('+ ')}: {lost.removesuffix(')')}"
+        f"{lost.removesuffix(')')} ({name.removeprefix('+ ')})"
         for name, _, lost in (detail.partition("  (") for detail in action.details)
         if "PHOTO" in lost
     ]
     assert trial.run().ending is Ending.LEFT_BEHIND
     told = [
-        one.note
+        f"{one.note} ({one.about})"
         for one in trial.store.outcomes("contacts/source>target/ann@example.com/contacts")
         if one.fate in {Fate.LEFT_BEHIND, Fate.ALTERED}
     ]

@@ -90,7 +90,7 @@ class World:
     def told(self) -> dict[str, tuple[str, ...]]:
         """What a report says of each card, and of the book."""
         lines = {
-            f"{row.key}: {one.key}": (one.fate.value, one.note, one.cure)
+            f"{row.key}: {one.key}": (one.fate.value, one.note, one.cure, one.about)
             for row in self.store.actions()
             for one in self.store.outcomes(row.ledger_key)
         }

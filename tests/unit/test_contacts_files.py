@@ -73,7 +73,11 @@ class World:
         return [error.sentence() for _, error in stage.troubles]
 
     def notes(self, fate: Fate, book: str) -> list[str]:
-        return [one.note for one in self.trial.store.outcomes(f"contacts/old>new/{ANN}/{book}") if one.fate is fate]
+        return [
+            f"{one.about}: {one.note}".removeprefix(": ")
+            for one in self.trial.store.outcomes(f"contacts/old>new/{ANN}/{book}")
+            if one.fate is fate
+        ]
 
 
 def text(name: str) -> str:

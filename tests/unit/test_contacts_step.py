@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +10,7 @@ from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
 from migrator.engine.contract import Fate, Side, Verb, Weight
+from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.testing.memory_books import (
     BooksRoute,
@@ -67,7 +69,9 @@ class World:
 
     def notes(self, fate: Fate) -> list[str]:
         key = f"contacts/old>new/{ANN}/Contacts"
-        return [one.note for one in self.trial.store.outcomes(key) if one.fate is fate]
+        return [
+            f"{one.about}: {one.note}".removeprefix(": ") for one in self.trial.store.outcomes(key) if one.fate is fate
+        ]
 
     def there(self, book: str = "Contacts") -> list[Card]:
         return self.new.cards(ANN, book)
@@ -129,7 +133,8 @@ def test_what_the_target_keeps_otherwise_is_told_as_a_conflict() -> None:
     world.trial.run()
     assert world.there()[0].text("BDAY") == "1981-04-12"
     (note,) = world.notes(Fate.NORMALISED)
-    assert note.endswith("BDAY: the source has 1980-04-12, the target keeps 1981-04-12")
+    assert note.startswith("Ana Peña: BDAY: the source has 1980-04-12, the target keeps 1981-04-12: ")
+    assert note.endswith("; BDAY: the target says otherwise, and keeps it")
     (found,) = world.trial.findings("run")
     assert found.weight is Weight.WARNING
     assert found.text == "1 card says otherwise at the source (BDAY); the target's is kept, and the report names each"
@@ -142,13 +147,14 @@ def test_a_number_that_changes_at_the_source_is_kept_beside_the_old_one_and_told
     ref, shelved = next(iter(shelf.cards.items()))
     changed = shelved.card.without("TEL").with_property(text_property("TEL", "+34 2"))
     shelf.cards[ref] = replace(shelved, card=changed)
-    told = "Ana Peña: the target has its UID; TEL: +34 2 is put beside +34 1, both are kept"
+    told = "TEL: +34 2 is put beside +34 1, both are kept"
     (stage,) = world.trial.preview(world.trial.store).stages
     ((_, action),) = stage.actions
-    assert action.details == (f"~ Ana Peña  ({told.partition(': ')[2]})",)
+    assert action.details == (f"~ Ana Peña  (the target has its UID; {told})",)
     world.trial.run()
     assert [one.text for one in world.there()[0].all("TEL")] == ["+34 1", "+34 2"]
-    assert world.notes(Fate.NORMALISED) == [told]
+    shared = "TEL: what the source says is put beside what the target said, both are kept"
+    assert world.notes(Fate.NORMALISED) == [f"Ana Peña: {told}: the target has its UID; {shared}"]
     (found,) = world.trial.findings("run")
     assert found.text == "1 card has what the source says beside what the target said (TEL), and the report names each"
     assert found.remedy == "Take away at the target what is old."
@@ -189,11 +195,48 @@ def test_what_an_importer_loses_is_told_card_by_card() -> None:
     world = World(person("Ana Peña", "u1", text_property("BDAY", "1980-04-12")))
     world.new.keeps = losing("BDAY")
     world.trial.run()
-    assert world.notes(Fate.ALTERED) == ["Ana Peña: BDAY is missing: 1980-04-12"]
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: BDAY 1980-04-12: BDAY is missing"]
     assert world.trial.verify().differences == 0, "it is on record"
     before = list(world.new.writes)
     world.trial.run()
     assert world.new.writes == before, "and not tried again and again"
+
+
+def test_what_many_cards_lose_or_are_refused_for_is_told_once_with_their_names() -> None:
+    people = [person(f"Ana {number:03}", f"u{number}", text_property("BDAY", "1980-04-12")) for number in range(30)]
+    world = World(*people)
+    world.new.keeps = losing("BDAY")
+    world.new.refuses = lambda card: "no more than ten" if card.uid > "u2" else ""
+    world.trial.run()
+    (line,) = report(world.trial.store, datetime.now(UTC)).lines
+    told = [(one.fate, one.items, one.note, one.named[0]) for one in line.reasons]
+    refused = [one.label for one in people if one.uid > "u2"]
+    (behind, altered) = told
+    assert behind[:3] == (Fate.LEFT_BEHIND, len(refused), "the target says: no more than ten")
+    assert behind[3] in refused
+    assert altered[:3] == (Fate.ALTERED, 30 - len(refused), "BDAY is missing")
+    assert altered[3].endswith(": BDAY 1980-04-12")
+
+
+@pytest.mark.parametrize(
+    ("photos", "lost", "cure"),
+    [
+        ((), "BDAY", "The target does not keep it there: write it elsewhere into that card"),
+        (("PHOTO",), "PHOTO", "The target cannot have it: keep a copy"),
+        ((), "PHOTO", "The target cannot have it: keep a copy"),
+    ],
+)
+def test_nobody_is_told_to_correct_by_hand_what_the_target_has_no_place_for(
+    photos: tuple[str, ...], lost: str, cure: str
+) -> None:
+    image = Property("PHOTO", data=b"x" * 50, media="image/jpeg")
+    world = World(person("Ana Peña", "u1", image, text_property("BDAY", "1980-04-12")))
+    world.new.features = replace(world.new.features, lost=frozenset(photos))
+    world.new.keeps = losing(lost)
+    world.trial.run()
+    (outcome,) = world.trial.store.outcomes(f"contacts/old>new/{ANN}/Contacts")
+    assert outcome.cure.startswith(cure)
+    assert "Correct it by hand" not in outcome.cure
 
 
 def test_a_product_that_gives_uids_of_its_own_is_no_reason_for_twins() -> None:
@@ -439,7 +482,7 @@ def test_large_photos_are_left_out_when_the_plan_says_so() -> None:
     world = World(person("Ana Peña", "u1", photo), largest_photo=1000)
     world.trial.run()
     assert world.there()[0].first("PHOTO") is None
-    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of 5,000 bytes is left out (largest_photo)"]
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of more than 1,000 bytes is left out (largest_photo)"]
 
 
 def test_photos_that_are_too_large_for_the_target_are_told_before() -> None:
@@ -447,9 +490,9 @@ def test_photos_that_are_too_large_for_the_target_are_told_before() -> None:
     world.new.features = replace(world.new.features, largest_photo=1000)
     (stage,) = world.trial.preview().stages
     ((_, action),) = stage.actions
-    assert action.details == ("+ Ana Peña  (a photo of 5,000 bytes is left out (largest_photo))",)
+    assert action.details == ("+ Ana Peña  (a photo of more than 1,000 bytes is left out (largest_photo))",)
     world.trial.run()
-    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of 5,000 bytes is left out (largest_photo)"]
+    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of more than 1,000 bytes is left out (largest_photo)"]
 
 
 def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
@@ -781,8 +824,8 @@ def test_a_photo_that_a_target_loses_or_mangles_is_told() -> None:
     )
     world.trial.run()
     assert sorted(world.notes(Fate.ALTERED)) == [
-        "Ana Peña: PHOTO is missing: 5,000 bytes",
-        "Zoë Müller: PHOTO was 5,000 bytes and is 4,000 bytes",
+        "Ana Peña: PHOTO 5,000 bytes: PHOTO is missing",
+        "Zoë Müller: PHOTO was 5,000 bytes and is 4,000 bytes: PHOTO is not the same",
     ]
 
 

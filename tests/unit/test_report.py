@@ -200,7 +200,9 @@ def test_the_commonest_reason_is_told_first_and_counted_over_all_folders(filled)
 def test_a_reason_that_many_share_is_told_once_and_names_some_of_them(filled):
     note, cure = "the target says: no", "Ask its admin."
     refused = [replace(left(f"{number:03}", note, cure), about=f"Ann {number:03}") for number in range(300)]
-    filled.folder("alice@example.com", "INBOX", 301, [*refused, replace(left("x", "too large"), about="Zoë: 5 MB")])
+    large = replace(left("x", "too large"), about="Zoë: 5 MB")
+    twice = Outcome("y", Fate.NORMALISED, size=100, note="is there twice", about="Eva")
+    filled.folder("alice@example.com", "INBOX", 302, [*refused, large, twice])
     seen = filled.seen()
 
     assert left_behind(seen) == [
@@ -209,13 +211,16 @@ def test_a_reason_that_many_share_is_told_once_and_names_some_of_them(filled):
         "    1  left behind  too large (Zoë: 5 MB)",
     ]
     html = page(seen, "x", "es")
-    assert html.count("the target says: no (Ann 000; Ann 001; ") == 2
-    assert "; Ann 019; y 280 más)" in html
-    assert "Ann 020" not in html
+    assert "<td>the target says: no (Ann 000; Ann 001; Ann 002; y 297 más)<td>" in html
+    assert "; Ann 099; y 200 más). Ask its admin." in html
+    assert "Ann 100" not in html
     (row,) = csv.DictReader(io.StringIO(spreadsheet(seen)))
-    assert "; Ann 019; and 280 more); 1 left-behind: too large (Zoë: 5 MB)" in row["why"]
+    assert (
+        "; Ann 099; and 200 more); 1 left-behind: too large (Zoë: 5 MB); 1 normalised: is there twice (Eva)"
+        in row["why"]
+    )
     (line,) = report_document(seen)["parts"][0]["lines"]
-    assert {item["about"] for item in line["items"]} == {*(one.about for one in refused), "Zoë: 5 MB"}
+    assert {item["about"] for item in line["items"]} == {*(one.about for one in refused), "Zoë: 5 MB", "Eva"}
 
 
 def test_findings_of_a_verification_stand_beside_their_folder(filled):
