@@ -170,6 +170,30 @@ def test_what_was_to_take_the_place_of_a_contact_when_the_run_died_does_so_in_th
     assert differences(second, back) == []
 
 
+def test_a_contact_whose_place_was_taken_when_the_run_died_goes_in_the_next(writer, options, login):
+    first = person("u1", "Ann Doe", mail("a@example.com"), text_property("X-SHOE-SIZE", "37"))
+    second = person("u1", "Ann Doe", mail("a@example.com"), text_property("X-SHOE-SIZE", "38"))
+    bob = person("u2", "Bob Roe", mail("b@example.com"))
+    (put, *_) = writer.add("0", [first, bob, group("g", "Team", "u1", "u2")])
+    assert writer._bring_in("0", {"u1": to_roundcube(second).instead_of(put.ref)}, beside=put.ref) == {}
+    assert len(read(options, login)) == 4
+    with closing(product.ADAPTER.writer(options, login)) as resumed:
+        assert sorted(held.card.label for held in everything(resumed, "0")) == ["Ann Doe", "Bob Roe", "Team"]
+    back = {one.uid: one for one in read(options, login) if not one.is_group}
+    assert set(back) == {"u1", "u2"}
+    assert differences(second, back["u1"]) == []
+    (team,) = [one for one in read(options, login) if one.is_group]
+    assert set(team.members) == {"u1", "u2"}
+
+
+def test_a_card_from_another_roundcube_takes_no_strangers_place(writer, options, login):
+    (put,) = writer.add("0", [person("u1", "Ann Doe", mail("a@example.com"))])
+    stranger = to_roundcube(person("u2", "Bob Roe", mail("b@example.com"))).instead_of(put.ref)
+    writer._upload("0", [stranger.text()])
+    with closing(product.ADAPTER.writer(options, login)) as resumed:
+        assert sorted(held.card.uid for held in everything(resumed, "0")) == ["u1", "u2"]
+
+
 def test_departments_messengers_and_addresses_stand_in_the_form_where_a_person_sees_them(writer):
     sent = card(
         "UID:1", "FN:Ann", "ORG:Acme;Sales", "TEL;TYPE=work,cell:+1 1", "IMPP:xmpp:ann@example.com", "GENDER:F",

@@ -13,7 +13,15 @@ from migrator.contacts.meaning import differences
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.roundcube import mending, pages
 from migrator.contacts.roundcube.columns import columns, normal
-from migrator.contacts.roundcube.dialect import KEPT, from_roundcube, meant, takes_email, to_roundcube, uid_in
+from migrator.contacts.roundcube.dialect import (
+    KEPT,
+    from_roundcube,
+    instead_of,
+    meant,
+    takes_email,
+    to_roundcube,
+    uid_in,
+)
 from migrator.contacts.roundcube.groups import categories, group_card, in_groups, told_by_categories
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=120)
@@ -224,3 +232,12 @@ def test_calls_of_a_script_are_read_as_data():
     assert pages.complaint('rcmail.display_message("<b>Oh<\\/b> no","error",0)') == "Oh no"
     assert list(pages.calls("this.x(alert(1))", "x")) == [[]]
     assert pages.state('rcmail.set_env({"a":1});rcmail.set_env({"b":{"c":[2]}});') == {"a": 1, "b": {"c": [2]}}
+
+
+def test_whose_place_a_contact_takes_is_no_part_of_what_it_says() -> None:
+    card = Card((text_property("UID", "u1"), text_property("FN", "Ann Doe"), text_property("X-SHOE-SIZE", "37")))
+    plain = to_roundcube(card)
+    text = plain.instead_of("57").text().encode()
+    assert instead_of(text) == "57"
+    assert from_roundcube(text).card == from_roundcube(plain.text().encode()).card
+    assert instead_of(plain.text().encode()) == ""

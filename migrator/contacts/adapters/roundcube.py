@@ -23,7 +23,7 @@ from migrator.contacts import vcard
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Property, Put
 from migrator.contacts.roundcube import groups, mending, pages
-from migrator.contacts.roundcube.dialect import SEEN_AS_FIELDS, Sent, meant, to_roundcube
+from migrator.contacts.roundcube.dialect import INSTEAD_OF, SEEN_AS_FIELDS, Sent, instead_of, meant, to_roundcube
 from migrator.contacts.roundcube.pages import Row
 from migrator.contacts.roundcube.webmail import TOO_LARGE, ByCpanel, ByForm, Webmail
 from migrator.engine.contract import KB, MB, Adapter, Login, Service
@@ -133,16 +133,12 @@ class RoundcubeReader:
         ]
 
     def index(self, book: str) -> Iterator[Entry]:
-        """Every card in the order of Roundcube's list, then the groups that are cards of their own. A session that writes does not see
-        what a run left under another name when it died.
-        """
+        """Every card in the order of Roundcube's list, then the groups that are cards of their own."""
         self._check(book)
         self._shelves.pop(book, None)
         cards: dict[str, Card] = {}
         for found in self._export_all(book):
             cards[found.id] = Card(tuple(one for one in found.card.properties if one.name in {"UID", "CATEGORIES"}))
-            if self._writes and _is_unfinished(found.card):
-                continue  # it has not arrived: put once more, it is brought in anew
             yield found.entry
         for number, name, members in self._groups(book):
             if not groups.told_by_categories(name, (cards[one] for one in members if one in cards)):
@@ -287,8 +283,13 @@ class RoundcubeWriter(RoundcubeReader):
         super().__init__(options, login)
         self._uids: dict[str, dict[str, str]] = {}  # book -> UID -> contact
         self._ids: dict[str, set[str]] = {}  # the contacts that were there when it was last looked
-        self._unfinished: dict[str, dict[str, str]] = {}  # book -> UID -> contact that a run left when it died
         self._limit: int | None = None
+
+    def index(self, book: str) -> Iterator[Entry]:
+        """The same; what a run left half done when it died is cleared up before."""
+        self._check(book)
+        self._known(book)
+        yield from super().index(book)
 
     def create_book(self, name: str) -> Book:
         """Raises Refused: Roundcube has a fixed set of books."""
@@ -339,7 +340,7 @@ class RoundcubeWriter(RoundcubeReader):
             if refused := self._save(book, number, sent):
                 return Put(refused=refused)
         else:
-            refusals = self._bring_in(book, {card.uid: sent}, beside=number)
+            refusals = self._bring_in(book, {card.uid: sent.instead_of(number)}, beside=number)
             if refusals:
                 return refusals[card.uid]
             number = self._known(book)[card.uid]
@@ -370,13 +371,33 @@ class RoundcubeWriter(RoundcubeReader):
     def _known(self, book: str) -> dict[str, str]:
         """The contacts by their UIDs, and those without one by the UID they get."""
         if book not in self._uids:
-            self._uids[book], self._unfinished[book] = {}, {}
-            self._ids[book] = set()
+            uids: dict[str, str] = {}
+            ids: set[str] = set()
+            left: list[_Found] = []
             for found in self._export_all(book):
-                known = self._unfinished[book] if _is_unfinished(found.card) else self._uids[book]
-                known.setdefault(vcard.with_uid(found.card).uid, found.id)
-                self._ids[book].add(found.id)
+                ids.add(found.id)
+                unfinished = _is_unfinished(found.card)
+                if not unfinished:
+                    uids.setdefault(vcard.with_uid(found.card).uid, found.id)
+                if unfinished or instead_of(found.raw):
+                    left.append(found)
+            self._uids[book], self._ids[book] = uids, ids
+            for found in left:
+                self._clear_up(book, found)
         return self._uids[book]
+
+    def _clear_up(self, book: str, left: _Found) -> None:
+        """What stands under another name has not arrived: it goes, to be brought in anew. What stands beside the contact that it
+        replaces has arrived: that one goes.
+        """
+        if _is_unfinished(left.card):
+            self._delete(book, left.id)
+            self._ids[book].discard(left.id)
+            return
+        old = instead_of(left.raw)
+        if old in self._ids[book] and any(_replaces(left.card, found.card) for found in self._export(book, [old])):
+            self._take_over(book, old, left.id, ())
+            self._uids[book][left.card.uid] = left.id
 
     def _changed(self, book: str) -> None:
         """Groups and members are not what they were."""
@@ -388,13 +409,9 @@ class RoundcubeWriter(RoundcubeReader):
     def _bring_in(self, book: str, sent: Mapping[str, Sent], beside: str = "") -> dict[str, Put]:
         """Import cards; the refusals of those that are not there afterwards. With `beside`, one that stands beside the contact it replaces.
 
-        What the importer skipped for its likeness to another is brought in under another name, then saved by the form. What an earlier
-        run left under such a name when it died is deleted first.
+        What the importer skipped for its likeness to another is brought in under another name, then saved by the form.
         """
         known = self._known(book)
-        for unfinished in [self._unfinished[book].pop(uid) for uid in sent if uid in self._unfinished[book]]:
-            self._delete(book, unfinished)
-            self._ids[book].discard(unfinished)
         refusals: dict[str, Put] = {}
         texts = {} if beside else {uid: one.text() for uid, one in sent.items()}
         self._import(book, texts, refusals)
@@ -578,6 +595,11 @@ def _is_unfinished(card: Card) -> bool:
     return card.text("FN") == _stand_in(card.uid)
 
 
+def _replaces(new: Card, old: Card) -> bool:
+    """Whether a contact is the one that a card of ours says it was brought in to replace: in another Roundcube, its number is a stranger's."""
+    return old.uid == new.uid if old.uid else old.text("FN") == new.text("FN")
+
+
 def _group_entry(number: str, name: str, members: frozenset[str]) -> Entry:
     return Entry(f"{GROUP}{number}", 0, sha256(repr((name, sorted(members))).encode()).hexdigest()[:32])
 
@@ -589,7 +611,7 @@ def _beside_the_form(sent: Sent) -> object:
 
 def _beside_the_form_of(raw: bytes) -> object:
     there = vcard.parse(raw, "utf-8").card.properties
-    return _marks(one for one in there if one.name not in SEEN_AS_FIELDS - {"PHOTO"} and one.name != "CATEGORIES")
+    return _marks(one for one in there if one.name not in SEEN_AS_FIELDS - {"PHOTO"} | {"CATEGORIES", INSTEAD_OF})
 
 
 def _marks(properties: Iterable[Property]) -> object:

@@ -24,6 +24,7 @@ from migrator.contacts import meaning, vcard
 from migrator.contacts.model import COMPONENTS, Card, Property, text_property
 
 KEPT = "X-MIGRATOR-KEPT"
+INSTEAD_OF = "X-MIGRATOR-INSTEAD-OF"  # the contact that this one was brought in to replace
 SHOWN, HIDDEN = "shown", "hidden"  # whether Roundcube shows anything of a kept unit
 
 # What its form has one field for; a second one of the name is not shown.
@@ -50,6 +51,7 @@ _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_")
 _SAFE_NAME = re.compile(r"[A-Z0-9-]+")
 _SAFE_VALUE = re.compile(r"[\w.+/-]+")
 _UID = re.compile(r"^UID(?:;[^:\r\n]*)?:(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
+_INSTEAD_OF = re.compile(rf"^{INSTEAD_OF}:(\d+)\r?$".encode(), re.MULTILINE)
 _LONGEST_EMAIL = 254
 _LONGEST_LINE = 72  # bytes that are not folded
 _FOLDED_AT = 76  # bytes between two folds
@@ -62,6 +64,10 @@ class Sent:
 
     shown: tuple[Property, ...]
     rest: tuple[Property, ...]
+
+    def instead_of(self, contact: str) -> Sent:
+        """The card with the number of the contact that it is to replace, which tells the next run what to do if this one dies between."""
+        return replace(self, rest=(*self.rest, text_property(INSTEAD_OF, contact)))
 
     def text(self, *, without: AbstractSet[str] = frozenset(), name: str = "") -> str:
         """The card as Roundcube writes it down, without properties of these names, or under another `name`."""
@@ -98,7 +104,7 @@ def from_roundcube(raw: bytes) -> vcard.Read:
 
 def meant(read: vcard.Read, without: AbstractSet[str] = frozenset()) -> vcard.Read:
     """The same for a text that has been read already; properties `without` which it is read are those that Roundcube adds of its own."""
-    there = [_unsplit(one) for one in read.card.properties if one.name not in {"VERSION", KEPT, *without}]
+    there = [_unsplit(one) for one in read.card.properties if one.name not in {"VERSION", KEPT, INSTEAD_OF, *without}]
     found: list[Property] = []
     dropped = list(read.dropped)
     for one in read.card.all(KEPT):
@@ -117,6 +123,12 @@ def uid_in(text: str) -> str:
     """The UID in a text of Roundcube's; "" without one. Much faster than reading the card."""
     found = _UID.search(text)
     return vcard.unescaped(found[1]).strip().removeprefix("urn:uuid:") if found else ""
+
+
+def instead_of(raw: bytes) -> str:
+    """The number of the contact that the one of this text was brought in to replace, "" for any other."""
+    found = _INSTEAD_OF.search(raw)
+    return found[1].decode() if found else ""
 
 
 def takes_email(address: str) -> bool:
