@@ -103,9 +103,9 @@ class FormsOptions(BaseModel):
     )
     existing: Literal["refuse", "keep-ids", "skip-existing", "remap"] = Field(
         default="refuse",
-        description="What to do where the target's table has rows already: refuse; keep-ids: put ours beside them, refuse if an id is "
-        "taken; skip-existing: leave out what is there (by a plugin's own identity, else by id); remap: give ours new ids where theirs "
-        "are taken, and put them under the target's own forms of the same title.",
+        description="What to do where the target's table has rows already: refuse; keep-ids: put ours beside them, refuse if another row "
+        "has one of their ids; skip-existing: leave behind ours whose id another row has; remap: give ours new ids where theirs are "
+        "taken, and put them under the target's own forms of the same title. An equal row is found and stays.",
     )
     forms: FormMapOptions = Field(
         default_factory=FormMapOptions,

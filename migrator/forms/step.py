@@ -7,7 +7,6 @@ changed or come since into the table itself, as long as nobody else has changed 
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -36,6 +35,7 @@ from migrator.forms.beside import DOES, Beside
 from migrator.forms.channels import strange_terms
 from migrator.forms.contract import (
     FORMS,
+    SHADOW,
     THE_DATABASE,
     KnowsDamage,
     RemembersSource,
@@ -46,6 +46,7 @@ from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
 from migrator.forms.leaving import ROW, TOO_LARGE, Leaving, left_before, left_behind, left_rows, told, told_together
+from migrator.forms.meeting import BEHIND, Meeting, Met, Rows, belong_to_others, foreseen, missing_parents, why_behind
 from migrator.forms.model import (
     EVERYTHING,
     NOTHING,
@@ -53,13 +54,16 @@ from migrator.forms.model import (
     Extract,
     KeyRange,
     Paging,
+    Row,
     Stored,
+    StoredTable,
     Table,
+    checksum_of,
     range_of,
 )
-from migrator.forms.moving import RangeMove, fresh_ranges, in_a_chain, rows_at_once, rows_in, sums_of
+from migrator.forms.moving import SIDES, RangeMove, fresh_ranges, in_a_chain, partly, rows_at_once, rows_in, sums_of
 from migrator.forms.options import FormsOptions
-from migrator.forms.plugins.detect import present
+from migrator.forms.plugins.detect import extract_of, present
 from migrator.forms.redaction import Redaction, by_field, redaction_of
 from migrator.forms.remap.deciding import Sides
 from migrator.forms.remap.moving import (
@@ -82,6 +86,7 @@ from migrator.forms.remap.moving import (
 )
 from migrator.forms.slips import absent, refuse_slips
 from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings, undated
+from migrator.forms.together import waiting
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
@@ -91,7 +96,12 @@ OTHERWISE = (
     "was put there and begin with a new state"
 )
 DIVIDED_OTHERWISE = "the key of the source's table is another than when it was moved; move it anew with a new state, into a table that is empty"
-MERGING = "merging"  # a fact: rows were about to be put beside the target's
+MERGING = "merging"  # a fact: how far rows are that are to be put beside the target's
+BEGUN, CARRYING = "begun", "carrying"  # about to be put there; on their way into the shadow once more
+ID_CURE = (
+    "Choose remap, which gives ours new ids, or skip-existing, which leaves these rows and what hangs on them behind"
+)
+BEHIND_CURE = "Choose remap, which gives ours new ids, or copy them by hand."
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
@@ -135,21 +145,39 @@ class FormsStep:
                 blocked = "waits for what is told of forms" if numbers.verb is Verb.BY_HAND else ""
                 yield numbers
             strange = None if self._renumbers else strange_terms(source, target, found, self.options.prefixes)
-            for taking in wanted:
+            divided = [self._divided(taking, wanted, target) for taking in wanted]
+            actions = []
+            for taking in divided:
                 name = renamed(taking.table.name, self.options.prefixes)
                 if damage := damaged.get(taking.table.name) or damaged_there.get(name):
                     about = {"table": taking.table.name, "name": name}
-                    yield _by_hand(_key(taking.table.name), taking.table.name, damage, about)
-                    continue
-                if strange and not strange.told.isdisjoint(taking.plugins):
+                    actions.append(_by_hand(_key(taking.table.name), taking.table.name, damage, about))
+                elif strange and not strange.told.isdisjoint(taking.plugins):
                     about = {"table": taking.table.name, "name": name}
-                    yield _by_hand(_key(taking.table.name), taking.table.name, strange.why, about)
-                    continue
-                action = self._action(self._divided(taking, wanted, target), source, target, there, read)
+                    actions.append(_by_hand(_key(taking.table.name), taking.table.name, strange.why, about))
+                else:
+                    actions.append(self._action(taking, source, target, there, read))
+            alone = self._renumbers or not target.features.merges  # into a dump goes all that can
+            for action in actions if alone else self._together(divided, actions, found, source):
                 if blocked and action.verb is not Verb.KEEP:
-                    action = replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
+                    yield replace(action, verb=Verb.BY_HAND, why=f"{action.why}; {blocked}")
+                    continue
                 yield action
             yield from self._beside(PRESUMED_KEY).plan(source, target, read)
+
+    def _together(
+        self, wanted: Sequence[Taking], actions: Sequence[Action], found: Sequence[Stored], source: TableReader
+    ) -> Iterator[Action]:
+        """The same, but that nothing is moved of a plugin that lacks a table of its own."""
+        by_name = dict(zip([one.table.name for one in wanted], actions, strict=True))
+        stuck = [name for name, one in by_name.items() if one.verb is Verb.BY_HAND]
+        waits_for = waiting(stuck, found, partial(_has_rows, source, _by_name(source.tables()))) if stuck else {}
+        for name, one in by_name.items():
+            if name in waits_for and one.verb is Verb.COPY:
+                why = f"{one.why}; waits, because {waits_for[name]} of the same entries cannot be moved"
+                yield _by_hand(one.key, one.label, why, one.data)
+            else:
+                yield one
 
     def _wanted(self, source: TableReader, tables: Sequence[Table], found: Sequence[Stored]) -> list[Taking]:
         """What is taken of a source. Of one that holds only what was chosen before, all of it, where the plan does not choose anew."""
@@ -212,8 +240,12 @@ class FormsStep:
                 filter(None, (f"no rows of {', '.join(taking.plugins)}", _without_date(taking, source)))
             )
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
-        to_do = bool(stale or fresh or left or left_before(read, key) or not place)
+        merging = read.remembered(key).get(MERGING)
+        to_do = bool(stale or fresh or left or left_before(read, key) or merging or not place)
         work = _Remaining.of(count, recorded, stale, fresh)
+        refusal, meets = "", ""
+        if to_do and not found and not self._came_unrecorded(taking, there.get(name), target, recorded):
+            refusal, meets = self._in_the_way(taking, there.get(name), source, target, read, [*recorded, *fresh])
         why = "; ".join(
             filter(
                 None,
@@ -221,14 +253,15 @@ class FormsStep:
                     f"{count:,} {'row' if count == 1 else 'rows'}"
                     + (f" of {', '.join(taking.plugins)}" if taking.plugins else ""),
                     _without_date(taking, source),
-                    _of_lost(found) if found else work.told(place) if recorded else "",
+                    _of_lost(found) if found else work.told("" if merging else place) if recorded else "",
                     _divided(table),
                     f"changed on the way: {redaction.told}" if redaction else "",
                     told_together(left),
+                    meets,
                 ),
             )
         )
-        if refusal := self._in_the_way(there.get(name), target, place) if to_do and not found else "":
+        if refusal:
             return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name})
         return Action(
             key,
@@ -254,17 +287,63 @@ class FormsStep:
         """Whether what was recorded is gone on with. What only the shadow has is nothing to rows that get new numbers."""
         return _divides(table, recorded) and not (self._renumbers and not _placed(facts, recorded))
 
-    def _in_the_way(self, there: Table | None, target: TableReader, place: str) -> str:
-        """Why a table at the target cannot be filled as the plan is now; "" if it can."""
-        if there is None or place or self._renumbers:
-            return ""
+    def _came_unrecorded(
+        self, taking: Taking, there: Table | None, target: TableReader, recorded: Mapping[KeyRange, Outcome]
+    ) -> bool:
+        """Whether the table itself has what was put in the shadow: a death came between swapping and its record."""
+        total = _total(recorded)
+        if there is None or not total.rows:
+            return False
+        return target.checksum(at_target(taking.extract, there, self.options.prefixes), EVERYTHING) == total
+
+    def _in_the_way(
+        self,
+        taking: Taking,
+        there: Table | None,
+        source: TableReader,
+        target: TableReader,
+        read: Reading,
+        ranges: Sequence[KeyRange],
+    ) -> tuple[str, str]:
+        """Why a table at the target cannot be filled as the plan is now ("" if it can), and what is told of rows that are there already."""
+        facts = read.remembered(_key(taking.table.name))
+        if there is None or facts.get(PLACE) or facts.get(MERGING) or self._renumbers:
+            return "", ""
         rows = target.count(Extract(there))
-        if not rows or (self.options.existing != "refuse" and target.features.merges):
-            return ""
+        if not rows:
+            return "", ""
         has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
         if not target.features.merges:
-            return f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away"
-        return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)"
+            return (
+                f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away",
+                "",
+            )
+        if self.options.existing == "refuse":
+            return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)", ""
+        return self._meets(taking, there, source, target, read, ranges)
+
+    def _meets(
+        self,
+        taking: Taking,
+        there: Table,
+        source: TableReader,
+        target: TableReader,
+        read: Reading,
+        ranges: Sequence[KeyRange],
+    ) -> tuple[str, str]:
+        """The same of rows that are put beside others."""
+        if not target.features.exact:  # what it makes of our rows is only known when they are put
+            return "", ""
+        redaction = self.redaction(taking, source, _known_hash_key(read))
+        identity = "" if self.options.existing == "keep-ids" else taking.identity
+        try:
+            met = foreseen(Meeting(taking.table, there, target, identity), source, taking.extract, ranges, redaction)
+        except Refused as error:  # a table of other columns is one action's trouble
+            return f"{error} {error.remedy}".removesuffix("."), ""
+        if met.taken and self.options.existing == "keep-ids":
+            return f"{belong_to_others(met.taken)}. {ID_CURE}", ""
+        found = f"{met.found:,} of them {'is' if met.found == 1 else 'are'} there already" if met.found else ""
+        return "", "; ".join(filter(None, (found, why_behind(met.taken, ()))))
 
     def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
@@ -290,7 +369,7 @@ class FormsStep:
             if GIVES in action.data:
                 give_numbers(action, self._both(source, target), target, work)
                 return
-            taking = self._taking(source, target, action.data["table"])
+            taking = self.taking(source, target, action.data["table"])
             if isinstance(target, RemembersSource):
                 target.comes_from(source.server())
             filling = _Filling(action, taking, action.data["name"], self, source, target, work)
@@ -304,7 +383,8 @@ class FormsStep:
         found = present(source, self.options.plugins)
         return self._sides(source, target, self._wanted(source, source.tables(), found), found)
 
-    def _taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
+    def taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
+        """What is taken of a table of the source now. Raises NotFound."""
         wanted = self._wanted(source, source.tables(), present(source, self.options.plugins))
         for one in wanted:
             if one.table.name == table:
@@ -323,7 +403,7 @@ class FormsStep:
             yield _differs(action, "not-moved", "has not been moved")
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
-            taking = self._taking(source, target, action.data["table"])
+            taking = self.taking(source, target, action.data["table"])
             for left in left_rows(source, taking.table):
                 yield _differs(action, "left-behind", told(left, taking.extract), TOO_LARGE)
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
@@ -375,14 +455,16 @@ class FormsStep:
         beside = read.remembered(action.key).get(PLACE) == MERGED
         redaction = self.redaction(taking, source, _hash_key(read, self.options)) if beside else Redaction()
         for among, outcome in recorded.items():
-            if outcome.fate not in ARRIVED:
+            if outcome.fate not in ARRIVED and not (beside and outcome.as_sent):
                 continue
             was, put = sums_of(outcome)
+            behind = 0 if outcome.fate in ARRIVED else outcome.things
             here = source.checksum(taking.extract, among)
             if here != was:
                 text = f"{among.label}: {_changed(here, was)}"
                 yield _differs(action, "changed", text)
-            if beside and (lacking := _lacking(taking, place, among, source, target, redaction)):
+            lacking = self._lacking(taking, place.table, among, source, target, redaction) - behind if beside else 0
+            if lacking > 0:
                 yield _differs(
                     action,
                     "missing",
@@ -396,6 +478,20 @@ class FormsStep:
         rows_each, _ = rows_at_once(taking.table, target.features)
         for among in fresh_ranges(source, taking.extract, list(recorded), rows_each):
             yield _differs(action, "not-moved", f"{among.label}: rows have come at the source since")
+
+    def _lacking(
+        self,
+        taking: Taking,
+        there: Table,
+        among: KeyRange,
+        source: TableReader,
+        target: TableReader,
+        redaction: Redaction,
+    ) -> int:
+        """How many rows of a range the target's table does not have, whatever else it has."""
+        identity = "" if self.options.existing == "keep-ids" else taking.identity
+        rows = [row for page in source.rows(taking.extract, among) for row in redaction(page)]
+        return len(Meeting(taking.table, there, target, identity).met(among, rows).of(Met.FRESH, Met.TAKEN))
 
 
 @dataclass(slots=True)
@@ -427,11 +523,16 @@ class _Filling:
             place = SWAPPED
             self.target.discard(replace(self.taking.table, name=self.name))
             self.work.remember({PLACE: place})
-        if not place and self._is_found():
-            place = SWAPPED
         if place == SWAPPED:
             self._follow()
-        elif place != MERGED or self._has_more():
+            return
+        self._refuse_without_parents()
+        if not place and not facts.get(MERGING) and not self._merged_parents() and self._is_found():
+            self._follow()
+            return
+        if facts.get(MERGING) == BEGUN:  # a death came before anybody knew what was put: what is there is found again
+            self._empty_shadow(replace(self.taking.table, name=self.name))
+        if place != MERGED or facts.get(MERGING) or self._has_more():
             self._fill_shadow(place)
 
     def put_beside(self, sides: Sides) -> None:
@@ -540,7 +641,14 @@ class _Filling:
 
     def _fill_shadow(self, place: str) -> None:
         wanted = replace(self.taking.table, name=self.name)
+        self.target.shadow(wanted)
+        if not place and self._there() is None and self._merged_parents():
+            # Rows that hang on rows left behind are left behind too, so they are put beside others even where there are none yet.
+            self._empty_shadow(wanted)
+            self.target.swap(wanted)
         shadow = Extract(self.target.shadow(wanted))
+        if place:
+            self.work.remember({MERGING: CARRYING})
         move = self._carry(shadow)
         recorded = _recorded(self.work, self.action.key)
         behind = sum(outcome.things for outcome in recorded.values() if outcome.fate not in ARRIVED)
@@ -548,46 +656,170 @@ class _Filling:
             whole = sum(map(rows_in, recorded.values()))
             raise Misbehaved(
                 f"{self.action.label}: {behind:,} of {whole:,} rows could not be moved, so the table is not put in its place.",
-                remedy="See what is left behind, then run again: what is there is kept.",
+                remedy=f"See what is left behind, then run again: what is there is kept, in {SHADOW}{self.name} at the target; "
+                "if nothing more is to be moved, drop that table.",
             )
         if not place:
             total, has = _total(recorded), self.target.checksum(shadow, EVERYTHING)
             if has != total:
-                self.work.forget()
-                self.target.discard(wanted)
+                self._empty_shadow(wanted)
                 raise Misbehaved(
                     f"{self.action.label}: {total.rows:,} rows were put, and the target has {has.rows:,} or others.",
                     remedy="Run again: the table is filled anew.",
                 )
         self._tell_unsure(move)
         there = self._there()
-        if there is None or not self.target.count(Extract(there)):
+        if there is None or not (place or self._merged_parents() or self.target.count(Extract(there))):
             self.target.swap(wanted)
             self.work.remember({PLACE: SWAPPED})
         else:
             self._merge(wanted, there, recorded, place)
 
+    def _empty_shadow(self, wanted: Table) -> None:
+        """Begin anew with a shadow that has no rows."""
+        self.target.discard(wanted)
+        self._forget()
+        self.target.shadow(wanted)
+
+    def _forget(self) -> None:
+        """Forget which ranges were carried, and not where the table is."""
+        facts = dict(self.work.remembered(self.action.key))
+        self.work.forget()
+        self.work.remember(facts)
+
     def _merge(self, wanted: Table, there: Table, recorded: Mapping[KeyRange, Outcome], place: str) -> None:
+        """Put what is in the shadow beside the target's rows, but for what is there, what has ids of others, and what hangs on those."""
         existing = self.step.options.existing
         if existing == "refuse" or not self.target.features.merges:
+            self._give_up(wanted)
             raise Refused(
                 f"{self.action.label}: the target has rows in {self.name}.",
-                remedy="Say in the plan what is to become of them (existing), or name another target. Ours are waiting in the shadow.",
+                remedy="Say in the plan what is to become of them (existing), or name another target.",
             )
-        begun = self.work.remembered(self.action.key).get(MERGING)
-        if existing == "keep-ids" and not place and not begun:
-            columns: tuple[str, ...] = ()
-        else:
-            columns = (self.taking.identity,) if self.taking.identity and existing != "keep-ids" else wanted.page_by
-        self.work.remember({MERGING: "begun"})
+        begun = self.work.remembered(self.action.key).get(MERGING) == BEGUN
+        met = self._met_in(Extract(self.target.shadow(wanted)), there, recorded, place)
+        taken = [key for one in met.values() for key in one.keys(Met.TAKEN)]
+        if taken and existing == "keep-ids" and not (place or begun):
+            self._give_up(wanted)
+            raise Refused(f"{self.action.label}: {belong_to_others(taken)}.", remedy=f"{ID_CURE}.")
+        self.work.remember({MERGING: BEGUN})
         self.work.record(list(recorded.values())[:1])  # what is remembered is on disk with a record
-        put = self.target.merge(Extract(there), columns)
+        shadow = Extract(self.target.shadow(wanted))
+        for among, one in met.items():
+            if one.left_out:
+                self.target.load(shadow, among, one.of(Met.FRESH), None)
+        try:
+            put = self.target.merge(Extract(there), ())
+        except Refused:
+            self._give_up(wanted)
+            raise
         self.target.discard(wanted)
-        self.work.remember({PLACE: MERGED})
-        total = _total(recorded).rows
-        if put < total and not place:
-            text = f"{self.action.label}: {put:,} rows were put beside the target's, {total - put:,} were there already"
+        self._record_met(recorded, met, place)
+        self.work.remember({PLACE: MERGED, MERGING: ""})
+        found = sum(len(one.of(Met.FOUND, Met.ELSEWHERE)) for one in met.values())
+        if found and not place:
+            text = f"{self.action.label}: {put:,} rows were put beside the target's, {found:,} were there already"
             self.work.note(Finding("there-already", Weight.NOTE, self.action.label, text))
+
+    def _record_met(self, recorded: Mapping[KeyRange, Outcome], met: Mapping[KeyRange, Rows], place: str) -> None:
+        """What became of the ranges; at first those of which some rows stay behind go down in pieces, so that each row counts as what it is."""
+        if place:  # the engine counts by the ranges that it has been told of; what is found there is what was put
+            self.work.record(_but_behind(recorded[among], among, one) for among, one in met.items())
+            return
+        others = left_before(self.work, self.action.key)
+        outcomes = {among: self._pieces(recorded[among], among, one) for among, one in met.items()}
+        if any(len(some) > 1 for some in outcomes.values()):
+            self._forget()
+        ranges = (one for among, whole in recorded.items() for one in outcomes.get(among, [whole]))
+        self.work.record([*ranges, *others])
+
+    def _pieces(self, whole: Outcome, among: KeyRange, met: Rows) -> list[Outcome]:
+        pieces = met.pieces(among)
+        here = [self.source.checksum(self.taking.extract, part) for part, _ in pieces] if len(pieces) > 1 else []
+        if sum(here, NOTHING) != sums_of(whole)[0]:  # one piece, or the source has changed meanwhile
+            return [_as_met(whole, among, met, whole.digest)]
+        return [
+            _as_met(
+                whole,
+                part,
+                rows,
+                f"{source}{SIDES}{checksum_of([row for row, _ in rows.each])}",
+                len(rows.each) / len(met.each),
+            )
+            for source, (part, rows) in zip(here, pieces, strict=True)
+        ]
+
+    def _give_up(self, wanted: Table) -> None:
+        """Leave nothing of ours at the target, and no word that it is there."""
+        self.target.discard(wanted)
+        place = self.work.remembered(self.action.key).get(PLACE, "")
+        if place:
+            self._forget()
+        else:
+            self.work.forget()
+
+    def _met_in(
+        self, shadow: Extract, there: Table, recorded: Mapping[KeyRange, Outcome], place: str
+    ) -> dict[KeyRange, Rows]:
+        """What becomes of the rows that wait in the shadow, range by range; ranges that meet nobody are left out."""
+        identity = "" if self.step.options.existing == "keep-ids" else self.taking.identity
+        meeting = Meeting(self.taking.table, there, self.target, identity)
+        parents = self._merged_parents()
+        found: dict[KeyRange, Rows] = {}
+        for among in recorded:
+            if place and not self.target.checksum(shadow, among).rows:
+                continue
+            if not (identity or parents or self.target.checksum(meeting.place, among).rows):
+                continue
+            rows = [row for page in self.target.rows(shadow, among) for row in page]
+            met = found[among] = meeting.met(among, rows)
+            for column, one, key, redaction in parents:
+                self._part_from_missing(met, column, one, key, redaction)
+        return found
+
+    def _part_from_missing(self, met: Rows, column: str, parent: Taking, key: str, redaction: Redaction) -> None:
+        """Of the rows that were to be put, those that hang on a row of ours that is not at the target are left out."""
+        at = self.taking.table.place(column)
+        values = [value for row in met.of(Met.FRESH) if (value := row[at]) is not None]
+        name = renamed(parent.table.name, self.step.options.prefixes)
+        there = next((one for one in self.target.tables() if one.name == name), None)
+        identity = "" if self.step.options.existing == "keep-ids" else parent.identity
+        meeting = Meeting(parent.table, there, self.target, identity) if there else None
+        kept = partial(_kept, self.target, parent.table, redaction)
+        met.part_from(column, missing_parents(parent.extract, meeting, key, values, self.source, kept))
+
+    def _merged_parents(self) -> list[tuple[str, Taking, str, Redaction]]:
+        """The columns that name rows of tables which were put beside others, with what was taken of those, and its column that is named."""
+        columns = {one.name for one in self.taking.table.columns}
+        found = []
+        for column, table, key in self.taking.references:
+            merged = self.work.remembered(_key(table)).get(PLACE) == MERGED
+            if merged and column in columns and table != self.taking.table.name:
+                parent = self.step.taking(self.source, self.target, table)
+                if parent.aside:
+                    continue
+                redaction = self.step.redaction(parent, self.source, _hash_key(self.work, self.step.options))
+                found.append((column, parent, key, redaction))
+        return found
+
+    def _refuse_without_parents(self) -> None:
+        """Raises Refused where rows would come before those of the same plugin that they hang on."""
+        if not self.target.features.merges:  # into a dump goes all that can
+            return
+        tables = _by_name(self.source.tables())
+        for stored in present(self.source, self.step.options.plugins):
+            parts = {part.table: part for part in stored.tables if not part.aside}
+            if self.taking.table.name not in parts:
+                continue
+            for name in self.taking.parents:
+                if name not in parts or self.work.remembered(_key(name)).get(PLACE):
+                    continue
+                taken = self.step.taking(self.source, self.target, name)
+                if _has_rows(self.source, tables, parts[name]) and self.source.count(taken.extract):
+                    raise Refused(
+                        f"{self.action.label}: its rows hang on those of {name}, which has not been moved.",
+                        remedy=f"See what is told of {name}, then run again.",
+                    )
 
     # -- later -------------------------------------------------------------------------------------------------------------
 
@@ -671,6 +903,20 @@ def _known_hash_key(read: Reading) -> bytes:
     return known.get_secret_value().encode() if known else PRESUMED_KEY
 
 
+def _by_name(tables: Sequence[Table]) -> Mapping[str, Table]:
+    return {one.name: one for one in tables}
+
+
+def _has_rows(source: TableReader, tables: Mapping[str, Table], part: StoredTable) -> bool:
+    """Whether a plugin has rows in a part of its own, or of a table that it shares."""
+    return part.table in tables and source.count(extract_of(part, tables)) > 0
+
+
+def _kept(target: TableWriter, table: Table, redaction: Redaction, rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows as they are put."""
+    return target.as_kept(table, redaction(rows))
+
+
 # -- pure ------------------------------------------------------------------------------------------------------------------
 
 
@@ -722,15 +968,6 @@ def _stale(source: TableReader, extract: Extract, recorded: Mapping[KeyRange, Ou
     }
 
 
-def _lacking(
-    taking: Taking, place: Extract, among: KeyRange, source: TableReader, target: TableReader, redaction: Redaction
-) -> int:
-    """How many rows of a range the target's table does not have, whatever else it has."""
-    ours = Counter(row for page in source.rows(taking.extract, among) for row in redaction(page))
-    ours.subtract(row for page in target.rows(place, among) for row in page)
-    return sum(count for count in ours.values() if count > 0)
-
-
 def _changed(here: Checksum, was: Checksum) -> str:
     """What a comparison found at the source, in words."""
     if here.rows == was.rows:
@@ -755,6 +992,29 @@ def _reconsidered(outcome: Outcome) -> Outcome:
         things=rows_in(outcome),
         as_sent=0,
     )
+
+
+def _as_met(outcome: Outcome, among: KeyRange, rows: Rows, digest: str, share: float = 1) -> Outcome:
+    """What became of a range, or of a piece of one that has this share of its bytes, whose rows were put beside others."""
+    if not rows.left_out and among.key == outcome.key:
+        return outcome
+    size = round(outcome.size * share)
+    copied = replace(
+        outcome, key=among.key, fate=Fate.COPIED, size=size, digest=digest, things=len(rows.each), as_sent=0
+    )
+    if rows.of(*BEHIND):
+        return _but_behind(copied, among, rows)
+    return partly(copied, Fate.FOUND, len(rows.of(Met.FOUND, Met.ELSEWHERE)))
+
+
+def _but_behind(outcome: Outcome, among: KeyRange, rows: Rows) -> Outcome:
+    """The outcome of a range of which some rows may have to stay behind."""
+    behind = len(rows.of(*BEHIND))
+    if not behind:
+        return outcome
+    note = f"{among.label}: {why_behind(rows.keys(Met.TAKEN), rows.keys(Met.HANGING))}"
+    whole = replace(outcome, things=rows_in(outcome), as_sent=0)
+    return replace(partly(whole, Fate.LEFT_BEHIND, behind), note=note, cure=BEHIND_CURE)
 
 
 def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], wanted: Sequence[Taking]) -> Action:

@@ -76,6 +76,41 @@ def test_dying_at_any_moment_loses_no_row_and_doubles_none(existing: str) -> Non
         assert world.fates() == {Fate.COPIED}, f"after dying at moment {at}"
 
 
+class Crowded(World):
+    """The target has some of the ids: most of them are other rows', some are ours."""
+
+    def __init__(self, *, goes_on: bool) -> None:
+        super().__init__("skip-existing")
+        self.old.fill(PLAIN, MANY[:70])
+        taken = [(str(n), "5", "theirs", "2026-01-01 00:00:00") for n in (7, 8, 9, 35, 72)]
+        self.new.fill(PLAIN, [*taken, *MANY[40:44], THEIRS])
+        if goes_on:
+            self.run(Mortality())
+            self.old.fill(PLAIN, MANY[:75])
+
+    def sums(self) -> tuple[int, int]:
+        """How many rows of the source are told of, and how many of them stay behind."""
+        (row,) = [one for one in self.store.actions() if one.key.endswith(PLAIN.name)]
+        fates = self.store.fates(row.ledger_key)
+        return sum(size.items for size in fates.values()), fates[Fate.LEFT_BEHIND].items
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["at first", "later"])
+def test_dying_among_rows_of_others_puts_each_of_ours_once_and_writes_over_none(*, goes_on: bool) -> None:
+    expected, undisturbed = Crowded(goes_on=goes_on), Mortality()
+    expected.run(undisturbed)
+    rows, behind = (75, 5) if goes_on else (70, 4)
+    assert expected.sums() == (rows, behind)
+    assert len(expected.contents()[PLAIN.name]) == rows - behind + 6
+    for at in range(1, len(undisturbed.moments) + 1):
+        world = Crowded(goes_on=goes_on)
+        with pytest.raises(Died):
+            world.run(Mortality(at))
+        world.run(Mortality())
+        assert world.contents() == expected.contents(), f"after dying at moment {at} ({undisturbed.moments[at - 1]})"
+        assert world.sums() == (rows, behind), f"after dying at moment {at}"
+
+
 # -- with new numbers --------------------------------------------------------------------------------------------------------------
 
 ENTRIES = table("wp_gf_entry", [number("id"), number("form_id"), text("ip"), text("date_created")], primary("id"))

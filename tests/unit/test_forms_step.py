@@ -287,18 +287,158 @@ def test_keep_ids_puts_ours_beside_theirs() -> None:
     assert world.trial.verify().differences == 0
 
 
-def test_keep_ids_refuses_ids_that_are_taken_and_puts_nothing() -> None:
+OTHERS: list[Row] = [(str(n), "9", "theirs", "2026-01-01 00:00:00") for n in (7, 60)]
+
+
+def told(world: World, name: str = FORMS):
+    """What a preview says of a table."""
+    (stage,) = world.trial.preview(world.trial.store).stages
+    return next(action for _, action in stage.actions if action.label == name)
+
+
+def test_keep_ids_refuses_ids_that_are_taken_by_others_every_time_and_puts_nothing() -> None:
     world = World(existing="keep-ids")
-    world.new.fill(PLAIN, [("7", "9", "theirs", "2026-01-01 00:00:00")])
-    assert world.trial.run().codes
-    assert len(world.new.rows(FORMS)) == 1
+    world.new.fill(PLAIN, OTHERS)
+    for _ in range(3):
+        action = told(world)
+        assert action.verb is Verb.BY_HAND
+        assert "2 ids of ours belong to other rows there (ids 7, 60)" in action.why
+        assert world.trial.run().codes
+        assert world.new.rows(FORMS) == OTHERS
+        assert not world.outcomes()
+    assert not world.new.writes
 
 
-def test_skip_existing_leaves_out_what_is_there() -> None:
-    world = World(existing="skip-existing")
-    world.new.fill(PLAIN, [MANY[6], *THEIRS])
-    world.trial.run()
+def test_an_id_that_is_taken_while_we_are_at_it_is_refused_too_and_leaves_nothing_of_ours() -> None:
+    world = World(existing="keep-ids")
+    world.new.fill(PLAIN, THEIRS)
+
+    def visitors(what: str) -> None:
+        if what.startswith("load"):
+            world.new.fill(PLAIN, [*THEIRS, *OTHERS])
+
+    world.new.before_write = visitors
+    for _ in range(2):
+        assert world.trial.run().codes
+        assert world.new.rows(FORMS) == sorted([*THEIRS, *OTHERS], key=lambda row: int(row[0]))
+        assert set(world.new.kept) == {FORMS}
+        assert not world.outcomes()
+
+
+@pytest.mark.parametrize("existing", ["keep-ids", "skip-existing"])
+def test_rows_that_are_there_as_they_are_here_are_found(existing: str) -> None:
+    world = World(existing=existing)
+    world.new.fill(PLAIN, [*MANY[:50], MANY[60], *THEIRS])
+    assert "51 of them are there already" in told(world).why
+    assert not world.trial.run().codes
     assert world.new.rows(FORMS) == [*MANY, *THEIRS]
+    assert counted(world) == (160, {Fate.FOUND: 51, Fate.COPIED: 109}, 0)
+    assert world.trial.verify().differences == 0
+    before = len(world.new.writes)
+    assert not world.trial.run().codes
+    assert len(world.new.writes) == before
+    assert counted(world) == (160, {Fate.FOUND: 51, Fate.COPIED: 109}, 0)
+
+
+@pytest.mark.parametrize(("one", "rows"), [(LOG, LOG_ROWS), (LOOSE, LOOSE_ROWS)], ids=["index", "nothing"])
+@pytest.mark.parametrize("existing", ["keep-ids", "skip-existing"])
+def test_rows_without_ids_are_not_doubled_when_the_state_is_lost(existing: str, one, rows) -> None:
+    world = World((one, rows), tables=(one.name,), existing=existing)
+    world.new.fill(one, rows[1:])
+    world.trial.run()
+    assert sorted(map(repr, world.new.rows(one.name))) == sorted(map(repr, rows))
+    assert world.trial.verify().differences == 0
+
+
+def test_skip_existing_leaves_behind_what_has_the_id_of_another_and_says_so_every_time() -> None:
+    world = World(existing="skip-existing")
+    world.new.fill(PLAIN, [*OTHERS, MANY[7]])
+    assert "2 rows are left behind, whose ids belong to other rows there (ids 7, 60)" in told(world).why
+    for _ in range(2):
+        assert world.trial.run().left_behind
+        assert world.new.rows(FORMS) == sorted(
+            [*OTHERS, *(row for row in MANY if row[0] not in {"7", "60"})], key=lambda row: int(row[0])
+        )
+        behind = [one.note for one in world.outcomes() if one.fate is Fate.LEFT_BEHIND]
+        assert len(behind) == 2
+        assert "(id 7)" in behind[0] + behind[1]
+        assert set(world.new.kept) == {FORMS}
+        assert counted(world) == (160, {Fate.LEFT_BEHIND: 2, Fate.FOUND: 1, Fate.COPIED: 157}, 0)
+        assert world.trial.verify().differences == 0
+    world.new.kept[FORMS].rows.remove(MANY[0])
+    assert world.trial.verify().differences == 1
+
+
+def test_rows_too_large_to_be_given_count_beside_those_whose_ids_are_others() -> None:
+    world = World(existing="skip-existing")
+    world.new.fill(PLAIN, [*OTHERS, MANY[7]])
+    world.old.left[FORMS] = [LeftRow("form_id 900", 41 * 1024 * 1024, "dump.sql, line 7 (byte 100)")]
+    for _ in range(2):
+        assert world.trial.run().left_behind == 3
+        assert counted(world) == (161, {Fate.LEFT_BEHIND: 3, Fate.FOUND: 1, Fate.COPIED: 157}, 0)
+    del world.old.kept[FORMS].rows[5:8]
+    world.trial.run()
+    assert counted(world) == (158, {Fate.LEFT_BEHIND: 2, Fate.COPIED: 156}, 0)
+
+
+def test_rows_that_stay_behind_one_by_one_among_many_are_still_counted_as_what_they_are() -> None:
+    world = World(existing="skip-existing")
+    world.new.fill(PLAIN, [(row[0], "9", "theirs", row[3]) for row in MANY[::2]])
+    assert "80 rows are left behind" in told(world).why
+    assert world.trial.run().left_behind
+    assert len(world.new.rows(FORMS)) == 160
+    assert counted(world) == (160, {Fate.LEFT_BEHIND: 80, Fate.COPIED: 80}, 0)
+    assert world.trial.verify().differences == 0
+    world.new.kept[FORMS].rows.remove(MANY[1])
+    assert world.trial.verify().differences == 1
+    world.trial.run()
+    assert MANY[1] in world.new.rows(FORMS)
+    assert counted(world) == (160, {Fate.LEFT_BEHIND: 80, Fate.COPIED: 80}, 0)
+
+
+def test_ids_that_follow_each_other_are_told_by_their_ends() -> None:
+    world = World(existing="keep-ids")
+    world.new.fill(PLAIN, [(str(n), "9", "theirs", None) for n in (3, 4, 20, *range(50, 76))])
+    assert "29 ids of ours belong to other rows there (ids 3, 4, 20, 50 to 75)" in told(world).why
+
+
+def test_a_table_of_other_columns_is_told_before_anything_is_moved() -> None:
+    world = World(existing="keep-ids")
+    world.new.fill(table(FORMS, [number("form_id"), text("mine")], primary("form_id")), [("500", "theirs")])
+    action = told(world)
+    assert action.verb is Verb.BY_HAND
+    assert "no column form_post_id" in action.why
+    assert world.trial.run().codes
+    assert not world.new.writes
+
+
+PAGES: list[Row] = [("3", "theirs", "page")]
+
+
+def test_nothing_hangs_on_rows_that_were_refused() -> None:
+    world = World(plugins=("flamingo",))
+    world.new.fill(POSTS, PAGES)
+    assert told(world, META.name).verb is told(world, TERMS.name).verb is Verb.BY_HAND
+    assert "wp_posts of the same entries cannot be moved" in told(world, META.name).why
+    world.trial.run()
+    assert set(world.new.kept) == {POSTS.name}
+    assert world.trial.verify().not_moved == 3
+
+
+@pytest.mark.parametrize("there", [(), ("1",)], ids=["no table", "a table with a row"])
+def test_answers_never_hang_on_the_row_of_another(there: tuple[str, ...]) -> None:
+    world = World(plugins=("flamingo",), existing="skip-existing")
+    world.new.fill(POSTS, PAGES)
+    theirs = [(f"9{n}", "3", "colour", "red") for n in there]
+    if theirs:
+        world.new.fill(META, theirs)
+    for _ in range(2):
+        assert world.trial.run().left_behind
+        assert [row[0] for row in world.new.rows(POSTS.name)] == ["3", "6", "9"]
+        ours = [row for row in META_ROWS if row[1] in {"6", "9"}]
+        assert world.new.rows(META.name) == [*ours, *theirs]
+        assert world.new.rows(TERMS.name) == []
+        assert any("hang on rows that are not there" in one.note for one in world.outcomes(META.name))
 
 
 def changed(world: World, **options: object) -> World:
