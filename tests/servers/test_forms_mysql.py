@@ -294,3 +294,18 @@ def test_a_hosts_table_of_another_prefix_and_an_index_over_a_prefix_are_made_aga
     assert shapes[0] == shapes[1]
     with closing(MysqlReader(target, LOGIN)) as reader:
         assert read(reader, table.name) == [("0", "x", "b\\c", "2026-01-01 00:00:00", "{}")]
+
+
+def test_a_shadow_that_another_session_makes_at_the_same_moment_keeps_its_rows(fresh, monkeypatch) -> None:
+    options = fresh("auto")
+    with closing(MysqlWriter(options, LOGIN)) as one, closing(MysqlWriter(options, LOGIN)) as two:
+        look = one._described
+
+        def look_and_be_late(only: str = "") -> list:
+            monkeypatch.undo()
+            seen = look(only)
+            two.load(Extract(two.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS, None)
+            return seen
+
+        monkeypatch.setattr(one, "_described", look_and_be_late)
+        assert one.count(Extract(one.shadow(PLAIN))) == len(PLAIN_ROWS)

@@ -56,6 +56,17 @@ def test_answers_of_a_form_that_the_source_deletes_later_still_go_to_the_targets
     assert ("7", "blue later") in cells(world.new, "new_gf_entry_meta", "meta_key", "meta_value")
 
 
+def test_what_is_written_down_outlives_a_version_that_would_make_its_table_otherwise(two_sites: World) -> None:
+    new = two_sites.new
+    one, two = into(of_one("one", 2024), new), into(of_one("two", 2025), new)
+    assert goes_well(one)
+    lines = new.kept["_migrator_numbers given"]
+    columns = tuple(replace(column, collation="utf8mb4_general_ci") for column in lines.table.columns)
+    lines.table = replace(lines.table, columns=columns)
+    assert goes_well(two)
+    assert set(book.read(MemoryReader(new))) == {"one", "two"}
+
+
 # -- several sites -------------------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +230,23 @@ def test_nothing_hangs_on_an_entry_of_the_new_site_that_took_our_number(
     kept.rows = [row for row in kept.rows if row[3] != "2027-01-01 00:00:00"]
     assert goes_well(world)
     assert len(world.new.rows("new_gf_entry_meta")) == 2 + 7
+
+
+def test_nor_on_one_that_came_while_ours_were_about_to_be_put(two_sites: World, monkeypatch) -> None:
+    without_counters(monkeypatch)
+    world = World(two_sites.old, two_sites.new, **GRAVITY)
+    kept = world.new.kept["new_gf_entry"]
+    theirs = ("3", *kept.rows[0][1:3], "2027-01-01 00:00:00", *kept.rows[0][4:])
+
+    def an_entry_comes(what: str) -> None:
+        if what.startswith("load new_gf_entry [") and theirs not in world.new.rows("new_gf_entry"):
+            world.new.kept["new_gf_entry"].rows.append(theirs)
+
+    world.new.before_write = an_entry_comes
+    assert world.trial.run().left_behind
+    assert ("3",) not in cells(world.new, "new_gf_entry_meta", "entry_id")
+    assert world.trial.run().left_behind == 1 + 5
+    assert ("3",) not in cells(world.new, "new_gf_entry_meta", "entry_id")
 
 
 def test_what_hangs_on_an_entry_that_the_new_site_changed_comes_also_without_a_state(two_sites: World) -> None:

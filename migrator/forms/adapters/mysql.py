@@ -279,12 +279,14 @@ class MysqlWriter(MysqlReader):
         called = schema.shadow_name(table.name)
         wanted = schema.fingerprint(table)
         there = next(iter(self._described(called)), None)
-        if there is None or there.comment != wanted:
-            making = schema.creation(table, called, wanted, self._collations())
-            with self._changing() as connection:
+        if there is not None and there.comment == wanted:
+            return there
+        making = schema.creation(table, called, wanted, self._collations())
+        with self._changing() as connection:
+            if there is not None:  # one that another session has made since stays
                 self._say(connection, f"DROP TABLE IF EXISTS {spelling.name(called)}")
-                self._say(connection, making)
-            (there,) = self._described(called)
+            self._say(connection, making)
+        (there,) = self._described(called)
         return there
 
     def load(self, extract: Extract, among: KeyRange, rows: Sequence[Row], instead_of: Checksum | None) -> None:

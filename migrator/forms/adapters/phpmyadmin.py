@@ -272,10 +272,12 @@ class PhpMyAdminWriter(PhpMyAdminReader):
     def shadow(self, table: Table) -> Table:
         called, wanted = schema.shadow_name(table.name), schema.fingerprint(table)
         there = next(iter(self._described(called)), None)
-        if there is None or there.comment != wanted:
-            making = schema.creation(table, called, wanted, self._collations())
-            self._say(f"DROP TABLE IF EXISTS {spelling.name(called)}", making, about=table.name)
-            (there,) = self._described(called)
+        if there is not None and there.comment == wanted:
+            return there
+        # One that another session has made since stays.
+        before = [f"DROP TABLE IF EXISTS {spelling.name(called)}"] if there is not None else []
+        self._say(*before, schema.creation(table, called, wanted, self._collations()), about=table.name)
+        (there,) = self._described(called)
         return there
 
     def load(self, extract: Extract, among: KeyRange, rows: Sequence[Row], instead_of: Checksum | None) -> None:

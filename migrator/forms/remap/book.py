@@ -29,6 +29,7 @@ TABLE: Final = Table(
     charset=_UTF8[0],
     collation=_UTF8[1],
 )
+_THERE: Final = replace(TABLE, name=SHADOW + TABLE.name)
 STRETCH, FORM, ENTRY, NOWHERE = "stretch", "form", "entry", "nowhere"
 FIELD, NO_FIELD, SPARE = "field", "no field", "spare"
 _OF_FIELDS: Final = frozenset({FIELD, NO_FIELD, SPARE})
@@ -50,9 +51,8 @@ def read(target: TableReader) -> dict[str, Page]:
 
 def written(target: TableReader) -> list[Row]:
     """The same as it stands there."""
-    there = Extract(replace(TABLE, name=SHADOW + TABLE.name))
     try:
-        return [row for page in target.rows(there, EVERYTHING) for row in page]
+        return [row for page in target.rows(Extract(_THERE), EVERYTHING) for row in page]
     except NotFound:
         return []
 
@@ -61,13 +61,23 @@ def write(target: TableWriter, was: Sequence[Row], origin: str, page: Page) -> b
     """Put a source's page in the place of the one that is there. Where anything else than `was` is written by now, whosever it is, nothing is
     changed and the answer is no: numbers that were found free may be another's.
     """
-    there = target.shadow(TABLE)
+    if not _is_there(target):
+        target.shadow(TABLE)
     rows = [*(row for row in was if text_of(row[0]) != origin), *lines(origin, page)]
     try:
-        target.load(Extract(there), EVERYTHING, rows, checksum_of(was))
+        target.load(Extract(_THERE), EVERYTHING, rows, checksum_of(was))
     except Refused:
         if Counter(written(target)) == Counter(was):
             raise
+        return False
+    return True
+
+
+def _is_there(target: TableReader) -> bool:
+    """Whether the table is there, of whatever shape: a shadow of another shape would be made anew, without its rows."""
+    try:
+        target.count(Extract(_THERE))
+    except NotFound:
         return False
     return True
 

@@ -373,12 +373,16 @@ class NumberedMove(RangeMove):
         if at is None:
             return self._behind(loaded, "its rows have come too late to have numbers", "Run again.")
         place, among = at
-        there = [row for page in self.target.rows(place, among) for row in page]
+        there = _rows_of(self.target, place, among)
         wanted, said, others = self._wanted(bundle, there)
         changes = Counter(wanted) != Counter(there)
         if changes:
             held = self._held(bundle.among)
-            self.target.load(place, among, wanted, checksum_of(there) if held is None else held)
+            try:
+                self.target.load(place, among, wanted, checksum_of(there) if held is None else held)
+            except Refused:  # perhaps because somebody came meanwhile
+                self._clashes(bundle.rows, _rows_of(self.target, place, among))
+                raise
         now = self.target.checksum(place, among)
         if now != checksum_of(wanted):
             words = f"{len(wanted):,} rows were put, and the target has {now.rows:,} or others"
@@ -414,16 +418,21 @@ class NumberedMove(RangeMove):
         missing = list((Counter(ours) - has).elements())
         if self.place.table.paging is not Paging.KEY:
             return [*there, *missing], "", 0
+        clashes = self._clashes(missing, there)
+        fresh = list((Counter(missing) - Counter(clashes)).elements())
+        return [*there, *fresh], _others(len(clashes)), len(clashes)
+
+    def _clashes(self, ours: Sequence[Row], there: Sequence[Row]) -> list[Row]:
+        """Those of our rows whose key another row of the target has; numbers that strangers have by it are `taken`."""
         by_key = {self.place.table.key_of(row): row for row in there}
-        fresh: list[Row] = []
-        for row in missing:
-            at_its_key = by_key.get(self.place.table.key_of(row))
-            if at_its_key is None:
-                fresh.append(row)
-            elif self._is_strangers(at_its_key, row):
-                self.taken.add(text_of(row[self.place.table.place(self.road.rewriting.own)]))
-        others = len(missing) - len(fresh)
-        return [*there, *fresh], _others(others), others
+        found = []
+        for row in ours:
+            has = by_key.get(self.place.table.key_of(row))
+            if has is not None and has != row:
+                found.append(row)
+                if self._is_strangers(has, row):
+                    self.taken.add(text_of(row[self.place.table.place(self.road.rewriting.own)]))
+        return found
 
     def _is_strangers(self, has: Row, ours: Row) -> bool:
         """Whether a row of the target is another entry than ours, and not ours as somebody has changed it: nobody changes an entry's moment."""
@@ -436,6 +445,10 @@ class NumberedMove(RangeMove):
         """Nothing is answered: what is there already is seen when it is written again, and what has no place has to be told."""
         del fence, intended
         return ()
+
+
+def _rows_of(reader: TableReader, extract: Extract, among: KeyRange) -> list[Row]:
+    return [row for page in reader.rows(extract, among) for row in page]
 
 
 def _others(count: int) -> str:

@@ -170,7 +170,7 @@ def fingerprint(table: Table) -> str:
 
 
 def creation(table: Table, called: str, comment: str, collations: Mapping[str, str]) -> str:
-    """The statement that makes a table of these columns and indexes under another name. `collations` maps those that the server knows to
+    """The statement that makes a table of these columns and indexes under another name, where there is none. `collations` maps those that the server knows to
     their charset; one it does not know becomes the charset's default. Raises Refused for a type or an expression we do not say again.
     """
     lines = [_definition(table, column, collations) for column in table.columns]
@@ -187,7 +187,7 @@ def creation(table: Table, called: str, comment: str, collations: Mapping[str, s
         else ""
     )
     return (
-        f"CREATE TABLE {name(called)} ({', '.join(lines)}) ENGINE={engine}{_collated(table.charset, table.collation, collations)}"
+        f"CREATE TABLE IF NOT EXISTS {name(called)} ({', '.join(lines)}) ENGINE={engine}{_collated(table.charset, table.collation, collations)}"
         f"{row_format}{counting} COMMENT={text(comment)}"
     )
 
