@@ -176,6 +176,22 @@ class Progress:
         return " ".join(part for part in (", ".join(names[:NAMED]), more) if part)
 
 
+class Asides:
+    """What an admin should read at once, each trouble of a whole subject told once and not again for every action it takes along."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str, str]] = set()
+
+    def of(self, event: Event) -> str:
+        """The line for an event, "" if there is nothing to say."""
+        match event:
+            case SubjectFailed():
+                self._told.add((event.step, event.subject.key, event.text))
+            case ActionEnded(status=Status.FAILED) if (event.step, event.subject, event.text) in self._told:
+                return ""
+        return aside(event)
+
+
 def aside(event: Event) -> str:
     """What an admin should read at once, "" if the event is no such thing: a failure, a long pause, a narrowed endpoint."""
     line = ""
@@ -240,6 +256,7 @@ def watching(console: Console, progress: Progress, *, as_json: bool, kinds: list
     along on stderr.
     """
     screen = console.screen
+    asides = Asides()
 
     def tell(event: Event) -> None:
         progress.heard(event)
@@ -251,7 +268,7 @@ def watching(console: Console, progress: Progress, *, as_json: bool, kinds: list
         if isinstance(event, RunBegan):
             line = resumed(event.claim, event.tally, nouns_of(kinds), figures.now())
         else:
-            line = aside(event)
+            line = asides.of(event)
         if line:
             screen.say(line)
 

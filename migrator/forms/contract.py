@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from migrator.engine.contract import Contract
+from migrator.errors import EndpointRefused
 from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, LeftRow, Row, Server, Stored, Table
 
 THE_DATABASE = "database"  # the account under which sessions are opened: one for all tables of an endpoint
@@ -119,6 +120,24 @@ class KnowsDamage(Protocol):
 
     def damaged(self) -> Mapping[str, str]:
         """Tables that cannot be read whole, by name, each with what is missing and what to do. Cheap: no row is read."""
+
+
+@runtime_checkable
+class KnowsRights(Protocol):
+    """A transport that can see beforehand what its login is not allowed to do."""
+
+    def want_of_rights(self) -> EndpointRefused | None:
+        """The refusal that a session which fills tables would meet; None where every right is there, or nobody can tell. Cheap, and it
+        changes nothing.
+        """
+
+
+@runtime_checkable
+class KnowsShadows(Protocol):
+    """A transport that can see the shadows that earlier runs have left."""
+
+    def shadows(self) -> Sequence[str]:
+        """Their names as they are there. Cheap."""
 
 
 class Plugins(Protocol):

@@ -129,7 +129,7 @@ def findings(found: Iterable[Setting], target: str = "") -> Iterator[Finding]:
         text = (
             f"the site sends its mail through the old host {through} ({one.title}, option {one.option} in {one.table})"
         )
-        remedy = f"Set the SMTP host to {target or 'the new host'} there once the mailboxes have moved, or ask for it in the plan (smtp).{constants}"
+        remedy = f"Set the SMTP host to {target or 'the new host'} there once the mailboxes have moved, or ask for it in the plan (senders: {{change: true}}).{constants}"
         yield Finding(CODE, Weight.WARNING, one.table, text, remedy)
 
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import (
     ARRIVED,
+    MB,
     Account,
     Action,
     BatchLimit,
@@ -38,6 +39,8 @@ from migrator.forms.contract import (
     SHADOW,
     THE_DATABASE,
     KnowsDamage,
+    KnowsRights,
+    KnowsShadows,
     RemembersSource,
     TableReader,
     TableWriter,
@@ -57,6 +60,7 @@ from migrator.forms.model import (
     Row,
     Stored,
     StoredTable,
+    Summed,
     Table,
     checksum_of,
     range_of,
@@ -65,12 +69,14 @@ from migrator.forms.moving import SIDES, RangeMove, fresh_ranges, in_a_chain, pa
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import extract_of, present
 from migrator.forms.redaction import Redaction, by_field, redaction_of
+from migrator.forms.remap.book import TABLE as NUMBERS_TABLE
 from migrator.forms.remap.deciding import Sides
 from migrator.forms.remap.moving import (
     GIVES,
     KEY,
     LANES,
     RENUMBERED,
+    STAYS,
     NumberedMove,
     followed,
     give_numbers,
@@ -95,6 +101,10 @@ OTHERWISE = (
     "was moved in another way by an earlier run, with or without its own numbers; leave `existing` as it was, or remove at the target what "
     "was put there and begin with a new state"
 )
+FOUND_OTHERWISE = (
+    "was found at the target under its own numbers by an earlier run, which has put nothing there; leave `existing` as it was, or begin with "
+    "a new state to have these rows put there once more under new ones"
+)
 DIVIDED_OTHERWISE = "the key of the source's table is another than when it was moved; move it anew with a new state, into a table that is empty"
 MERGING = "merging"  # a fact: how far rows are that are to be put beside the target's
 BEGUN, CARRYING = "begun", "carrying"  # about to be put there; on their way into the shadow once more
@@ -107,12 +117,14 @@ COLUMNS = "columns"  # a fact: the source's columns as they were when it was beg
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 HASH_KEY = "forms/hash"  # in the strongbox
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
+UNCOUNTED = Size()
+PROBED = 1000  # rows read at once to see how fast the source is
 LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
 
 
 @dataclass(frozen=True, slots=True)
 class FormsStep:
-    """See the module; fulfils Step and Foresees."""
+    """See the module; fulfils Step, Foresees and Probes."""
 
     options: FormsOptions
 
@@ -154,7 +166,8 @@ class FormsStep:
                     actions.append(_by_hand(_key(taking.table.name), taking.table.name, damage, about))
                 elif strange and not strange.told.isdisjoint(taking.plugins):
                     about = {"table": taking.table.name, "name": name}
-                    actions.append(_by_hand(_key(taking.table.name), taking.table.name, strange.why, about))
+                    held = Size(source.count(taking.extract))
+                    actions.append(_by_hand(_key(taking.table.name), taking.table.name, strange.why, about, held))
                 else:
                     actions.append(self._action(taking, source, target, there, read))
             alone = self._renumbers or not target.features.merges  # into a dump goes all that can
@@ -218,8 +231,12 @@ class FormsStep:
         recorded = _recorded(read, key)
         place = read.remembered(key).get(PLACE, "")
         label = table.name if name == table.name else f"{table.name} -> {name}"
+        rows_each, width = rows_at_once(table, target.features)
+        count = source.count(taking.extract)
+        left = left_rows(source, table)
+        total = Size(count + len(left), width * count + sum(one.size for one in left))
         if otherwise := self.otherwise(read.remembered(key), table, recorded):
-            return _by_hand(key, label, otherwise, {"table": table.name, "name": name})
+            return _by_hand(key, label, otherwise, {"table": table.name, "name": name}, total)
         if recorded and not self.goes_on(read.remembered(key), table, recorded):
             recorded = {}
         stale = _stale(source, taking.extract, recorded)
@@ -231,10 +248,7 @@ class FormsStep:
         if found:
             recorded = {range_of(one.key): one for one in found.outcomes}
             stale = {among: sums_of(one)[0] for among, one in recorded.items() if one.fate not in ARRIVED}
-        rows_each, width = rows_at_once(table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
-        count = source.count(taking.extract)
-        left = left_rows(source, table)
         if not (count or recorded or left or taking.extract.is_whole):
             nothing = "; ".join(
                 filter(None, (f"no rows of {', '.join(taking.plugins)}", _without_date(taking, source)))
@@ -262,14 +276,14 @@ class FormsStep:
             )
         )
         if refusal:
-            return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name})
+            return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name}, total)
         return Action(
             key,
             Verb.COPY if to_do else Verb.KEEP,
             label,
             why,
             size=Size(work.rows, width * work.rows),
-            total=Size(count + len(left), width * count + sum(one.size for one in left)),
+            total=total,
             lanes=LANES,
             after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
             data={"table": table.name, "name": name},
@@ -280,7 +294,8 @@ class FormsStep:
         """Why what earlier runs have put at the target cannot be gone on with as the plan is now; "" if it can, or if nothing is there."""
         place = _placed(facts, recorded)
         if place and self._renumbers != (place == RENUMBERED):
-            return OTHERWISE
+            only_found = place == SWAPPED and all(one.fate is Fate.FOUND for one in recorded.values())
+            return FOUND_OTHERWISE if only_found else OTHERWISE
         return DIVIDED_OTHERWISE if place and not _divides(table, recorded) else ""
 
     def goes_on(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
@@ -357,6 +372,41 @@ class FormsStep:
     def _beside(self, key: bytes) -> Beside:
         return Beside(self.options, lambda source, table: self._redaction(source, table, (), key))
 
+    # -- foresee -------------------------------------------------------------------------------------------------------------
+
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+        """Rights that the target's user lacks, forms and fields whose answers have no place there, and shadows that nothing will be done with."""
+        to_do = [one for one in actions if one.verb not in {Verb.KEEP, Verb.BY_HAND}]
+        for action in actions:
+            if GIVES in action.data:
+                yield from _without_counterpart(action)
+        with read.target(FORMS, THE_DATABASE) as target:
+            refusal = target.want_of_rights() if to_do and isinstance(target, KnowsRights) else None
+            left = target.shadows() if isinstance(target, KnowsShadows) else ()
+        if refusal is not None:
+            yield Finding("will-be-refused", Weight.WARNING, subject.label, str(refusal), refusal.remedy)
+        filled = () if self._renumbers else [one.data["name"] for one in to_do if "name" in one.data]
+        yield from _left_over(left, filled)
+
+    def probe(self, subject: Subject, actions: Sequence[Action], read: Reading, budget: int) -> int:
+        del subject
+        moved = [one for one in actions if one.verb is Verb.COPY and "table" in one.data]
+        largest = max(moved, key=lambda one: one.size.bytes or 0, default=None)
+        if largest is None or not largest.size.bytes:
+            return 0
+        with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
+            if not source.features.seeks:  # to read some of it is to read all of it
+                return 0
+            taking = self.taking(source, target, largest.data["table"])
+            rows_each, _ = rows_at_once(taking.table, target.features)
+            told = 0
+            for among in source.ranges(taking.extract, None, min(rows_each, PROBED)):
+                told += Summed.of(source.rows(taking.extract, among)).size
+                source.checksum(taking.extract, among)
+                if told >= min(budget, MB):
+                    break
+            return told
+
     # -- do ------------------------------------------------------------------------------------------------------------------
 
     def apply(self, action: Action, work: Work) -> None:
@@ -364,6 +414,8 @@ class FormsStep:
             self._beside(_hash_key(work, self.options)).apply(action, work)
             return
         with work.source(FORMS, THE_DATABASE) as source, work.target_for_writing(FORMS, THE_DATABASE) as target:
+            if isinstance(target, KnowsRights) and (refusal := target.want_of_rights()):
+                raise refusal
             if source.features.snapshots:
                 source.snapshot()
             if GIVES in action.data:
@@ -934,9 +986,11 @@ def _damaged(side: TableReader) -> Mapping[str, str]:
     return side.damaged() if isinstance(side, KnowsDamage) else {}
 
 
-def _by_hand(key: str, label: str, why: str, data: Mapping[str, str]) -> Action:
-    """A table that the admin has to say something of first. It has lanes, so that `verify` does not pass over it."""
-    return Action(key, Verb.BY_HAND, label, why, lanes=LANES, data=dict(data))
+def _by_hand(key: str, label: str, why: str, data: Mapping[str, str], total: Size = UNCOUNTED) -> Action:
+    """A table that the admin has to say something of first. It has lanes, so that `verify` does not pass over it, and its rows count, so that
+    a sum without them does not add up.
+    """
+    return Action(key, Verb.BY_HAND, label, why, total=total, lanes=LANES, data=dict(data))
 
 
 def _placed(facts: Mapping[str, str], recorded: Mapping[KeyRange, Outcome]) -> str:
@@ -1110,6 +1164,35 @@ def _details(taking: Taking) -> tuple[str, ...]:
 
 def _said(value: str | bytes | None) -> str:
     return "NULL" if value is None else value.hex() if isinstance(value, bytes) else value
+
+
+def _without_counterpart(action: Action) -> Iterator[Finding]:
+    """Forms and fields that have none, each once. Those that wait for a word of the admin are told as that."""
+    if action.verb is Verb.BY_HAND:
+        return
+    form = ""
+    for line in action.details:
+        words = " ".join(line[2:].partition(" -> ")[0].split())
+        is_field = line[2:].startswith(" ")
+        form = form if is_field else words
+        if line.startswith("! ") and STAYS not in line:
+            text = (
+                f"{form}: {words} has no counterpart at the target"
+                if is_field
+                else f"{words}: the target has no such form"
+            )
+            remedy = "Make it there, or name its counterpart in the plan (forms); else its entries or answers are left behind."
+            yield Finding("left-behind", Weight.WARNING, action.label, text, remedy)
+
+
+def _left_over(shadows: Sequence[str], filled: Sequence[str]) -> Iterator[Finding]:
+    """Shadows that a run of this plan will not put in their place."""
+    going = {SHADOW + one for one in filled} | {SHADOW + NUMBERS_TABLE.name}
+    for name in shadows:
+        if name not in going:
+            text = f"{name} at the target was filled by a run that could not put it in its place"
+            remedy = "A run of the plan that filled it goes on with it; drop it if no such run is to come."
+            yield Finding("left-over", Weight.NOTE, name, text, remedy)
 
 
 def _differs(action: Action, code: str, text: str, remedy: str = "Run again.") -> Finding:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service, Side
-from migrator.errors import Dropped, NotFound, Refused
+from migrator.errors import Dropped, EndpointRefused, NotFound, Refused
 from migrator.forms.choosing import chooser, in_order, is_among, parts_of, ranges_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.model import (
@@ -72,6 +72,7 @@ class MemoryTables:
     writes: list[str] = field(default_factory=list)
     left: dict[str, list[LeftRow]] = field(default_factory=dict)
     pages_read: int = 0
+    may_not_write: str = ""  # why, where the login has no right to
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def fill(self, table: Table, rows: Sequence[Row]) -> None:
@@ -118,6 +119,12 @@ class MemoryReader:
     def tables(self) -> Sequence[Table]:
         kept = sorted(self._kept().items())
         return [replace(one.table, rows=len(one.rows)) for name, one in kept if not name.startswith(SHADOW)]
+
+    def shadows(self) -> Sequence[str]:
+        return [name for name in sorted(self._kept()) if name.startswith(SHADOW)]
+
+    def want_of_rights(self) -> EndpointRefused | None:
+        return EndpointRefused(self._there.may_not_write, remedy="Grant them.") if self._there.may_not_write else None
 
     def snapshot(self) -> None:
         with self._there.lock:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migrator.cli.nouns import nouns_of
-from migrator.cli.progress import Progress, aside, resumed
+from migrator.cli.progress import Asides, Progress, aside, resumed
 from migrator.engine.contract import Action, Fate, Finding, Measure, Size, Subject, Verb, Weight
 from migrator.engine.events import (
     ActionBegan,
@@ -218,3 +218,11 @@ def test_a_run_that_came_to_its_end_was_not_stopped():
 
 def test_a_first_run_resumes_nothing():
     assert said(Claim(claim().run, None, resumes=False)) is None
+
+
+def test_a_trouble_of_a_whole_subject_is_not_told_again_for_every_action_it_takes_along():
+    asides = Asides()
+    lost = ActionEnded("mail", ALICE.key, INBOX, Status.FAILED, "the server has gone.", "Run again.")
+    other = replace(lost, text="no room.")
+    assert asides.of(SubjectFailed("mail", ALICE, "unreachable", "the server has gone.", "Run again."))
+    assert [asides.of(one) for one in (lost, other)] == ["", "INBOX: no room. Run again."]

@@ -198,3 +198,24 @@ def test_a_source_that_ends_early_in_silence_is_not_taken_at_its_word(live) -> N
     second.run()
     assert live.new.rows(PLAIN.name) == rows(190)
     assert second.verify().differences == 0
+
+
+@pytest.mark.parametrize("existing", ["keep-ids", "skip-existing"])
+def test_rows_without_a_key_are_put_once_though_others_stand_beside_them_and_some_have_come(live, existing) -> None:
+    theirs: Row = tuple("theirs" for _ in LOOSE_ROWS[0])
+    live.old.fill(LOOSE, LOOSE_ROWS[:-1])
+    live.new.fill(LOOSE, [theirs])
+    live.plan(existing=existing).run()
+    live.old.fill(LOOSE, LOOSE_ROWS)
+    lost = live.plan(existing=existing)
+    lost.run()
+    assert sorted(live.new.rows(LOOSE.name), key=repr) == sorted([theirs, *LOOSE_ROWS], key=repr)
+    assert lost.verify().differences == 0
+
+
+def test_rows_without_a_key_are_put_beside_nobodys_where_the_plan_does_not_say_so(live) -> None:
+    theirs: Row = tuple("theirs" for _ in LOOSE_ROWS[0])
+    live.old.fill(LOOSE, LOOSE_ROWS)
+    live.new.fill(LOOSE, [theirs, LOOSE_ROWS[0]])
+    assert live.plan().run().codes
+    assert sorted(live.new.rows(LOOSE.name), key=repr) == sorted([theirs, LOOSE_ROWS[0]], key=repr)

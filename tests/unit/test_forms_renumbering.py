@@ -617,3 +617,11 @@ def test_a_second_site_finds_the_forms_that_came_along_with_the_first(word: str,
         ]
         assert world.trial.verify().differences == 0
     assert answers(new, word) == wanted
+
+
+def test_forms_without_a_counterpart_are_foreseen(two_sites) -> None:
+    two_sites.new.kept["new_term_taxonomy"].rows.clear()
+    (stage,) = two_sites.trial.preview().stages
+    told = [one.text for one in stage.findings if one.code == "left-behind"]
+    assert told
+    assert all(one.startswith("Flamingo: ") and one.endswith("the target has no such form") for one in told)

@@ -18,7 +18,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from migrator.engine.contract import MB, Adapter, Login, Service
-from migrator.errors import NotFound, Refused
+from migrator.errors import EndpointRefused, NotFound, Refused
 from migrator.forms.choosing import parts_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.model import (
@@ -36,7 +36,7 @@ from migrator.forms.model import (
     Spelt,
     Table,
 )
-from migrator.forms.sql import schema, spelling
+from migrator.forms.sql import rights, schema, spelling
 from migrator.wire.sql import Database, DatabaseOptions
 
 PAGE = 1000  # rows fetched at once
@@ -89,6 +89,7 @@ class MysqlReader:
         """Connects to nothing yet."""
         del login  # the credentials are the database's own
         self.features = FEATURES
+        self._options = options
         self._db = Database(options, writes=self._writes, exact=True)
         self._open: Connection | None = None
         self._steady = False
@@ -108,6 +109,20 @@ class MysqlReader:
 
     def tables(self) -> Sequence[Table]:
         return [one for one in self._described() if not one.name.startswith(SHADOW)]
+
+    def shadows(self) -> Sequence[str]:
+        return [one.name for one in self._described() if schema.is_shadow(one)]
+
+    def want_of_rights(self) -> EndpointRefused | None:
+        grants = [line or "" for (line,) in self._ask("SHOW GRANTS")]
+        database = str(self._options.database)
+        missing = rights.lacking(grants, database)
+        if not missing:
+            return None
+        return EndpointRefused(
+            f"{self._options.place}: the user {self._options.user} may not {', '.join(missing)} there, and a target's user has to.",
+            remedy=f"Have it granted, or name another user: {rights.granting(missing, grants, database)}",
+        )
 
     def snapshot(self) -> None:
         with self._connected() as connection:

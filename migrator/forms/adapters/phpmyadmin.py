@@ -111,6 +111,9 @@ class PhpMyAdminReader:
     def tables(self) -> Sequence[Table]:
         return [one for one in self._described() if not one.name.startswith(SHADOW)]
 
+    def shadows(self) -> Sequence[str]:
+        return [one.name for one in self._described() if schema.is_shadow(one)]
+
     def snapshot(self) -> None:
         """Never asked for."""
 

@@ -82,6 +82,7 @@ ORIGIN: Final = "origin"  # a fact of it: the name under which the target knows 
 WRITTEN: Final = "written"  # another: whether anything was written down there
 GIVES: Final = "numbers"  # in its data
 TAKEN: Final = "taken"  # a fact of a table
+STAYS: Final = "its answers stay with their entries"
 GONE: Final = f"the target's table {SHADOW}{book.TABLE.name} is gone, and with it which ids were given"
 PUT_BACK: Final = "Put it back out of a backup; with a new state, everything would be put once more under new ids."
 UNSURE: Final = (
@@ -189,7 +190,7 @@ def _lines(plugin: Matched, one: Match) -> Iterator[tuple[str, str, str]]:
             yield (
                 "!",
                 f"  field {_shown(each)}",
-                f"no counterpart: its answers stay with their entries, as field {into}",
+                f"no counterpart: {STAYS}, as field {into}",
             )
 
 

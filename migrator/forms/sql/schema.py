@@ -153,6 +153,11 @@ def shadow_name(table: str) -> str:
     return f"{SHADOW}{table[: LONGEST_NAME - len(SHADOW) - 13]}_{digest}"
 
 
+def is_shadow(table: Table) -> bool:
+    """Whether we have made it."""
+    return table.name.startswith(SHADOW) and table.comment.startswith(OURS)
+
+
 def leaving_name(table: str) -> str:
     """The name under which an empty table makes room for its successor."""
     digest = hashlib.sha256(table.encode()).hexdigest()[:12]
