@@ -76,6 +76,14 @@ class EndpointRefused(MigratorError):
     code = "endpoint-refused"
 
 
+class EndpointUnfit(EndpointRefused):
+    """What the plan names is not there, or is something else: a path or a url that leads nowhere, another product, a disk that cannot be
+    written. No login was refused, and waiting does not help.
+    """
+
+    code = "endpoint-unfit"
+
+
 class Unreachable(MigratorError):
     """Nothing answers there (DNS, refused, timed out at connecting)."""
 

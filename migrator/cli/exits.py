@@ -8,6 +8,7 @@ from typing import Self
 from migrator.errors import (
     Dropped,
     EndpointRefused,
+    EndpointUnfit,
     Held,
     Interrupted,
     LeaseLost,
@@ -40,7 +41,7 @@ class Exit(IntEnum):
     PLAN = 2, "the plan, the command line or the state file cannot be used"
     LEFT_BEHIND = 3, "finished, but something was left behind; the report says what and why"
     LOGIN = 4, "a login was refused"
-    UNREACHABLE = 5, "an endpoint cannot be reached, or not safely (TLS)"
+    UNREACHABLE = 5, "an endpoint cannot be reached, or not safely (TLS), or is not what the plan says"
     SPACE = 6, "a quota or a disk is full"
     DIFFERENCES = 7, "doctor or verify found differences"
     CHANGES = 8, "the preview has changes pending (only with --exit-code)"
@@ -53,6 +54,7 @@ class Exit(IntEnum):
 _BY_ERROR: tuple[tuple[type[MigratorError], Exit], ...] = (
     (PlanError, Exit.PLAN),
     (LoginRefused, Exit.LOGIN),
+    (EndpointUnfit, Exit.UNREACHABLE),
     (EndpointRefused, Exit.LOGIN),
     (NoSpace, Exit.SPACE),
     (StateFull, Exit.SPACE),

@@ -15,7 +15,7 @@ from typing import Final
 from migrator.contacts import columns, leftovers
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
-from migrator.errors import EndpointRefused
+from migrator.errors import EndpointUnfit
 
 JOINT = " ::: "
 STAR = "* "
@@ -115,11 +115,11 @@ class GoogleColumns:
         return ()
 
     def header(self, wanted: Iterable[Mapping[str, str]], there: Sequence[str]) -> tuple[str, ...]:
-        """The newer layout, with as many columns of each kind as these rows and those there need. Raises EndpointRefused for a file
+        """The newer layout, with as many columns of each kind as these rows and those there need. Raises EndpointUnfit for a file
         of the older one.
         """
         if self.old:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 "a file in Google's older layout is only read.",
                 remedy="Give another path; it is written in the newer one.",
             )

@@ -27,7 +27,7 @@ from migrator.contacts.contract import BookWriter
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Contents, Login, Mistake
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, NotFound, Refused
 from migrator.wire import disk
 
 FLAT = "./"  # before the id of a book that lies beside the accounts' folders
@@ -268,7 +268,7 @@ class ShelfReader:
             there, has_place = path.exists(), path.parent.is_dir()
             self._single = path.is_file() or (not there and path.suffix.lower() == layout.suffix)
         if not there and not has_place:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{path}: neither this nor the folder around it is there.", remedy="Check the path in the plan."
             )
 

@@ -16,7 +16,7 @@ from migrator.engine.contract import Contract, Lane, MakesAccounts, Reading, Sid
 from migrator.engine.events import Narrowed, Tell
 from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
 from migrator.engine.stage import Stage
-from migrator.errors import EndpointRefused, LoginRefused, MigratorError, NotMadeYet, TooManyConnections
+from migrator.errors import EndpointRefused, EndpointUnfit, LoginRefused, MigratorError, NotMadeYet, TooManyConnections
 
 STALE = 45.0  # seconds; servers drop idle lines after minutes, middle boxes sooner
 
@@ -165,7 +165,8 @@ class Sessions:
         if refusal := self._refused.get((key.lane, key.account)):
             raise LoginRefused(str(refusal), remedy=refusal.remedy)
         if shut := self._shut.get(key.lane):
-            raise EndpointRefused(str(shut), remedy=shut.remedy)
+            kind = EndpointUnfit if isinstance(shut, EndpointUnfit) else EndpointRefused
+            raise kind(str(shut), remedy=shut.remedy)
         try:
             session = open_session()
         except LoginRefused as refusal:

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Contents, Mistake
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, PlanError, Refused
+from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, NotFound, PlanError, Refused
 from migrator.lists.model import (
     Features,
     MailingList,
@@ -125,7 +125,7 @@ class FolderReader:
         self._layout = layout
         self._path = path
         if not path.exists() and not path.parent.is_dir():
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{path}: neither this folder nor the one around it is there.", remedy="Check the path in the plan."
             )
         if path.exists() and not path.is_dir():

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from migrator.errors import EndpointRefused, NoSpace, Unavailable
+from migrator.errors import EndpointUnfit, NoSpace, Unavailable
 from migrator.wire import disk
 
 LOCK = ".lock"
 
 
 def read_text(path: Path) -> str | None:
-    """What is in a file, bytes that are no UTF-8 kept as they are; None where there is none. Raises EndpointRefused where it may not be read."""
+    """What is in a file, bytes that are no UTF-8 kept as they are; None where there is none. Raises EndpointUnfit where it may not be read."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
@@ -51,7 +51,7 @@ def held(path: Path) -> Iterator[None]:
 
 def replace_text(path: Path, text: str) -> None:
     """Put this into the file, so that whoever opens it sees the old text or the new one, also after a power cut. Raises
-    EndpointRefused, NoSpace.
+    EndpointUnfit, NoSpace.
     """
     whole = Path(os.path.realpath(path))  # a link stays a link
     try:
@@ -97,7 +97,5 @@ def _later(there: Path, handle: int) -> None:
             os.utime(handle, (old.st_mtime + 1, old.st_mtime + 1))
 
 
-def _refused(path: Path, what: str, error: OSError) -> EndpointRefused:
-    return EndpointRefused(
-        f"{path}: it {what} ({error.strerror}).", remedy="Check the path in the plan and its rights."
-    )
+def _refused(path: Path, what: str, error: OSError) -> EndpointUnfit:
+    return EndpointUnfit(f"{path}: it {what} ({error.strerror}).", remedy="Check the path in the plan and its rights.")

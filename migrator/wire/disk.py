@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 
 LONGEST_NAME = 200  # bytes of one name on disk; file systems end at 255, and suffixes are still to come
 LONGEST_PATH = 1000  # bytes of a folder's name with all its parts; a path ends at 4096, and the base is still to come
@@ -203,7 +203,7 @@ _MEANINGS: dict[int, tuple[type[MigratorError], str]] = {
     errno.ENOTDIR: _NOT_THERE,
     errno.EACCES: _NO_RIGHT,
     errno.EPERM: _NO_RIGHT,
-    errno.EROFS: (EndpointRefused, "Mount that disk for writing, then run again."),
+    errno.EROFS: (EndpointUnfit, "Mount that disk for writing, then run again."),
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
     errno.ENAMETOOLONG: _NOT_THERE,  # nothing can be there; what is made has its name checked before

@@ -193,3 +193,13 @@ def test_a_charset_that_nobody_knows_is_a_mistake_of_the_plan(office: Office, wr
         assert done.returncode == 2
         assert done.stderr.startswith("plan.yaml:5:")
         assert f": endpoints.old.contacts.charset: {told}" in done.stderr
+
+
+@pytest.mark.parametrize("side", ["in", "out"])
+def test_a_path_that_leads_nowhere_is_no_refused_login(office: Office, side: str) -> None:
+    (office.folder / "notes").write_text("no folder\n")
+    (office.folder / "plan.yaml").write_text(PLAN.replace(f"path: {side}", "path: notes/cards"))
+    for verb in ("preview", "run"):
+        done = office.does(verb, "plan.yaml")
+        assert done.returncode == 5
+        assert "neither this nor the folder around it is there. Check the path in the plan." in done.stdout

@@ -16,6 +16,7 @@ ERRORS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if iss
         (errors.Refused, 3),
         (errors.LoginRefused, 4),
         (errors.EndpointRefused, 4),
+        (errors.EndpointUnfit, 5),
         (errors.Unreachable, 5),
         (errors.TlsFailed, 5),
         (errors.NoSpace, 6),

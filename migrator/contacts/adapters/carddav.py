@@ -39,7 +39,7 @@ from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.dav import CARD, DAV, Multistatus, NotMultistatus, Resource
 from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Property, Put
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.errors import EndpointUnfit, Misbehaved, NoSpace, NotFound, Refused, Unavailable
 from migrator.wire.dns import Resolver, read_nameserver
 from migrator.wire.http import Reply, WebOptions, must_be_safe
 from migrator.wire.parallel import each
@@ -131,7 +131,7 @@ class Options(WebOptions, Service):
             return ""
         domain = ascii_domain(self.url) or split(account)[1]
         if not domain:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{account}: there is no domain in it to ask for its server of address books.",
                 remedy="Write the server's url.",
             )

@@ -27,7 +27,7 @@ from migrator.contacts.roundcube import groups
 from migrator.contacts.roundcube.columns import columns
 from migrator.contacts.roundcube.dialect import from_roundcube, to_roundcube, uid_in
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, NotFound, NotMadeYet, Refused
+from migrator.errors import EndpointUnfit, NotFound, NotMadeYet, Refused
 from migrator.wire.sql import Database, DatabaseOptions
 
 OWN = "0"  # the ids that Roundcube's own pages give
@@ -178,7 +178,7 @@ class RoundcubeDbReader:
             rows = [row for row in rows if row.mail_host == mail_host]
         if len(rows) > 1:
             hosts = ", ".join(f"“{row.mail_host}”" for row in rows)
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{self._account}: {self._db.place} has this user {len(rows)} times, at the mail servers {hosts}.",
                 remedy="Say in the plan which mail_host is meant.",
             )

@@ -22,7 +22,7 @@ from migrator.contacts.carddav.line import (
     unexpected,
 )
 from migrator.contacts.dav import CARD, DAV, NotMultistatus, Resource
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, TlsFailed, Unreachable
+from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, TlsFailed, Unreachable
 from migrator.wire.dns import Resolver, Target
 from migrator.wire.http import Reply
 
@@ -55,7 +55,7 @@ class Homes:
     found_by: str = ""
 
 
-class NamesNoBooks(EndpointRefused):
+class NamesNoBooks(EndpointUnfit):
     """A server says nothing of address books."""
 
 
@@ -97,7 +97,7 @@ def _nothing_named(domain: str, error: MigratorError) -> MigratorError:
     """The error of a domain that was asked itself, since its DNS names no server."""
     asked = " and ".join(f"{service}.{domain}" for service, _ in SERVICES)
     text = f"{domain}: DNS names no server of its address books (no SRV record of {asked}), and at https://{domain} there is none: {error}"
-    kind = EndpointRefused if isinstance(error, NamesNoBooks) else type(error)
+    kind = EndpointUnfit if isinstance(error, NamesNoBooks) else type(error)
     return kind(text, remedy=WRITE_IT)
 
 
@@ -115,7 +115,7 @@ def starts_of(domain: str, resolver: Resolver, trust: Trust, *, pinned: bool) ->
         urls = [f"{scheme}://{target.host}:{target.port}" for target in targets]
         safe = [url for url in urls if scheme == "https" or trust.covers(url)]
         if not safe:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{domain}: by its DNS its address books are on {targets[0].host} without TLS, where nothing protects a password.",
                 remedy="Write the https url of its server into the plan, if there is one.",
             )
@@ -123,7 +123,7 @@ def starts_of(domain: str, resolver: Resolver, trust: Trust, *, pinned: bool) ->
         paths = dict.fromkeys([*([dav.encoded(said)] if said.startswith("/") else []), WELL_KNOWN, "/"])
         return [Start(Server(url, "" if pinned or trust.covers(url) else domain), tuple(paths)) for url in safe]
     if refused:
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{domain}: its DNS says that there are no address books (SRV records with the target “.”).",
             remedy="If there are, write the url of their server into the plan.",
         )
@@ -177,7 +177,7 @@ def _all_of(line: Line, told: Resource) -> Sequence[str]:
     hrefs = told.hrefs(HOME)
     hosts = {_host_of(href) or line.server.host for href in hrefs}
     if len(hosts) > 1:
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{line.name}: the server says that the books of {line.account} are on {' and on '.join(sorted(hosts))}, and one session goes "
             "to one host.",
             remedy="Make an endpoint for each, with its url and the path of the books there as `home`.",

@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from migrator.contacts import dav
 from migrator.contacts.dav import Resource
 from migrator.engine.contract import Login
-from migrator.errors import EndpointRefused, LoginRefused, Misbehaved, Unavailable
+from migrator.errors import EndpointRefused, EndpointUnfit, LoginRefused, Misbehaved, Unavailable
 from migrator.wire import tls
 from migrator.wire.http import Reply, Site, WebOptions
 
@@ -103,7 +103,7 @@ class Server:
         return urlsplit(self.origin).hostname or ""
 
 
-class Elsewhere(EndpointRefused):
+class Elsewhere(EndpointUnfit):
     """The server points to another one, which the plan trusts."""
 
     def __init__(self, what: str, server: Server, path: str, *, remedy: str) -> None:
@@ -211,11 +211,11 @@ class Line:
                 f"{what}.", _server_of(url.scheme, url.netloc), dav.path_of(href), remedy=self._naming(host)
             )
         if url.scheme != "https":
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{what}, over {url.scheme}, which protects no password.",
                 remedy="Have that server name it with https://.",
             )
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{what}, and a password goes to no other host than the plan says.", remedy=self._naming(host)
         )
 
@@ -251,7 +251,7 @@ class Line:
         if trusted:
             raise Elsewhere(f"{what}.", server, there, remedy="Write it as the url.")
         named = f" or {self._naming(server.host, 'name its host beside the url:')}" if target.scheme == "https" else ""
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{what}, and a password goes to no other place than the plan says.",
             remedy=f"If you trust that server, write it as the url{named.rstrip('.')}.",
         )

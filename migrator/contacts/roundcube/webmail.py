@@ -18,7 +18,7 @@ from migrator.addresses import split
 from migrator.contacts.roundcube import pages
 from migrator.contacts.roundcube.pages import Told
 from migrator.engine.contract import Login
-from migrator.errors import Dropped, EndpointRefused, LoginRefused, Misbehaved, Unavailable
+from migrator.errors import Dropped, EndpointRefused, EndpointUnfit, LoginRefused, Misbehaved, Unavailable
 from migrator.wire.http import Reply, Site, WebOptions
 
 UNAUTHORIZED, FORBIDDEN, TOO_LARGE = 401, 403, 413
@@ -57,7 +57,7 @@ class ByForm:
         if not token and pages.is_cpanel_login(form.text):
             return self._site, self._through_cpanel(password.get_secret_value())
         if not form.ok or not token:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{form.place}: there is no login form of Roundcube (status {form.status}).",
                 remedy="Give the url of Roundcube's own folder, as it stands in the browser before the question mark.",
             )
@@ -193,7 +193,7 @@ class Webmail:
                 self._enter()
                 found = self._look()
             if not found.get("request_token"):
-                raise EndpointRefused(
+                raise EndpointUnfit(
                     f"{self._account}: after the login, {self._named} shows no address book.",
                     remedy="Log in there by hand: a second factor, a notice or another language of pages may stand in between.",
                 )
@@ -282,7 +282,7 @@ class Webmail:
             # cPanel's Roundcube takes its user from the session and sends it to the inbox first; nothing else is followed.
             where = urlsplit(reply.headers.get("location", ""))
             if where.path.lstrip("/") not in {self._path, "", self._path.removesuffix("index.php")}:
-                raise EndpointRefused(
+                raise EndpointUnfit(
                     f"{reply.place}: Roundcube is somewhere else (“{reply.headers.get('location', '')[: pages.LONGEST_QUOTE]}”).",
                     remedy="Correct the url in the plan.",
                 )

@@ -25,7 +25,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Adapter, Contents, Login, Mistake, Service
-from migrator.errors import EndpointRefused, LoginRefused, Misbehaved, NotFound, PlanError, Refused
+from migrator.errors import EndpointRefused, EndpointUnfit, LoginRefused, Misbehaved, NotFound, PlanError, Refused
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.mailman2 import settings as pages_of
 from migrator.lists.mailman2.pages import Form, Page, Row, reasons_among
@@ -192,7 +192,7 @@ class Mailman2Reader:
             ]
         reply = self._site.read("GET", "admin")
         if not reply.ok:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{reply.place}: Mailman's overview of lists is not there (status {reply.status}).",
                 remedy="Correct the url in the plan: the folder above /admin.",
             )

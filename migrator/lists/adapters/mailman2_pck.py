@@ -20,7 +20,7 @@ from pydantic import Field
 
 from migrator.addresses import same_form
 from migrator.engine.contract import Adapter, Contents, Login, Mistake, Service
-from migrator.errors import EndpointRefused, Misbehaved, NotFound
+from migrator.errors import EndpointUnfit, Misbehaved, NotFound
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.mailman2 import settings as pages_of
 from migrator.lists.mailman2.pages import Form
@@ -128,7 +128,7 @@ class BackupReader:
                 return [path]
             if path.is_dir():
                 return sorted(one / FILE for one in path.iterdir() if (one / FILE).is_file())
-        raise EndpointRefused(f"{path}: there is no such file or folder.", remedy="Check the path in the plan.")
+        raise EndpointUnfit(f"{path}: there is no such file or folder.", remedy="Check the path in the plan.")
 
     def _address(self, file: Path) -> str:
         """The list's address: the folder's name at the host of its mail. cPanel joins both in the folder's name, so that the list of a file

@@ -23,7 +23,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused, Unavailable
+from migrator.errors import EndpointRefused, EndpointUnfit, Misbehaved, NotFound, Refused, Unavailable
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.mailman3 import headers, people, settings
 from migrator.lists.model import (
@@ -171,7 +171,7 @@ class Mailman3Reader:
         try:
             rows = self._collection("GET", "lists")
         except NotFound as error:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{self._place}: something answers there, and it is not the REST service of Mailman 3's core.",
                 remedy="Correct the url in the plan: hostname and port of `mailman conf -s webservice`, not the address of Postorius.",
             ) from error
@@ -573,7 +573,7 @@ class Mailman3Writer(Mailman3Reader):
         number = re.search(r"(\d+)\.(\d+)\.(\d+)", version)
         if number is None or tuple(map(int, number.groups())) < OLDEST_TARGET:
             oldest = ".".join(map(str, OLDEST_TARGET))
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{version or 'This Mailman'} cannot be filled without writing to people.",
                 remedy=f"Bring it to Mailman core {oldest} or later.",
             )

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from migrator.errors import Dropped, EndpointRefused, LoginRefused, Misbehaved, NotFound, Unavailable
+from migrator.errors import Dropped, EndpointUnfit, LoginRefused, Misbehaved, NotFound, Unavailable
 from migrator.lists.mailman2.pages import Form, Page, RosterPage, Row
 from migrator.lists.mailman2.spelling import charset_of, decoded
 from migrator.wire.http import Reply, Site
@@ -179,7 +179,7 @@ def page_of(reply: Reply) -> tuple[str, Page]:
             f"{reply.place}: the server failed (status {reply.status}); whether it had its effect is looked up."
         )
     if reply.status in REDIRECTS:
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{reply.place}: Mailman is somewhere else (“{_location(reply)}”).",
             remedy="Correct the url in the plan: the folder above /admin, as it stands in the browser.",
         )
@@ -210,7 +210,7 @@ def lists_of(reply: Reply) -> Sequence[str]:
 
 def _prove_mailman(reply: Reply, page: Page) -> None:
     if not page.lists() and "mailman" not in page.text.lower():
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{reply.place}: there is no web administration of Mailman (status {reply.status}).",
             remedy="Correct the url in the plan: the folder above /admin, as it stands in the browser.",
         )

@@ -23,7 +23,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from migrator.addresses import ascii_domain, same_form, split
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
+from migrator.errors import EndpointRefused, EndpointUnfit, MigratorError, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
 from migrator.panel.model import (
     UNKNOWN_PASSWORD,
@@ -731,7 +731,7 @@ def _spoken(reply: Reply, function: str) -> Row:
             f"{reply.place}: the server failed (status {reply.status}); whether it had its effect is looked up."
         )
     if not reply.ok:
-        raise EndpointRefused(
+        raise EndpointUnfit(
             f"{reply.place}: status {reply.status}, which no cPanel answers to {function}.",
             remedy="Check the url in the plan: https://HOST:2083, or https://HOST:2087 with via: whm.",
         )

@@ -31,7 +31,7 @@ from pydantic import Field, SecretStr
 
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointUnfit, Misbehaved, NotFound, Refused
 from migrator.panel import files, hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
 from migrator.panel.model import (
@@ -124,12 +124,12 @@ class CsvReader:
     def __init__(self, options: Options, _login: Login) -> None:
         self._folder = options.path
         if not self._folder.exists() and not self._folder.parent.is_dir():
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{self._folder}: neither this folder nor the one around it is there.",
                 remedy="Check the path in the plan.",
             )
         if self._folder.exists() and not self._folder.is_dir():
-            raise EndpointRefused(f"{self._folder}: this is no folder.", remedy="Check the path in the plan.")
+            raise EndpointUnfit(f"{self._folder}: this is no folder.", remedy="Check the path in the plan.")
 
     def probe(self) -> Probe:
         """Which files are there, and how many rows they have."""

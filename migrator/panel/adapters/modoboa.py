@@ -28,7 +28,7 @@ from pydantic import Field, SecretStr
 
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused, Unavailable
+from migrator.errors import EndpointRefused, EndpointUnfit, Misbehaved, NotFound, Refused, Unavailable
 from migrator.panel import hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
 from migrator.panel.model import (
@@ -248,7 +248,7 @@ class ModoboaReader:
                 remedy="Use the token of a super administrator.",
             )
         if reply.ok or reply.status in REDIRECTS or (reply.status == NOT_FOUND and not said):
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{reply.place}: there is no Modoboa API behind this address (status {reply.status}).",
                 remedy="Check url in the plan: it is where Modoboa's pages begin.",
             )

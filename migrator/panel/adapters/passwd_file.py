@@ -21,7 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused, Misbehaved, NotFound, Refused
+from migrator.errors import EndpointUnfit, Misbehaved, NotFound, Refused
 from migrator.panel import files, hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
 from migrator.panel.model import Domain, Hold, Mailbox, Password, Probe, Thing, lost
@@ -135,7 +135,7 @@ class PasswdFileReader:
         self._path = options.path
         self._one_domain = ascii_domain(options.domain)
         if not self._path.parent.is_dir():
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{self._path.parent}: there is no such folder.",
                 remedy="Check the path in the plan, or make the folder.",
             )
