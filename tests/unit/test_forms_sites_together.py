@@ -67,6 +67,30 @@ def test_what_is_written_down_outlives_a_version_that_would_make_its_table_other
     assert set(book.read(MemoryReader(new))) == {"one", "two"}
 
 
+@pytest.mark.parametrize("seen", ["12", ""])
+def test_rows_that_come_to_light_between_two_stretches_of_numbers_find_their_place(two_sites: World, seen: str) -> None:
+    new, old = two_sites.new, of_one("old", 2024)
+    kept = old.kept["wp_db7_forms"]
+    kept.rows = [(row[0], "3" if row[0] in seen else "4", *row[2:]) for row in kept.rows]
+    world = into(old, new, where={"wp_db7_forms": {"form_post_id": "3"}})
+    assert goes_well(world)
+    number = new.kept["new_db7_forms"].table.next_number or 0
+    new.kept["new_db7_forms"].rows.append((str(number), "7", "theirs, later", "2026-05-05 10:00:00"))
+    kept.rows.append(("9", "3", "old, later", "2024-05-05 10:00:00"))
+    assert goes_well(world)
+    store = world.trial.store
+    del world.options["where"]
+    for _ in range(2):
+        world.forget()
+        world.trial.store = store
+        assert goes_well(world)
+        assert Counter(row[2] for row in new.rows("new_db7_forms"))["old"] == 4
+        assert len(new.rows("new_db7_forms")) == 2 + 4 + 2
+    world.forget()
+    assert goes_well(world)
+    assert len(new.rows("new_db7_forms")) == 2 + 4 + 2
+
+
 # -- several sites -------------------------------------------------------------------------------------------------------------
 
 

@@ -260,12 +260,18 @@ class Road:
             yield from fresh_ranges(source, self.taking.extract, recorded, rows)
             return
         at = recorded[-1].upto if recorded else None
+        before = 0  # where the stretch before this one ends
         for stretch in self.follows.stretches:
             below = Condition(self.taking.table.page_by[0], Operator.BELOW, (str(stretch.upto + 1),))
             inside = replace(self.taking.extract, conditions=(*self.taking.extract.conditions, below))
             for among in source.ranges(inside, at, rows):
-                yield among
+                if (int(text_of(at[0])) if at else 0) < before:
+                    # Nothing is there now; what comes to light has another place than what lies in this stretch.
+                    yield KeyRange(at, (str(before),))
+                    at = (str(before),)
+                yield KeyRange(at, among.upto)
                 at = among.upto
+            before = stretch.upto
 
     def rows(self, rows: Sequence[Row], redaction: Redaction, source: TableReader) -> Rewritten:
         """Rows as the target is to have them. What the plan hides is named by the source's own forms and fields, so it is hidden first."""
