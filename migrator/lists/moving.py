@@ -172,7 +172,7 @@ class SettingMove:
 @dataclass(slots=True)
 class MemberMove:
     """Carries everybody of one role. `decisions` are by key at the source; `written` are those whom this carrier has put on the list or
-    changed, who are still to be read again, `lacking` the target's words about options that it did not take of them.
+    changed, who are still to be read again, `lacking` the target's answers about options that it did not take of them.
     """
 
     target: ListWriter
@@ -180,7 +180,7 @@ class MemberMove:
     role: Role
     decisions: Mapping[str, Decision]
     written: dict[str, Decision] = field(default_factory=dict)
-    lacking: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, Put] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         for key in self.decisions:
@@ -256,7 +256,7 @@ class MemberMove:
             return self._arrived(decision, Fate.FOUND, "joined the target's list by himself meanwhile")
         self.written[decision.key] = decision
         if put.lacking:
-            self.lacking[decision.key] = put.lacking
+            self.lacking[decision.key] = put
             note = f"{decision.wanted.address}: the target says: {put.lacking}"
             return replace(self._arrived(decision, Fate.ALTERED, note), cure=put.remedy or CURE)
         return self._arrived(decision, self._fate(decision))
@@ -291,9 +291,10 @@ class MemberMove:
     def _proven(self, decision: Decision, there: Mapping[str, Member]) -> Outcome:
         differing = self._differing(decision, there)
         if differing:
-            words = self.lacking.get(decision.key)
-            told = [*differing, *([f"the target says: {words}"] if words else [])]
-            return self._arrived(decision, Fate.ALTERED, f"{decision.wanted.address}: {'; '.join(told)}")
+            put = self.lacking.get(decision.key, Put())
+            told = [*differing, *([f"the target says: {put.lacking}"] if put.lacking else [])]
+            altered = self._arrived(decision, Fate.ALTERED, f"{decision.wanted.address}: {'; '.join(told)}")
+            return replace(altered, cure=put.remedy or altered.cure)
         fate = self._fate(decision)
         mark = decision.mark if fate is Fate.FOUND else decision.mark.removesuffix(IN_STEP)
         return replace(self._arrived(decision, fate), mark=mark)

@@ -51,7 +51,7 @@ def plan_lists(
     for _, address, hint in _misnamed(options, [one.address for one in lists]):
         if split(address)[0].lower() in unknown:  # what hinders it is told of that one
             continue
-        why = f"the source has no such list{hint}. Correct the plan's only or map"
+        why = f"the source has no list {address}{hint}. Correct the plan's only or map"
         yield ListPlan(address, address, why, by_hand=True)
 
 
@@ -95,7 +95,7 @@ def names_missing(missing: Sequence[str], domains: AbstractSet[str], options: Li
             yield ListPlan(
                 address,
                 address,
-                "the source has no such list. Correct it among the source's lists in the plan",
+                f"the source has no list {address}. Correct it among the source's lists in the plan",
                 by_hand=True,
             )
 

@@ -341,10 +341,12 @@ def _list_action(visit: Visit, members: int, *, quietens: bool, makes_domain: bo
         # A list that no run has looked at is nothing to move: only what is on record counts, so that the sums add up.
         return one if visit.read.settled(one.key, [MADE]) else replace(one, total=Size())
     if not features.creates:
-        why = f"{features.title} cannot be given a new list from here. Make {visit.plan.target} there, then run again"
+        why = (
+            f"{visit.plan.target}: {features.title} cannot be given a new list from here. Make it there, then run again"
+        )
         return replace(one, verb=Verb.BY_HAND, why=why, lanes=())
     if features.fewer_than and members >= features.fewer_than:
-        why = f"{members:,} members are too many for {features.title}, which is for fewer than {features.fewer_than}"
+        why = f"{visit.plan.target}: {members:,} members are too many for {features.title}, which is for fewer than {features.fewer_than}"
         return replace(one, verb=Verb.BY_HAND, why=f"{why}. {ELSEWHERE}", lanes=())
     cut_off = ["was being made when a run died, and is taken up"] if visit.standing.cut_off else []
     reasons = ["its admin password goes into the hand-out"] if features.list_password else []
@@ -600,8 +602,9 @@ def _panel_of(stack: ExitStack, opened: AbstractContextManager[PanelReader]) -> 
     try:
         return stack.enter_context(opened)
     except PlanError as error:
-        what = f"{error} It opens the lists there, unless the plan has passwords for them."
-        raise PlanError(what, remedy=error.remedy) from error
+        what = f"{error} It opens the lists there, for which the plan has no passwords."
+        remedy = f"{error.remedy} Or name the secret of a password in the endpoint's lists (password, passwords, site_password)."
+        raise PlanError(what, remedy=remedy) from error
 
 
 def _tell_password(address: str, target: ListReader, read: Reading) -> None:

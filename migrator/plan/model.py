@@ -156,7 +156,10 @@ def refuse_copies_onto_themselves(
         ]
         if themselves:
             more = f" and {len(themselves) - 1:,} more" if len(themselves) > 1 else ""
-            text = f"would copy {themselves[0]}{more} onto itself: {step.route} are the same place. Correct the route or the endpoints."
+            what = f"{themselves[0]}{more}" if step.needs_accounts else "what is there"
+            text = (
+                f"would copy {what} onto itself: {step.route} are the same place. Correct the route or the endpoints."
+            )
             problems.at(("steps", step.position, step.kind), text)
 
 

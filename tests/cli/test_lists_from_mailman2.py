@@ -188,5 +188,5 @@ def test_a_list_without_a_password_and_without_a_panel_is_told_in_a_sentence(tmp
         move = Move(tmp_path, old=service, files={"type": "csv", "path": "files"}, new={"type": "csv", "path": "new"})
         done = move.does("run")
     assert done.returncode == 2
-    told = "The endpoint old has no panel service. It opens the lists there, unless the plan has passwords for them."
+    told = "The endpoint old has no panel service. It opens the lists there, for which the plan has no passwords."
     assert told in " ".join((done.stdout + done.stderr).split()), done

@@ -316,6 +316,15 @@ def test_a_wrong_password_is_tried_once_and_concerns_its_list_alone(mailman, rea
     assert mailman.attempts == 1
 
 
+def test_a_wrong_password_of_the_site_is_called_that(mailman, reading) -> None:
+    mailman.give_list("news")
+    with (
+        reading(password=None, site_password="wrong") as reader,
+        pytest.raises(LoginRefused, match="the site's password"),
+    ):
+        reader.settings(NEWS)
+
+
 def test_a_file_of_passwords_that_others_may_read_is_not_used(mailman, reading, tmp_path) -> None:
     file = tmp_path / "lists.csv"
     file.write_text("list,password\nnews@example.com,one\n", encoding="utf-8")

@@ -196,7 +196,7 @@ def test_the_step_makes_forwarders_of_small_lists_and_makes_nothing_of_large_one
     told = {row.subject: row.why for row in trial.actions().values() if row.verb is Verb.BY_HAND}
     assert [*told] == ["big@example.com"]
     assert told["big@example.com"].startswith(
-        "25 members are too many for a forwarder, which is for fewer than 20. Give"
+        "big@example.com: 25 members are too many for a forwarder, which is for fewer than 20. Give"
     )
     assert trial.verify().differences == 0
     del old.people(NEWS)["p03@example.com"]

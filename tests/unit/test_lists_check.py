@@ -271,3 +271,12 @@ def test_a_name_that_can_be_no_lists_address_is_a_mistake(option: str) -> None:
     with pytest.raises(ValidationError, match=r"club is no list's address. Write the whole of it, or club@\*"):
         ListsOptions(**{option: ["club"]})
     assert ListsOptions(**{option: ["club@*", "*"]})
+
+
+def test_a_route_from_a_place_to_itself_is_a_mistake_about_lists_and_not_about_somebody(desk: Desk) -> None:
+    desk.write("lists/news@example.com.csv", "address", "ann@example.com")
+    path = desk.folder / "plan.yaml"
+    path.write_text(path.read_text().replace("path: copy", "path: lists") + "accounts: [ann@example.com]\n")
+    assert desk.mistakes() == [
+        "plan.yaml:5:9: steps.lists would copy what is there onto itself: old -> new are the same place. Correct the route or the endpoints."
+    ]

@@ -134,6 +134,10 @@ _NO_OPTIONS = frozenset({Role.OWNER, Role.MODERATOR})
 _STOPPED = {"U": Stopped.BY_USER, "A": Stopped.BY_ADMIN, "B": Stopped.BY_BOUNCES, "?": Stopped.UNKNOWN}
 _GONE = Put(refused="He is not on the list any more.")
 _NO_ADDRESS = Put(refused="Mailman 2.1 takes no such address.", remedy="Correct it at the source.")
+_NOT_IN_CHARSET = "the charset of the list's language does not hold the name as it is"
+_LEGIBLE = (
+    "It can be read; to have it as it was, give the list a language whose pages are UTF-8, and write it there by hand."
+)
 _ADDRESS = re.compile(r"[^\s|^-][^\s|^]*@([-a-z0-9]+\.)+[-a-z0-9]+", re.IGNORECASE | re.ASCII)
 # What Python 2's parser of addresses would read as something else; everything else Mailman judges itself.
 _UNSAFE = frozenset(' \t\r\n()<>@,;:\\"[]')
@@ -291,7 +295,14 @@ class Mailman2Reader:
 
     def _at(self, name: str, address: str) -> ListAdmin:
         """The web administration under a name; the same one every time, since it knows whether its password was refused."""
-        return self._admins.setdefault(name, ListAdmin(self._site, name, address, lambda: self._password(address)))
+        own = self._options.password or self._passwords.get(address.lower()) or self._made.get(address.lower())
+        key = (
+            "the password of this list"
+            if own or not self._options.site_password
+            else "the site's password (site_password)"
+        )
+        admin = ListAdmin(self._site, name, address, lambda: self._password(address), key)
+        return self._admins.setdefault(name, admin)
 
     def _name(self, address: str) -> str:
         """A list's name in URLs, "" where there is none: its local part, at cPanel with the domain."""
@@ -561,8 +572,10 @@ class Mailman2Writer(Mailman2Reader):
         if row is None:
             return _GONE
         if _differs(row, wanted, language) and (not wanted.language or wanted.language in row.languages):
-            what = ", ".join(_differences(row, wanted, language))
-            return Put(lacking=f"Mailman did not keep all options ({what}).")
+            what = _differences(row, wanted, language)
+            if what == ["name"] and row.name:
+                return Put(lacking=_NOT_IN_CHARSET, remedy=_LEGIBLE)
+            return Put(lacking=f"Mailman did not keep all options ({', '.join(what)}).")
         if wanted.language and wanted.language not in row.languages and wanted.language != language:
             return Put(
                 lacking=f"The list does not offer this language ({wanted.language}).",

@@ -32,12 +32,22 @@ Fields = Sequence[tuple[str, bytes]]
 class ListAdmin:
     """One list's web administration. Opens nothing before it is asked."""
 
-    def __init__(self, site: Site, name: str, address: str, password: Callable[[], SecretStr]) -> None:
-        """`name` is the list's in URLs, `password` gives one that opens it, a new one each time where it is good for one time."""
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        address: str,
+        password: Callable[[], SecretStr],
+        key: str = "the password of this list",
+    ) -> None:
+        """`name` is the list's in URLs, `password` gives one that opens it, a new one each time where it is good for one time; `key` is what
+        it is called in messages.
+        """
         self._site = site
         self.name = name
         self.address = address
         self._password = password
+        self._key = key
         self._entered = False
         self._refusal: LoginRefused | None = None
         self.charset = "us-ascii"
@@ -94,7 +104,7 @@ class ListAdmin:
         reply = self._site.read("POST", self._path("", "admin"), form=form)
         if reply.status in {UNAUTHORIZED, FORBIDDEN} or self._read(reply).asks_for_password:
             self._refusal = LoginRefused(
-                f"{self.address}: Mailman refuses the password of this list.",
+                f"{self.address}: Mailman refuses {self._key}.",
                 remedy="Correct it in the plan and run again; it was not tried twice.",
             )
             raise self._refusal
