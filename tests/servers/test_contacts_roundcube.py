@@ -463,6 +463,19 @@ def test_a_mail_server_that_is_down_is_no_wrong_password(front, through, login):
         assert reader.books()
 
 
+def test_a_login_form_whose_session_is_gone_is_no_wrong_password(front, through, login, roundcube):
+    def forget(request: Request) -> None:
+        if request.method == "POST":
+            roundcube_lab.forget_sessions(roundcube)
+
+    front.before = forget
+    with closing(product.ADAPTER.reader(through, login)) as reader:
+        with pytest.raises(Unavailable, match="Invalid request"):
+            reader.books()
+        front.before = lambda _: None
+        assert reader.books()
+
+
 def test_an_url_with_no_roundcube_is_told(front, through, login):
     front.instead["GET /?_task=login"] = Answer(b"<html>It works</html>", 200, "text/html")
     with (

@@ -25,7 +25,9 @@ UNAUTHORIZED, FORBIDDEN, TOO_LARGE = 401, 403, 413
 REDIRECTS = range(300, 400)
 MOST_REDIRECTS = 3
 CPANEL_ROUNDCUBE = "3rdparty/roundcube/index.php"
-_STORAGE_ERROR = "storage server"  # in English, which is asked for: program/localization/en_US/messages.inc
+# In English, which is asked for: program/localization/en_US/messages.inc
+_STORAGE_ERROR = "storage server"
+_FORM_TOO_OLD = "Invalid request"  # its session is gone, or was never kept; no password has been tried
 Form = Sequence[tuple[str, str]]
 
 
@@ -100,6 +102,10 @@ class ByForm:
         if _STORAGE_ERROR in words:
             return Unavailable(
                 f"{self._login.account}: Roundcube cannot reach its mail server, so nobody can log in{said}."
+            )
+        if _FORM_TOO_OLD in words:
+            return Unavailable(
+                f"{self._login.account}: Roundcube did not keep the session of its own login form, so nobody can log in{said}."
             )
         return LoginRefused(
             f"{self._login.account}: Roundcube at {self._login.at(self._site.name)} refused the login {self._login.user}{said}.",
