@@ -112,7 +112,7 @@ class SheetFile:
 
 @dataclass(frozen=True, slots=True)
 class SheetLayout:
-    """Fulfils Layout."""
+    """Fulfils Layout and GroupsApart."""
 
     features: Features
     columns: Columns
@@ -123,7 +123,6 @@ class SheetLayout:
     guard: bool = True
     no_groups: str = ""  # why a group is refused
     suffix: str = SUFFIX
-    groups_are_cards: bool = False
     separators: str = ",;\t"
 
     def opened(self, file: BinaryIO, name: str) -> SheetFile:

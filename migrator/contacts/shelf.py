@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from migrator.contacts import files
 from migrator.contacts.contract import BookWriter
@@ -85,10 +85,6 @@ class Layout(Protocol):
     def suffix(self) -> str:
         """How its files' names end."""
 
-    @property
-    def groups_are_cards(self) -> bool:
-        """Whether a group stands in the file as any other card does."""
-
     def opened(self, file: BinaryIO, name: str) -> Opened:
         """A file of this layout. Raises Misbehaved, naming it, if it is another."""
 
@@ -97,6 +93,11 @@ class Layout(Protocol):
 
     def prepared(self, path: Path, cards: Sequence[Card]) -> Sequence[bytes]:
         """Each card's bytes, to be put at the end of the file, which may have been made fit for them before."""
+
+
+@runtime_checkable
+class GroupsApart(Protocol):
+    """A layout in which a group is no card: it stands elsewhere in the file, or in the cards of its members."""
 
     def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Put a group into the file, in place of another where one is given; why not, in words, or ""."""
@@ -435,7 +436,8 @@ class ShelfWriter(ShelfReader):
         path = self._path(book)
         answers: dict[int, Put] = {}
         with disk.in_our_words(self._about(path, "writing")), disk.locked(path.parent):
-            apart = [card for card in cards if self._stands_apart(card)]
+            layout = self._layout if isinstance(self._layout, GroupsApart) else None
+            apart = [card for card in cards if card.is_group] if layout is not None else []
             with path.open("rb") as file:
                 index = self._index(path, file)
                 opened = self._layout.opened(file, path.name)
@@ -457,17 +459,18 @@ class ShelfWriter(ShelfReader):
             rows = [place for place in fresh.values() if cards[place] not in apart]
             for place, entry in zip(rows, self._append(path, [cards[one] for one in rows]), strict=True):
                 answers[place] = Put(entry.ref, entry.tag)
-            for place in fresh.values():
-                if place not in answers:
-                    answers[place] = self._put_group(path, cards[place], None)
+            if layout is not None:
+                for place in fresh.values():
+                    if place not in answers:
+                        answers[place] = self._put_group(layout, path, cards[place], None)
         return [answers[place] for place in range(len(cards))]
 
     def update(self, book: str, entry: Entry, card: Card) -> Put:
         """Write the file again with this card in the other's place."""
         path = self._path(book)
         with disk.in_our_words(self._about(path, "writing")), disk.locked(path.parent):
-            if self._stands_apart(card):
-                return self._update_group(path, entry, card)
+            if card.is_group and isinstance(self._layout, GroupsApart):
+                return self._update_group(self._layout, path, entry, card)
             with path.open("rb") as file:
                 index = self._index(path, file)
                 place = index.place(entry.ref)
@@ -507,11 +510,8 @@ class ShelfWriter(ShelfReader):
             index.stamp = _stamp(file)
         return [index.entry(place) for place in range(before, len(index.keys))]
 
-    def _stands_apart(self, card: Card) -> bool:
-        return card.is_group and not self._layout.groups_are_cards
-
-    def _put_group(self, path: Path, card: Card, instead_of: Card | None) -> Put:
-        refused = self._layout.put_group(path, card, instead_of)
+    def _put_group(self, layout: GroupsApart, path: Path, card: Card, instead_of: Card | None) -> Put:
+        refused = layout.put_group(path, card, instead_of)
         if refused:
             return Put(refused=refused, remedy="Make the group by hand; its members are moved as any other card.")
         with path.open("rb") as file:
@@ -521,13 +521,13 @@ class ShelfWriter(ShelfReader):
                     return Put(entry.ref, entry.tag)
         return Put(refused=f"{path.name} has none of its members", remedy="Make the group by hand.")
 
-    def _update_group(self, path: Path, entry: Entry, card: Card) -> Put:
+    def _update_group(self, layout: GroupsApart, path: Path, entry: Entry, card: Card) -> Put:
         with path.open("rb") as file:
             there = {_group_entry(one): one for one in self._layout.opened(file, path.name).groups()}
         old = next((one for known, one in there.items() if (known.ref, known.tag) == (entry.ref, entry.tag)), None)
         if old is None:
             return Put(refused=f"it has changed in {path.name} meanwhile", remedy="Run again.")
-        return self._put_group(path, card, old)
+        return self._put_group(layout, path, card, old)
 
 
 class TriedReader(ShelfReader):

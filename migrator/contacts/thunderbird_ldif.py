@@ -78,11 +78,10 @@ class LdifFile:
 
 @dataclass(frozen=True, slots=True)
 class LdifLayout:
-    """Fulfils Layout."""
+    """Fulfils Layout and GroupsApart."""
 
     features: Features
     suffix: str = SUFFIX
-    groups_are_cards: bool = False
 
     def opened(self, file: BinaryIO, name: str) -> LdifFile:
         """A file; any is one of LDIF, if of no entry."""

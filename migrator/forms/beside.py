@@ -270,9 +270,6 @@ class _Seen:
     def tables(self) -> Sequence[Table]:
         return self._reader.tables()
 
-    def snapshot(self) -> None:
-        self._reader.snapshot()
-
     def count(self, extract: Extract) -> int:
         return self._reader.count(extract)
 

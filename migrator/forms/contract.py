@@ -2,7 +2,7 @@
 
 Reading and writing are two protocols; a session that reads cannot write. One session serves all tables of a database. Rows are moved by
 ranges: a range is read, counted and summed by the server as well, loaded, and counted and summed at the target. What a transport cannot do
-is named in `Features`; nobody asks which transport it is. Errors are ours only: EndpointRefused for a login, a right or a missing
+is named in `Features`, and what only some have a word for is a protocol of its own; nobody asks which transport it is. Errors are ours only: EndpointRefused for a login, a right or a missing
 database, Refused for what a target will not take (in its own words, never with the values of a row), NotFound, NoSpace, Unavailable,
 Dropped, Misbehaved. No message, and nothing that is logged, holds a value of a row.
 """
@@ -32,9 +32,6 @@ class TableReader(Protocol):
 
     def tables(self) -> Sequence[Table]:
         """Every table this login may see, each once, by name, views and shadows of ours left out. Cheap: some requests for all of them."""
-
-    def snapshot(self) -> None:
-        """From now on see one moment of all steady tables, until the session is closed. Only asked for with `features.snapshots`."""
 
     def count(self, extract: Extract) -> int:
         """How many rows there are. Raises NotFound for a table that is not there."""
@@ -86,15 +83,27 @@ class TableWriter(TableReader, Protocol):
     def discard(self, table: Table) -> None:
         """Remove the shadow of `table` if there is one."""
 
+
+@runtime_checkable
+class SeesOneMoment(Protocol):
+    """A transport whose sessions can keep to one moment while others write."""
+
+    def snapshot(self) -> None:
+        """From now on see one moment of all steady tables, until the session is closed."""
+
+
+@runtime_checkable
+class PutsBeside(Protocol):
+    """A target that can put rows beside others into a table. `features.merges` says the same of it to a session that reads."""
+
     def merge(self, extract: Extract, columns: Sequence[str]) -> int:
         """Put the rows of the shadow of `extract.table` beside those of the table itself, at once or not at all, but for those that equal
-        one there in `columns` (none: every row); answers how many were put. Raises Refused if a key is taken. The shadow stays. Only
-        asked for with `features.merges`.
+        one there in `columns` (none: every row); answers how many were put. Raises Refused if a key is taken. The shadow stays.
         """
 
     def reserve(self, table: Table, upto: int) -> None:
-        """Numbers that the target gives to new rows of the table by itself are above `upto` from now on; where it gives none, nothing is done. No
-        row is changed. Only asked for with `features.merges`.
+        """Numbers that the target gives to new rows of the table by itself are above `upto` from now on; where it gives none, nothing is
+        done. No row is changed.
         """
 
 

@@ -495,7 +495,7 @@ class Features:
     """What this very endpoint can.
 
     `checksums`: it computes a range's checksum itself, by another road than reading the rows; where not, `checksum` reads them.
-    `snapshots`: a session can keep to one moment. `counts`: it tells how many rows an extract has without reading all. `exact`: what is
+    `counts`: it tells how many rows an extract has without reading all. `exact`: what is
     loaded comes back to the last byte, so a target's checksum is the source's; where not, `as_kept` tells the difference. `merges`: rows
     can be put beside others into a table that is not empty. `orders_text`: ranges of text keys mean the same here as where the rows come from. `runs_dry`: answers may end early in silence, so that every range is proven.
     `chosen`: what is there was chosen when it was put there, so all of it is moved unless a plan chooses anew. `seeks`: rows with certain values
@@ -504,7 +504,6 @@ class Features:
 
     title: str
     checksums: bool = True
-    snapshots: bool = True
     counts: bool = True
     exact: bool = True
     merges: bool = True

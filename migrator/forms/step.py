@@ -41,7 +41,9 @@ from migrator.forms.contract import (
     KnowsDamage,
     KnowsRights,
     KnowsShadows,
+    PutsBeside,
     RemembersSource,
+    SeesOneMoment,
     TableReader,
     TableWriter,
 )
@@ -416,7 +418,7 @@ class FormsStep:
         with work.source(FORMS, THE_DATABASE) as source, work.target_for_writing(FORMS, THE_DATABASE) as target:
             if isinstance(target, KnowsRights) and (refusal := target.want_of_rights()):
                 raise refusal
-            if source.features.snapshots:
+            if isinstance(source, SeesOneMoment):
                 source.snapshot()
             if GIVES in action.data:
                 give_numbers(action, self._both(source, target), target, work)
@@ -429,7 +431,6 @@ class FormsStep:
                 filling.put_beside(self._both(source, target))
             else:
                 filling.fill()
-            filling.forget_left()
 
     def _both(self, source: TableReader, target: TableReader) -> Sides:
         found = present(source, self.options.plugins)
@@ -640,15 +641,6 @@ class _Filling:
         self.target.discard(replace(self.taking.table, name=self.name))
         self.work.forget()
 
-    def forget_left(self) -> None:
-        """Record that rows are gone which an earlier run left behind and the source has no more, or can give now."""
-        left = left_behind(self.source, self.taking.extract)
-        self.work.record(
-            Outcome(one.key, Fate.GONE, size=one.size)
-            for one in left_before(self.work, self.action.key)
-            if one.key not in left
-        )
-
     def _leaving(self, move: RangeMove) -> Leaving:
         return Leaving(move, left_behind(self.source, self.taking.extract))
 
@@ -742,7 +734,7 @@ class _Filling:
     def _merge(self, wanted: Table, there: Table, recorded: Mapping[KeyRange, Outcome], place: str) -> None:
         """Put what is in the shadow beside the target's rows, but for what is there, what has ids of others, and what hangs on those."""
         existing = self.step.options.existing
-        if existing == "refuse" or not self.target.features.merges:
+        if existing == "refuse" or not isinstance(self.target, PutsBeside):
             self._give_up(wanted)
             raise Refused(
                 f"{self.action.label}: the target has rows in {self.name}.",

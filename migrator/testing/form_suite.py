@@ -18,7 +18,7 @@ from typing import ClassVar
 import pytest
 
 from migrator.errors import MigratorError, NotFound, Refused
-from migrator.forms.contract import SHADOW, TableReader, TableWriter
+from migrator.forms.contract import SHADOW, PutsBeside, SeesOneMoment, TableReader, TableWriter
 from migrator.forms.model import (
     EVERYTHING,
     NOTHING,
@@ -318,7 +318,7 @@ class TableReaderContract(_EachTable):
             session.close()
 
     def test_a_snapshot_shows_what_is_there(self, reader: TableReader, extract: Extract, name: str) -> None:
-        if reader.features.snapshots:
+        if isinstance(reader, SeesOneMoment):
             reader.snapshot()
         assert reader.count(extract) == len(self.expected(name))
 
@@ -440,8 +440,14 @@ class TableWriterContract(_EachTable):
 
     # -- beside others
 
+    def test_a_session_that_reads_says_whether_rows_can_be_put_beside_others(
+        self, vacant: TableWriter, reading: Opens
+    ) -> None:
+        with reading() as reader:
+            assert reader.features.merges == isinstance(vacant, PutsBeside)
+
     def test_merged_rows_stand_beside_others(self, vacant: TableWriter) -> None:
-        if not vacant.features.merges:
+        if not isinstance(vacant, PutsBeside):
             return
         fill(vacant, PLAIN, PLAIN_ROWS[:4])
         vacant.load(Extract(vacant.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS[4:], None)
@@ -450,7 +456,7 @@ class TableWriterContract(_EachTable):
         assert vacant.checksum(extract, EVERYTHING) == checksum_of(vacant.as_kept(PLAIN, PLAIN_ROWS))
 
     def test_merging_leaves_out_what_is_there(self, vacant: TableWriter) -> None:
-        if not vacant.features.merges:
+        if not isinstance(vacant, PutsBeside):
             return
         fill(vacant, PLAIN, PLAIN_ROWS[:4])
         vacant.load(Extract(vacant.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS, None)
@@ -460,7 +466,7 @@ class TableWriterContract(_EachTable):
         assert vacant.checksum(extract, EVERYTHING) == checksum_of(vacant.as_kept(PLAIN, PLAIN_ROWS))
 
     def test_merging_refuses_an_id_that_is_taken_and_puts_nothing(self, vacant: TableWriter) -> None:
-        if not vacant.features.merges:
+        if not isinstance(vacant, PutsBeside):
             return
         fill(vacant, PLAIN, PLAIN_ROWS[:4])
         vacant.load(Extract(vacant.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS[3:], None)
@@ -470,7 +476,7 @@ class TableWriterContract(_EachTable):
         assert vacant.count(extract) == 4
 
     def test_numbers_that_are_reserved_change_no_row(self, vacant: TableWriter) -> None:
-        if not vacant.features.merges:
+        if not isinstance(vacant, PutsBeside):
             return
         fill(vacant, PLAIN, PLAIN_ROWS)
         extract = Extract(self.the_table(vacant, PLAIN.name))

@@ -54,13 +54,14 @@ class Kept:
 class MemoryTables:
     """The database; sessions share it. What is public is for tests.
 
-    `refuses` answers the words of a refusal of a row, "" for none. `drops` breaks the connection at the nth page read. `short` are pages
-    (the nth of all) that lack their last row, in silence: an export that the server's time limit ended. `keeps` is how it changes rows.
-    `left` are rows too large to be given, by table.
+    `steady` is whether sessions can keep to one moment. `refuses` answers the words of a refusal of a row, "" for none. `drops` breaks the
+    connection at the nth page read. `short` are pages (the nth of all) that lack their last row, in silence: an export that the server's
+    time limit ended. `keeps` is how it changes rows. `left` are rows too large to be given, by table.
     """
 
     name: str
     features: Features = ABLE
+    steady: bool = True
     page: int = 3
     refuses: Callable[[Row], str] = lambda _: ""
     drops: set[int] = field(default_factory=set)
@@ -89,12 +90,12 @@ class MemoryTables:
     def reader(self, options: Options, login: Login) -> TableReader:
         """A session that reads."""
         del options, login
-        return MemoryReader(self)
+        return SteadyReader(self) if self.steady else MemoryReader(self)
 
     def writer(self, options: Options, login: Login) -> TableWriter:
         """A session that writes."""
         del options, login
-        return MemoryWriter(self)
+        return MergingWriter(self) if self.features.merges else MemoryWriter(self)
 
     @property
     def adapter(self) -> Adapter[TableReader, TableWriter]:
@@ -125,10 +126,6 @@ class MemoryReader:
 
     def want_of_rights(self) -> EndpointRefused | None:
         return EndpointRefused(self._there.may_not_write, remedy="Grant them.") if self._there.may_not_write else None
-
-    def snapshot(self) -> None:
-        with self._there.lock:
-            self._moment = {name: Kept(one.table, list(one.rows)) for name, one in self._there.kept.items()}
 
     def left_rows(self, table: Table) -> Sequence[LeftRow]:
         return self._there.left.get(table.name, ())
@@ -187,6 +184,14 @@ class MemoryReader:
         return in_order(extract.table, [row for row in chosen if is_among(extract.table, row, among)])
 
 
+class SteadyReader(MemoryReader):
+    """Fulfils SeesOneMoment."""
+
+    def snapshot(self) -> None:
+        with self._there.lock:
+            self._moment = {name: Kept(one.table, list(one.rows)) for name, one in self._there.kept.items()}
+
+
 class MemoryWriter(MemoryReader):
     """Fulfils TableWriter."""
 
@@ -232,6 +237,19 @@ class MemoryWriter(MemoryReader):
         with self._writing(f"discard {table.name}"):
             self._there.kept.pop(f"{SHADOW}{table.name}", None)
 
+    def _clash(self, table: Table, there: Sequence[Row], rows: Sequence[Row]) -> str:
+        if table.paging is not Paging.KEY:
+            return ""
+        keys = [table.key_of(row) for row in [*there, *rows]]
+        return "" if len(keys) == len(set(keys)) else "a key is taken already."
+
+    def _writing(self, what: str) -> _Writing:
+        return _Writing(self._there, what)
+
+
+class MergingWriter(MemoryWriter):
+    """Fulfils PutsBeside."""
+
     def merge(self, extract: Extract, columns: Sequence[str]) -> int:
         with self._writing(f"merge {extract.table.name}"):
             kept, shadow = self._there.kept[extract.table.name], self._there.kept[f"{SHADOW}{extract.table.name}"]
@@ -247,15 +265,6 @@ class MemoryWriter(MemoryReader):
         with self._writing(f"reserve {table.name}"):
             kept = self._there.kept[table.name]
             kept.table = replace(kept.table, next_number=max(kept.table.next_number or 1, upto + 1))
-
-    def _clash(self, table: Table, there: Sequence[Row], rows: Sequence[Row]) -> str:
-        if table.paging is not Paging.KEY:
-            return ""
-        keys = [table.key_of(row) for row in [*there, *rows]]
-        return "" if len(keys) == len(set(keys)) else "a key is taken already."
-
-    def _writing(self, what: str) -> _Writing:
-        return _Writing(self._there, what)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from migrator.testing.form_suite import (
 )
 from migrator.testing.memory_tables import MemoryTables, Options
 
-POOR = Features(title="Poor tables", snapshots=False, merges=False)
+POOR = Features(title="Poor tables", merges=False)
 LOGIN = Login("database", "database")
 
 
@@ -46,4 +46,4 @@ class TestRich(TableWriterContract):
 class TestPoor(TestRich):
     @pytest.fixture
     def database(self) -> MemoryTables:
-        return MemoryTables("memory", POOR)
+        return MemoryTables("memory", POOR, steady=False)

@@ -24,7 +24,7 @@ from migrator.forms.plugins.shape import System, Titles
 from migrator.forms.remap import book
 from migrator.forms.remap.numbers import Numbers, Stretch
 from migrator.forms.step import KIND
-from migrator.testing.memory_tables import MemoryReader, MemoryTables, MemoryWriter, TablesRoute
+from migrator.testing.memory_tables import MemoryReader, MemoryTables, MergingWriter, TablesRoute
 from migrator.testing.trial import Trial
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "forms"
@@ -283,7 +283,7 @@ def test_numbers_promised_to_a_site_whose_run_was_cut_off_are_not_given_to_anoth
     new = two_sites.new
     emptied(new, "new_db7_forms")
     if not counts_up:
-        monkeypatch.setattr(MemoryWriter, "reserve", lambda *_: None)
+        monkeypatch.setattr(MergingWriter, "reserve", lambda *_: None)
     one, two = into(of_one("one", 2024), new), into(of_one("two", 2025), new)
 
     def refuse(*_: object) -> None:

@@ -12,7 +12,7 @@ from migrator.engine.contract import Fate
 from migrator.errors import Refused
 from migrator.forms import step as step_module
 from migrator.forms.remap import book
-from migrator.testing.memory_tables import MemoryReader, MemoryTables, MemoryWriter
+from migrator.testing.memory_tables import MemoryReader, MemoryTables, MergingWriter
 
 GRAVITY = {"plugins": ("gravity-forms",), "prefixes": {"wp_": "new_"}}
 
@@ -24,7 +24,7 @@ def two_sites() -> World:
 
 def without_counters(monkeypatch) -> None:
     """A target whose counters cannot be moved on."""
-    monkeypatch.setattr(MemoryWriter, "reserve", lambda *_: None)
+    monkeypatch.setattr(MergingWriter, "reserve", lambda *_: None)
 
 
 def notes(world: World) -> list[str]:

@@ -111,7 +111,6 @@ class VcardLayout:
 
     options: Options
     suffix: str = SUFFIX
-    groups_are_cards: bool = True
 
     @property
     def features(self) -> Features:
@@ -132,10 +131,6 @@ class VcardLayout:
         """Each card as text. Where the file does not end with a line, the first one begins with a new one."""
         del path
         return [self._written(card) for card in cards]
-
-    def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
-        """Never asked for."""
-        raise NotImplementedError
 
     def _written(self, card: Card) -> bytes:
         limit = self.options.largest_photo

@@ -77,7 +77,7 @@ class Options(Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="A dump", checksums=False, snapshots=False, merges=False, seeks=False)
+FEATURES = Features(title="A dump", checksums=False, merges=False, seeks=False)
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
@@ -98,9 +98,6 @@ class DumpReader:
 
     def tables(self) -> Sequence[Table]:
         return self._dump().tables()
-
-    def snapshot(self) -> None:
-        """Never asked for: a file is one moment already."""
 
     def count(self, extract: Extract) -> int:
         whole = self._dump().count(extract.table.name)

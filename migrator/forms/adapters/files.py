@@ -98,7 +98,7 @@ class Options(Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="files", checksums=False, snapshots=False, merges=False, chosen=True, seeks=False)
+FEATURES = Features(title="files", checksums=False, merges=False, chosen=True, seeks=False)
 FORMAT = "migrator-forms-1"
 MANIFEST, JOURNAL, SHAPE, SUFFIX = "manifest.json", "journal.jsonl", "table.json", ".jsonl"
 PAGE = 1000
@@ -365,9 +365,6 @@ class FilesReader:
             found.append(replace(folder.table(), rows=rows, bytes=size))
         return sorted(found, key=lambda table: table.name)
 
-    def snapshot(self) -> None:
-        """Nothing: nobody else writes a dump."""
-
     def count(self, extract: Extract) -> int:
         if extract.is_whole:
             return sum(one.sum.rows for one in self._folder(extract.table).parts())
@@ -608,14 +605,6 @@ class FilesWriter(FilesReader):
         if folder.path.is_dir():
             with disk.in_our_words(f"removing {folder.about}"):
                 shutil.rmtree(folder.path)
-
-    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
-        """Never asked for."""
-        raise NotImplementedError(extract, columns)
-
-    def reserve(self, table: Table, upto: int) -> None:
-        """Never asked for."""
-        raise NotImplementedError(table, upto)
 
 
 # -- what is written --------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class Options(WebOptions, Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="phpMyAdmin", snapshots=False, runs_dry=True)
+FEATURES = Features(title="phpMyAdmin", runs_dry=True)
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
@@ -113,9 +113,6 @@ class PhpMyAdminReader:
 
     def shadows(self) -> Sequence[str]:
         return [one.name for one in self._described() if schema.is_shadow(one)]
-
-    def snapshot(self) -> None:
-        """Never asked for."""
 
     def count(self, extract: Extract) -> int:
         ((rows,),) = self._ask(f"SELECT COUNT(*) FROM {_from(extract)}{self._where(extract, EVERYTHING)}", 1)

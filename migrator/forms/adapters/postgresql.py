@@ -42,7 +42,7 @@ class Options(DatabaseOptions, Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="PostgreSQL", checksums=False, snapshots=False, exact=False, orders_text=False)
+FEATURES = Features(title="PostgreSQL", checksums=False, exact=False, orders_text=False)
 
 # -- how it says things -----------------------------------------------------------------------------------------------
 

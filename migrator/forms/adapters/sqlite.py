@@ -36,7 +36,7 @@ class Options(DatabaseOptions, Service):
 
 # -- what it can ------------------------------------------------------------------------------------------------------
 
-FEATURES = Features(title="SQLite", checksums=False, snapshots=False, exact=False, orders_text=False)
+FEATURES = Features(title="SQLite", checksums=False, exact=False, orders_text=False)
 
 # -- how it says things -----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from migrator.errors import PlanError, Refused
 from migrator.forms.answers import text_of
-from migrator.forms.contract import TableReader, TableWriter
+from migrator.forms.contract import PutsBeside, TableReader, TableWriter
 from migrator.forms.fields import Field
 from migrator.forms.flat import Flat
 from migrator.forms.flat import Place as SitePlace
@@ -577,6 +577,7 @@ def _stretch(sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, o
         _refuse_too_high(sides.takings, one, there, found.highest)
         if at is None:
             return found
+        assert isinstance(target, PutsBeside)  # no other is given rows with new numbers
         target.reserve(at, found.highest)
         ours = (
             Condition(one.own, Operator.FROM, (str(found.after + found.by + 1),)),

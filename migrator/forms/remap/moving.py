@@ -30,7 +30,7 @@ from migrator.engine.contract import (
 )
 from migrator.errors import Refused
 from migrator.forms.answers import text_of
-from migrator.forms.contract import SHADOW, THE_DATABASE, TableReader, TableWriter
+from migrator.forms.contract import SHADOW, THE_DATABASE, PutsBeside, TableReader, TableWriter
 from migrator.forms.fields import Field
 from migrator.forms.fitting import Fitting
 from migrator.forms.model import (
@@ -507,6 +507,7 @@ def made(sides: Sides, target: TableWriter, taking: Taking, page: book.Page) -> 
         there = table_at(sides, taking)
         assert there is not None
     if highest and (there.next_number or 1) <= highest:
+        assert isinstance(target, PutsBeside)  # no other is given rows with new numbers
         target.reserve(there, highest)
     return there
 

@@ -93,10 +93,6 @@ class OtherReader:
     def tables(self) -> Sequence[Table]:
         return [one for name, one in sorted(self._described().items()) if not name.startswith(SHADOW)]
 
-    def snapshot(self) -> None:
-        """Never asked for."""
-        raise NotImplementedError
-
     def count(self, extract: Extract) -> int:
         said, values = self._where(extract, EVERYTHING)
         with self._asking(extract.table) as connection:

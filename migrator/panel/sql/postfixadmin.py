@@ -7,7 +7,7 @@ from the row in `vacation`. What is not `active` does nothing: an inactive alias
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +33,16 @@ from migrator.panel.model import (
     Thing,
 )
 from migrator.panel.sql.gotos import as_forwarder, read_destination, split_goto, to_gotos
-from migrator.panel.sql.session import ALL_DOMAINS, SqlReader, fit_to_log_in, is_at, quota_of, well_formed, within
+from migrator.panel.sql.session import (
+    ALL_DOMAINS,
+    Listing,
+    SqlReader,
+    fit_to_log_in,
+    is_at,
+    quota_of,
+    well_formed,
+    within,
+)
 from migrator.wire.sql import Database
 
 NEEDED = ("domain", "mailbox", "alias", "alias_domain")
@@ -144,6 +153,9 @@ class PostfixadminReader(SqlReader):
             if address.startswith("@") and gotos[0].startswith("@"):
                 found.setdefault(ascii_domain(address[1:]), ascii_domain(gotos[0][1:]))
         return [DomainForwarder(domain, target) for domain, target in found.items()]
+
+    def _listings(self) -> Mapping[type[Any], Listing]:  # Any: a noun
+        return {**super()._listings(), Autoresponder: self._autoresponders}
 
     def _autoresponders(self, connection: Connection, spelled: Sequence[str]) -> Sequence[Autoresponder]:
         vacation = self._db["vacation"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from pydantic import SecretStr
 from sqlalchemy import Column, ColumnElement, Connection, func, or_
@@ -15,7 +15,6 @@ from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.panel import hashes
 from migrator.panel.contract import Features
 from migrator.panel.model import (
-    Autoresponder,
     CatchAll,
     Domain,
     DomainForwarder,
@@ -29,6 +28,7 @@ from migrator.panel.sql.gotos import LOCAL_PART, LOGIN_PART
 from migrator.wire.sql import Database
 
 AnyThing = TypeVar("AnyThing", bound=Thing)
+Listing = Callable[[Connection, Sequence[str]], Sequence[Thing]]
 ALL_DOMAINS = "ALL"  # postfixadmin's row for what concerns every domain
 
 
@@ -53,7 +53,7 @@ class SqlReader(ABC):
             spelled = self._spellings(connection, domain)
             if not spelled:
                 raise NotFound(f"{shown_domain(domain)}: the domain is not in {self._db.place}.")
-            return cast("Sequence[AnyThing]", self._listed(connection, cast("type[Thing]", noun), spelled))
+            return cast("Sequence[AnyThing]", self._listings()[noun](connection, spelled))  # it pairs noun and method
 
     def password_of(self, address: str) -> Password:
         """The password as the table holds it: a hash, or in plain where it stands there in plain."""
@@ -69,18 +69,18 @@ class SqlReader(ABC):
         """End the session; never raises."""
         self._db.close()
 
-    def _listed(self, connection: Connection, noun: type[Thing], spelled: Sequence[str]) -> Sequence[Thing]:
-        if noun is Domain:
-            return [domain for domain in self._domains(connection) if domain.name == ascii_domain(spelled[0])]
-        if noun is Mailbox:
-            return self._mailboxes(connection, spelled)
-        if noun is Forwarder:
-            return self._forwarders(connection, spelled)
-        if noun is DomainForwarder:
-            return self._domain_forwarders(connection, spelled)
-        if noun is CatchAll:
-            return self._catch_alls(connection, spelled)
-        return self._autoresponders(connection, spelled)
+    def _listings(self) -> Mapping[type[Any], Listing]:  # Any: a noun
+        """What lists each kind of thing, of a domain in these spellings."""
+        return {
+            Domain: self._same_domains,
+            Mailbox: self._mailboxes,
+            Forwarder: self._forwarders,
+            DomainForwarder: self._domain_forwarders,
+            CatchAll: self._catch_alls,
+        }
+
+    def _same_domains(self, connection: Connection, spelled: Sequence[str]) -> Sequence[Domain]:
+        return [domain for domain in self._domains(connection) if domain.name == ascii_domain(spelled[0])]
 
     @abstractmethod
     def _domains(self, connection: Connection) -> Sequence[Domain]: ...
@@ -100,9 +100,6 @@ class SqlReader(ABC):
 
     @abstractmethod
     def _catch_alls(self, connection: Connection, spelled: Sequence[str]) -> Sequence[CatchAll]: ...
-
-    def _autoresponders(self, connection: Connection, spelled: Sequence[str]) -> Sequence[Autoresponder]:
-        raise NotImplementedError(f"{self.features.title} has none: {connection}, {spelled}")
 
     @abstractmethod
     def _stored(self, connection: Connection, address: str) -> str:

@@ -17,6 +17,7 @@ import ssl
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,7 +77,7 @@ class Mishap:
     about: str = ""
 
 
-class Panel:
+class Panel(ABC):
     """An emulator. Subclasses keep the state and fulfil `answer`; `writes` says which requests change something. It listens on a free port
     unless one is given, with the certificate of `certificate()` unless `pem` names a file that holds another with its key.
     """
@@ -90,9 +91,9 @@ class Panel:
         self._server = _Server(self, port, _context_of(pem) if pem else _context())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
+    @abstractmethod
     def answer(self, request: Request) -> Answer:
         """Do what is asked, and answer in the vendor's shape."""
-        raise NotImplementedError(request.path)  # an emulator without it is none
 
     def writes(self, request: Request) -> bool:
         """Whether a request changes something at the panel."""
