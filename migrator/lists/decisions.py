@@ -39,6 +39,7 @@ SHOWN = 60  # characters of a value in a message
 MANY = 10  # fewer who leave at once are never taken for a source that was cut short
 NOBODY_LEFT = "the source shows nobody at all any more; nobody is taken off for that"
 MOST_LEFT = "whom we brought have left the list at the source at once; nobody is taken off for that"
+STAYS = "has left the list at the source with most others; stays"
 TITLES = {
     "name": "name",
     "delivery": "delivery",
@@ -70,7 +71,7 @@ class Do(Enum):
 class Decision:
     """One member of the source, or one who has left it: who he is to be at the target, what is done, and why. `there` is who he is at the
     target now; `aside` says in words what happened at the target alone, which stays; `renamed` that this list calls him otherwise than he
-    is called at a target with one name for a person; `doubted` that he has left, with so many others that the source may not be whole.
+    is called at a target with one name for a person; `doubted` says in words that he has left, with so many others that the source may not be whole.
     """
 
     key: str
@@ -82,7 +83,7 @@ class Decision:
     mark: str = ""
     recorded: Outcome | None = None
     renamed: str = ""
-    doubted: bool = False
+    doubted: str = ""
 
     @property
     def brought(self) -> bool:
@@ -167,12 +168,12 @@ def decide_leavers(
     leaving = sum(one.do is Do.REMOVE for one in left)
     brought = sum(one.fate in BROUGHT for one in past.outcomes.values())
     if not source:
-        why = NOBODY_LEFT
+        doubt = NOBODY_LEFT
     elif leaving >= MANY and 2 * leaving > brought and not many:
-        why = f"{leaving:,} of {brought:,} {MOST_LEFT}"
+        doubt = f"{leaving:,} of {brought:,} {MOST_LEFT}"
     else:
         return left
-    return [replace(one, do=Do.KEEP, why=why, doubted=True) if one.do is Do.REMOVE else one for one in left]
+    return [replace(one, do=Do.KEEP, why=STAYS, doubted=doubt) if one.do is Do.REMOVE else one for one in left]
 
 
 def _decide(

@@ -62,6 +62,7 @@ from migrator.lists.moving import (
 from migrator.lists.naming import ListPlan, misnamed, names_missing, plan_lists
 from migrator.lists.options import ListsOptions
 from migrator.lists.telling import (
+    MANY_LEFT,
     compared,
     compared_settings,
     details,
@@ -76,6 +77,7 @@ from migrator.lists.telling import (
 )
 from migrator.lists.visit import (
     BEGUN,
+    DOUBTS,
     FILLED,
     OPENED,
     QUIET,
@@ -95,7 +97,6 @@ ELSEWHERE = "Give the list a place on a Mailman 3 (type: mailman3), or keep it i
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 REFUSED = "refused"  # in an action's data: who will be refused, and why
 DOUBTED = "doubted"  # in an action's data: that the source may not be whole, for too many have left it
-MANY_LEFT = "If the source is whole and they are meant to go, write leavers: remove-many in the step."
 HELD = {
     True: "When it is to be opened, write hold: while-filling in the step (or leave hold out), then run again.",
     False: "A run opens it once everybody is there.",
@@ -386,7 +387,7 @@ def _roster_action(visit: Visit, roster: Roster) -> Action:
     ]
     refusals = visit.refusals(roster)
     refused = (f"{one.wanted.address}: {refusals[one.key]}" for one in roster.decisions if one.key in refusals)
-    todo = roster.to_do or not visit.is_filled(roster.word)
+    todo = roster.to_do or not visit.is_filled(roster.word) or visit.was_doubted(roster.word)
     action = _action(visit, roster.word, Verb.COPY if todo else Verb.KEEP, summary(roster, refusals))
     return replace(
         action,
@@ -484,13 +485,14 @@ def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
         there = everybody(target, visit.plan.target, ROLES[word])
         work.record(move.proven_in(there))
         work.record(_still_there(removed, there))
-    work.remember({UNPROVEN: "", FILLED: visit.making})
+    doubts = doubted(roster)
+    work.remember({UNPROVEN: "", FILLED: visit.making, DOUBTS: "yes" if doubts else ""})
     people, about = list(roster.people.values()), visit.plan.target
     meaning = differences_of_meaning(about, word, people, visit.source, target)
     for finding in chain(meaning, names_of_meaning(about, roster, target), told_apart(about, roster)):
         work.note(finding)
-    if text := doubted(roster):
-        work.note(Finding("many-left", Weight.WARNING, f"{about}: {word}", text, MANY_LEFT))
+    if doubts:
+        work.note(Finding("many-left", Weight.WARNING, f"{about}: {word}", doubts, MANY_LEFT))
 
 
 def _member_move(roster: Roster, visit: Visit, target: ListWriter) -> MemberMove:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
@@ -14,6 +14,7 @@ from migrator.lists.model import Member, Settings
 from migrator.lists.visit import Roster
 
 NAMED = 5  # people named in a finding
+MANY_LEFT = "If the source is whole and they are meant to go, write leavers: remove-many in the step."
 
 
 class _Outlook(Enum):
@@ -169,7 +170,7 @@ def told_apart(about: str, roster: Roster) -> Iterator[Finding]:
 def doubted(roster: Roster) -> str:
     """That so many have left the source at once that nobody is taken off; "" where that is not so."""
     several = [one for one in roster.leavers if one.doubted]
-    return f"{several[0].why} ({_some(several)})" if several else ""
+    return f"{several[0].doubted} ({_some(several)})" if several else ""
 
 
 def setting_summary(decisions: Sequence[SettingDecision], to_do: Sequence[SettingDecision]) -> str:
@@ -213,7 +214,8 @@ def compared(about: str, roster: Roster, target: ListReader) -> Iterator[Finding
                 found.setdefault(kind, []).append((one, words))
     for leaver in roster.leavers:
         if leaver.do is Do.REMOVE or leaver.doubted:
-            found.setdefault(_NOT_OFF, []).append((leaver, ""))
+            kind = replace(_NOT_OFF, remedy=MANY_LEFT) if leaver.doubted else _NOT_OFF
+            found.setdefault(kind, []).append((leaver, ""))
     for kind, several in found.items():
         yield _differs(about, roster.word, kind, several)
 

@@ -42,6 +42,7 @@ RELEASED = "released"  # of the release: the round of it that is over
 OPENED = "opened"  # of the release: the making of the list that has been opened once
 BEGUN = "begun"  # of settings and of a role: for which making of the list the records hold
 FILLED = "filled"  # of a role: for which making of the list everybody has been brought once
+DOUBTS = "doubts"  # of a role: so many had left the source at once that nobody was taken off, which is on record as a finding
 UNPROVEN = "unproven"  # of a role: something was written that has not been read again
 
 
@@ -209,6 +210,10 @@ class Visit:
     def was_filled(self, word: str) -> bool:
         """Whether a run has been through everybody of one role to the end, so that what is new came since."""
         return self.read.remembered(f"{self.key}/{word}").get(FILLED, "") == self.making
+
+    def was_doubted(self, word: str) -> bool:
+        """Whether the newest run through one role told that the source may not be whole: what is on record of that has to be looked at anew."""
+        return bool(self.read.remembered(f"{self.key}/{word}").get(DOUBTS))
 
     @property
     def making(self) -> str:

@@ -915,13 +915,22 @@ def test_a_source_that_was_cut_short_takes_nobody_off_and_that_is_told_loudly() 
         "22 of 25 whom we brought have left the list at the source at once; nobody is taken off"
     )
     assert "leavers: remove-many" in told.remedy
-    assert world.preview()["members"].why == "3 there already; 22 who left stay"
+    members = world.preview()["members"]
+    assert members.why == "3 there already; 22 who left stay"
+    assert "= p9@example.com  (has left the list at the source with most others; stays)" in members.details
+    everybody = [*people(25)]
     for _ in range(2):  # as long as it is so
         assert world.done_again() == []
         assert [one.weight for one in world.trial.findings("run") if one.code == "many-left"] == [Weight.WARNING]
     assert len(world.new.people(NEWS)) == 25
-    assert [one.code for one in world.trial.findings("verify")] == []
     assert world.trial.verify().differences == 1
+    (difference,) = world.trial.findings("verify")
+    assert "22 members have left the list at the source, and are on the target's" in difference.text
+    assert "leavers: remove-many" in difference.remedy
+    world.old.fill(NEWS, None, *everybody)  # the whole file again
+    assert world.done_again() == []
+    assert [one for one in world.trial.findings("run") if one.code == "many-left"] == []
+    assert world.trial.verify().differences == 0
 
 
 def test_many_who_left_are_taken_off_where_the_plan_says_so() -> None:
