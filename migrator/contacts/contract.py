@@ -75,6 +75,14 @@ class TellsOddities(Protocol):
 
 
 @runtime_checkable
+class TellsRoom(Protocol):
+    """A product of which can be seen beforehand whether anything can be written there."""
+
+    def look_for_room(self) -> None:
+        """Raises what whoever fills the account's books would meet before the first card, with what to do. By reading only."""
+
+
+@runtime_checkable
 class TellsDetour(Protocol):
     """A product that finds its books by what the server says, where the plan's words lead nowhere."""
 

@@ -397,9 +397,15 @@ def _cure(left_out: Iterable[Loss], lost: Iterable[meaning.Difference]) -> str:
     """What to do about what a card has lost; what the target cannot have at all is not to be corrected there."""
     cures = [
         *(one.cure for one in left_out),
-        *(CURE if one.target else CURE_FOR_NO_PLACE if one.name in BINARY else CURE_FOR_MISSING for one in lost),
+        *map(_cure_for, lost),
     ]
     return " ".join(dict.fromkeys(cures))
+
+
+def _cure_for(difference: meaning.Difference) -> str:
+    if difference.target is not None or difference.name in MEMBERS:
+        return CURE
+    return CURE_FOR_NO_PLACE if difference.name in BINARY else CURE_FOR_MISSING
 
 
 def _was_put(intended: Intended) -> bool:

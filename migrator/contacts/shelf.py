@@ -10,13 +10,14 @@ looked up in an index of 32 bytes a card, built by one pass over the file. No mo
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,13 +27,14 @@ from migrator.contacts import files
 from migrator.contacts.contract import BookWriter
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
-from migrator.engine.contract import Contents, Login, Mistake
+from migrator.engine.contract import Contents, Login, Mistake, Side
 from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, NotFound, Refused
 from migrator.wire import disk
 
 FLAT = "./"  # before the id of a book that lies beside the accounts' folders
 FLAT_NAME = "Contacts"
 GROUP = "group-"
+OPEN_IT = "Give the user who runs this the right to write there, or name another path in the plan."
 
 _REF = re.compile(r"([0-9a-f]{16})(?:-([1-9]\d{0,6}))?")
 
@@ -254,6 +256,19 @@ def _cardless(layout: Layout, path: Path, *, is_one: bool) -> Iterator[Mistake]:
         yield Mistake(path, 1, "it holds no card.", odd=True)
 
 
+def visit_of(layout_of: Callable[[Any], Layout]) -> Callable[[Any, Login, Side], None]:
+    """For an adapter whose layout this is, what `Adapter.visit` is."""
+
+    def visit(options: Any, login: Login, side: Side) -> None:  # Any: as above
+        with closing(ShelfReader(layout_of(options), options.path, login)) as session:
+            if side is Side.TARGET:
+                session.look_for_room()
+            elif not session.books():
+                session.look_for_account()
+
+    return visit
+
+
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +315,27 @@ class ShelfReader:
             f"{about}, and {loose[0]}{more} beside it, which is no account's.",
             remedy=f"Put the files of {self._account} into {self._folders()[0]}.",
         )
+
+    def look_for_room(self) -> None:
+        """Raises EndpointUnfit where nothing can be written at all, Misbehaved where only this account's folder or files are shut."""
+        with disk.in_our_words(f"looking at {self._base}"):
+            there = self._base.exists()
+            # What is changed is written anew beside it, so the folder has to take it too.
+            around = self._base.parent if self._single or not there else self._base
+            own = [folder for folder in self._folders() if folder.is_dir()] if not self._single else []
+            shut = None if own else _shut(around)
+            shut = shut or (_shut(self._base) if self._single and there else None)
+            if shut is not None:
+                path, why = shut
+                raise EndpointUnfit(f"{path}: nothing can be written there ({why}).", remedy=OPEN_IT)
+            told = next(_cardless(self._layout, self._base, is_one=True), None) if self._single and there else None
+            if told is not None and not told.odd:
+                raise EndpointUnfit(
+                    f"{self._base}: it is there, and it is no address book.", remedy="Name another path in the plan."
+                )
+            for path in (*own, *self._paths().values()):
+                if (closed := _shut(path)) is not None:
+                    raise Misbehaved(f"{path}: nothing can be written there ({closed[1]}).", remedy=OPEN_IT)
 
     def strays(self, book: str) -> int:
         """How many lines of a file belong to no card."""
@@ -403,6 +439,10 @@ class ShelfReader:
 
 class ShelfWriter(ShelfReader):
     """The books of one account, being filled. What a death left half-way is taken back before a book is read or written."""
+
+    def __init__(self, layout: Layout, path: Path, login: Login) -> None:
+        super().__init__(layout, path, login)
+        self.look_for_room()
 
     def _path(self, book: str) -> Path:
         path = super()._path(book)
@@ -542,6 +582,14 @@ class TriedReader(ShelfReader):
             path = Path(folder) / self._base.name if self._single else Path(folder)
             writer = ShelfWriter(self._layout, path, Login(self._account, self._account))
             yield writer, writer.create_book(name).id
+
+
+def _shut(path: Path) -> tuple[Path, str] | None:
+    """A file or folder that cannot be written, and why; None where it can."""
+    if os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0)):
+        return None
+    read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    return path, "its disk is mounted read-only" if read_only else os.strerror(errno.EACCES)
 
 
 def _stamp(file: BinaryIO) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from migrator.contacts.contract import (
     TellsChanges,
     TellsDetour,
     TellsOddities,
+    TellsRoom,
 )
 from migrator.contacts.foresight import Foresight
 from migrator.contacts.lines import strays_in_words
@@ -57,7 +58,7 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import NotFound, NotMadeYet, Refused
+from migrator.errors import MigratorError, NotFound, NotMadeYet, Refused
 
 BOOK = "book"  # a fact of an action: the id of the book at the target that was made or chosen for it
 # Facts of an action whose cards all are on record: the source's token then, what else decided, and how much there was.
@@ -279,6 +280,8 @@ class ContactsStep:
                 read.target(CONTACTS, account.target.account) as target,
             ):
                 yield from _detour(f"{subject.label}: target", target)
+                if any(action.verb is Verb.COPY for action in actions):
+                    yield from _no_room(f"{subject.label}: target", target)
                 if isinstance(target, (Objects, Rehearses)):
                     for action in actions:
                         if action.verb is Verb.COPY:
@@ -477,6 +480,15 @@ def _detour(about: str, session: BookReader) -> Iterator[Finding]:
             told,
             "If these are the books meant, write that path into the plan's url.",
         )
+
+
+def _no_room(about: str, target: BookReader) -> Iterator[Finding]:
+    """Why nothing can be written there at all, where that is known."""
+    if isinstance(target, TellsRoom):
+        try:
+            target.look_for_room()
+        except MigratorError as error:
+            yield Finding("no-room", Weight.WARNING, about, str(error), error.remedy)
 
 
 def _no_such_books(subject: Subject, names: Sequence[str]) -> Iterator[Finding]:

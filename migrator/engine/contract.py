@@ -482,6 +482,8 @@ class Adapter(Generic[R, W]):
     `connections` says how many sessions the options allow to the endpoint and to one account of it.
     `contents(options)` is there where the options name files of this machine, which `migrator check` reads: all of their mistakes at once,
     and nothing is connected to. It raises NotFound where they are not there, which a target's need not be, and what else cannot be looked at.
+    `visit(options, login, side)` may be there beside it: by reading alone it raises what a session of this account will meet at that side, for
+    `migrator check` too.
     """
 
     word: str
@@ -491,6 +493,7 @@ class Adapter(Generic[R, W]):
     writer: Callable[[Any, Login], W] | None
     connections: Callable[[Any], tuple[int, int]] = lambda _: (4, 4)
     contents: Callable[[Any], Contents] | None = None  # Any: as above
+    visit: Callable[[Any, Login, Side], None] | None = None  # Any: as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ that a slip in one line never hides the mistakes of another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os.path import isfile
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import BaseModel
 
-from migrator.engine.contract import Adapter, Contents, Kind
-from migrator.errors import MigratorError, NotFound, PlanError
+from migrator.engine.contract import Adapter, Contents, Kind, Login, Side
+from migrator.errors import MigratorError, NotFound, PlanError, Stops
 from migrator.meant import did_you_mean
 from migrator.plan.file import Document, read
 from migrator.plan.model import (
@@ -63,7 +63,7 @@ def check(path: FilePath, registry: Registry = REGISTRY) -> tuple[Plan, tuple[Pe
     """
     examination = Examination(read(FilePath(path)), registry)
     people = examination.people()
-    examination.read_files()
+    examination.read_files(people)
     return examination.plan(), people
 
 
@@ -77,6 +77,7 @@ class Examination:
         self._data: dict[str, Any] = document.data
         self._used: set[str] = set()
         self._needs_accounts = False
+        self._visited: set[tuple[tuple[str, str], Side]] = set()
         self._written = self._shape()
         self._endpoints = self._walk_endpoints()
         self._steps = self._walk_steps()
@@ -94,8 +95,10 @@ class Examination:
             else self._listed_people
         )
 
-    def read_files(self) -> None:
-        """Mistakes in the files behind the services that steps use, and in the names by which steps choose among what is in them."""
+    def read_files(self, people: Sequence[Person]) -> None:
+        """Mistakes in the files behind the services that steps use, in the names by which steps choose among what is in them, and what is
+        not there for these people, or cannot be written for them.
+        """
         known: dict[tuple[str, str], Contents | None] = {}
         filled: set[tuple[str, str]] = set()
         for step in self._steps:
@@ -106,12 +109,36 @@ class Examination:
                 if (name, service) not in known:
                     is_made = (name, service) in filled or (name, service) == target
                     known[name, service] = self._contents(name, service, is_made=is_made)
+            if source not in filled and known[source] is not None:
+                self._visit(source, Side.SOURCE, people)
+            self._visit(target, Side.TARGET, people)
             held = known[source]
             if held is not None and held.names is not None and source not in filled:
                 at: Path = ("steps", step.position, step.kind)
                 for word, text in self.registry.kind(step.kind).misnamed(step.options, held.names):
                     self.problems.at((*at, word), f": {text}")
             filled.add(target)
+
+    def _visit(self, place: tuple[str, str], side: Side, people: Sequence[Person]) -> None:
+        """Mistakes where a service in files has nothing for one of these people, or nothing can be written for them; each told once."""
+        name, service = place
+        entry = self._endpoints[name][service]
+        visit = self.registry.adapter(service, entry.adapter).visit
+        if visit is None or (place, side) in self._visited:
+            return
+        self._visited.add((place, side))
+        options = entry.options.model_copy(update=absolute(entry.options, self.document.path.parent))
+        listed_here = isinstance(self._data.get("accounts"), list) and len(self._data["accounts"]) == len(people)
+        for position, person in enumerate(people):
+            known = person.source if side is Side.SOURCE else person.target
+            try:
+                visit(options, Login(known.address, known.user), side)
+            except MigratorError as error:
+                if error.stops >= Stops.ENDPOINT:
+                    self.problems.at(("endpoints", name, service), f": {error.sentence()}", of_key=True)
+                    return
+                at: Path = ("accounts", position) if listed_here else ("accounts", "from")
+                self.problems.at(at, f": {error.sentence()}")
 
     def _contents(self, name: str, service: str, *, is_made: bool) -> Contents | None:
         """What is in the files of a service, their mistakes told; `is_made` says that they need not be there yet."""

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,9 @@ class Office:
         ]
         path.write_text("".join(cards))
 
-    def does(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def does(self, *words: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "migrator", *words],
+            [*before, sys.executable, "-m", "migrator", *words],
             cwd=self.folder,
             env=ENVIRONMENT,
             capture_output=True,
@@ -203,3 +204,66 @@ def test_a_path_that_leads_nowhere_is_no_refused_login(office: Office, side: str
         done = office.does(verb, "plan.yaml")
         assert done.returncode == 5
         assert "neither this nor the folder around it is there. Check the path in the plan." in done.stdout
+
+
+# Root may write anywhere, unless it gives that up.
+PLAIN_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("vcards", "shut"),
+        ("vcards", "shut/ann.vcf"),
+        ("google_csv", "shut/out"),
+        ("outlook_csv", "shut/ann.csv"),
+        ("thunderbird", "shut"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_told_by_check_and_preview_as_by_the_run(
+    office: Office, kind: str, path: str
+) -> None:
+    plan = PLAN.replace("type: vcards, path: out", f"type: {kind}, path: {path}").replace(", bob@example.com", "")
+    (office.folder / "plan.yaml").write_text(plan)
+    (office.folder / "shut").mkdir(mode=0o555)
+    told = {}
+    for verb in ("check", "preview", "run"):
+        told[verb] = office.does(verb, "plan.yaml", before=PLAIN_USER)
+    (office.folder / "shut").chmod(0o755)
+
+    assert [told[verb].returncode for verb in told] == [2, 0, 5]
+    why = "shut: nothing can be written there (Permission denied). Give the user who runs this the right to write there"
+    assert f": endpoints.new.contacts: {why}" in told["check"].stderr
+    assert "\nRefusals foreseen: 1." in told["preview"].stdout
+    assert why in told["preview"].stdout
+    assert why in told["run"].stdout
+    assert list((office.folder / "shut").iterdir()) == []
+
+
+def test_a_target_whose_file_is_no_address_book_is_left_as_it_is(office: Office) -> None:
+    (office.folder / "notes").write_text("buy milk\n")
+    (office.folder / "plan.yaml").write_text(PLAN.replace("path: out", "path: notes").replace(", bob@example.com", ""))
+    assert office.does("check", "plan.yaml").returncode == 2
+    for verb, code in (("preview", 0), ("run", 5)):
+        done = office.does(verb, "plan.yaml")
+        assert done.returncode == code
+        assert "notes: it is there, and it is no address book. Name another path in the plan." in done.stdout
+    assert (office.folder / "notes").read_text() == "buy milk\n"
+
+
+def test_check_tells_for_which_accounts_there_is_nothing_in_the_files(office: Office) -> None:
+    (office.folder / "plan.yaml").write_text(PLAN.replace("bob@", "bobby@"))
+    checked = office.does("check", "plan.yaml")
+    assert checked.returncode == 2
+    assert checked.stderr.startswith("plan.yaml:8:")
+    assert "in: it holds neither a folder bobby@example.com nor a file bobby@example.com.vcf." in checked.stderr
+    assert "ann@" not in checked.stderr
+
+    (office.folder / "people.csv").write_text("source,target\nbob@example.com,bobby@example.com\nzoe@example.com,\n")
+    (office.folder / "plan.yaml").write_text(
+        re.sub("accounts: .*", "accounts: {from: people.csv}", PLAN.replace("bob@", "bobby@"))
+    )
+    checked = office.does("check", "plan.yaml")
+    assert "plan.yaml:8:18: accounts.from: " in checked.stderr
+    assert checked.stderr.count("\n") == 1
+    assert "neither a folder zoe@example.com" in checked.stderr

@@ -22,7 +22,7 @@ from migrator.contacts import columns, google
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Card, Features, text_property
 from migrator.contacts.sheet import SheetLayout
-from migrator.contacts.shelf import ShelfWriter, TriedReader, contents_of
+from migrator.contacts.shelf import ShelfWriter, TriedReader, contents_of, visit_of
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Adapter, Login, Service
 
@@ -88,4 +88,5 @@ ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
     writer=_fill,
     connections=lambda _: (8, 4),
     contents=contents_of(_layout),
+    visit=visit_of(_layout),
 )

@@ -22,7 +22,7 @@ from migrator.contacts import columns, outlook
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Features
 from migrator.contacts.sheet import SheetLayout
-from migrator.contacts.shelf import ShelfWriter, TriedReader, contents_of
+from migrator.contacts.shelf import ShelfWriter, TriedReader, contents_of, visit_of
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.wire.table import BOM, Look
 
@@ -82,4 +82,5 @@ ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
     writer=_fill,
     connections=lambda _: (8, 4),
     contents=contents_of(_layout),
+    visit=visit_of(_layout),
 )

@@ -23,7 +23,7 @@ from migrator.contacts import columns
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Features
 from migrator.contacts.sheet import SheetLayout
-from migrator.contacts.shelf import Layout, ShelfWriter, TriedReader, contents_of
+from migrator.contacts.shelf import Layout, ShelfWriter, TriedReader, contents_of, visit_of
 from migrator.contacts.thunderbird import ThunderbirdColumns
 from migrator.contacts.thunderbird_ldif import LdifLayout
 from migrator.engine.contract import Adapter, Login, Service
@@ -78,4 +78,5 @@ ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
     writer=_fill,
     connections=lambda _: (8, 4),
     contents=contents_of(_layout),
+    visit=visit_of(_layout),
 )

@@ -23,7 +23,7 @@ from pydantic import Field, field_validator
 from migrator.contacts import apple, charsets, lines, vcard
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Card, Features
-from migrator.contacts.shelf import Place, ShelfReader, ShelfWriter, contents_of, tag_of
+from migrator.contacts.shelf import Place, ShelfReader, ShelfWriter, contents_of, tag_of, visit_of
 from migrator.engine.contract import Adapter, Login, Service
 
 
@@ -158,4 +158,5 @@ ADAPTER: Adapter[BookReader, BookWriter] = Adapter(
     writer=_fill,
     connections=lambda _: (8, 4),
     contents=contents_of(VcardLayout),
+    visit=visit_of(VcardLayout),
 )
