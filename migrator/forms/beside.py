@@ -126,7 +126,10 @@ class Beside:
             drawn, formats = _until_stopped(entries, work), self.options.sheet_formats
             there = _folder(folder, stored)
             look = Look(separator=sheet.SEPARATORS[self.options.sheet_delimiter])
-            made = list(sheet.write(drawn, there, flat.fields, formats=formats, header=flat.header, look=look))
+            titles = sheet.TITLES[self.options.sheet_language]
+            made = list(
+                sheet.write(drawn, there, flat.fields, formats=formats, header=flat.header, titles=titles, look=look)
+            )
         for finding in _told(action.label, made, flat):
             work.note(finding)
         work.remember({SEEN: seen})
@@ -135,7 +138,16 @@ class Beside:
         """Stands for all that a plugin's sheets are made of."""
         sums = [f"{one.table.name} {source.checksum(one, KeyRange())}" for one in self._extracts(source, stored)]
         rules = self.options.model_dump_json(
-            include={"where", "since", "older_than", "redact", "mend", "sheet_formats", "sheet_delimiter"}
+            include={
+                "where",
+                "since",
+                "older_than",
+                "redact",
+                "mend",
+                "sheet_formats",
+                "sheet_delimiter",
+                "sheet_language",
+            }
         )
         return hashlib.sha256("\n".join([*sums, rules]).encode()).hexdigest()[:32]
 

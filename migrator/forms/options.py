@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,6 +12,9 @@ from migrator.forms import parquet
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.since import Moment
 from migrator.meant import did_you_mean
+
+# A whole number without quotes is read as it is written; 1.50 would be 1.5, so anything else has to be text.
+Wanted = str | Annotated[int, Field(strict=True)]
 
 
 class RedactOptions(BaseModel):
@@ -84,9 +87,10 @@ class FormsOptions(BaseModel):
     tables: tuple[str, ...] = Field(
         default=(), description="Move these tables too, whole, whatever keeps them; `*` and `?` match."
     )
-    where: dict[str, dict[str, str | tuple[str, ...]]] = Field(
+    where: dict[str, dict[str, Wanted | tuple[Wanted, ...]]] = Field(
         default_factory=dict,
-        description="Only rows whose column is one of these values, by table: {wp_db7_forms: {form_post_id: 12}}.",
+        description="Only rows whose column is one of these values, by table: {wp_db7_forms: {form_post_id: 12}}. Whole numbers may stand "
+        "without quotes.",
     )
     since: Moment | None = Field(
         default=None,
@@ -125,6 +129,11 @@ class FormsOptions(BaseModel):
         default="comma",
         description="What stands between the columns of CSV sheets. A spreadsheet whose numbers have a decimal comma (German, Spanish, French) "
         "opens those with semicolons by a double click.",
+    )
+    sheet_language: Literal["en", "es"] = Field(
+        default="en",
+        description="In which language the columns of CSV sheets are called that stand before the answers. Answers are called as the form calls "
+        "them; Parquet, which programs read, has the English names.",
     )
     mend: tuple[Literal["charsets", "lengths"], ...] = Field(
         default=(),

@@ -31,6 +31,25 @@ DRAFT, FRESH = ".entries", ".new"  # end the names of files that are not whole
 LONGEST_TITLE: Final = 40  # characters of a form's title in a file's name
 _NO_WORDS: Final = re.compile(r"[^\w .,-]+")
 FILES_HEADER: Final = ("form", "entry_id", "file")
+# What these columns are called for people; where nothing is said, by their names.
+TITLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {},
+    "es": {
+        "site": "sitio",
+        "form_id": "número de formulario",
+        "form_title": "formulario",
+        "entry_id": "número de entrada",
+        "submitted_at": "enviado (UTC)",
+        "submitted_local": "enviado (hora del sitio)",
+        "status": "estado",
+        "ip": "IP",
+        "user_agent": "navegador",
+        "source_url": "página",
+        "user_id": "número de usuario",
+        "form": "formulario",
+        "file": "archivo",
+    },
+}
 AT_ONCE: Final = 256 * 1024  # bytes of entries of one form that are held before they are written
 
 PLAIN: Final = table.Look()
@@ -42,10 +61,11 @@ Place = tuple[str, ...]  # a column: the field's key, and the way inside its val
 
 @dataclass(slots=True)
 class Columns:
-    """The columns of a form's sheet, as its entries show them. Names of the header are never given to a field."""
+    """The columns of a form's sheet, as its entries show them. Names of the header and their titles are never given to a field."""
 
     fields: Sequence[Field] = ()
     header: Sequence[str] = HEADER
+    titles: Mapping[str, str] = field(default_factory=dict)
     _labels: dict[str, str] = field(default_factory=dict)
     _places: dict[Place, None] = field(default_factory=dict)
     _joined: set[Place] = field(default_factory=set)
@@ -68,6 +88,7 @@ class Columns:
         """What each column is called, in the order of the sheet: the form's fields first. A label that two fields share, or that is a name
         of the header, is followed by the field's key.
         """
+        taken = {*self.header, *self.title_row()}
         order = {one.key: number for number, one in enumerate(self.fields)}
         places = sorted(self._places, key=lambda place: order.get(place[0], len(order)))
         labels = {one.key: one.label for one in self.fields} | {
@@ -78,10 +99,14 @@ class Columns:
         headings: dict[Place, str] = {}
         for place in places:
             label = shown[place[0]]
-            if (often[label] > 1 or label in self.header) and label != place[0]:
+            if (often[label] > 1 or label in taken) and label != place[0]:
                 label = f"{label} ({place[0]})"
-            headings[place] = _free(".".join((label, *place[1:])), {*self.header, *headings.values()})
+            headings[place] = _free(".".join((label, *place[1:])), {*taken, *headings.values()})
         return headings
+
+    def title_row(self) -> Sequence[str]:
+        """What the columns before the answers are called for people."""
+        return [self.titles.get(name, name) for name in self.header]
 
     def joined(self) -> Sequence[str]:
         """The columns in which several choices were joined."""
@@ -111,13 +136,14 @@ def write(
     guard: bool = True,
     formats: Sequence[Format] = ("csv",),
     header: Sequence[str] = HEADER,
+    titles: Mapping[str, str] = TITLES["en"],
     look: table.Look = PLAIN,
 ) -> Iterator[Sheet]:
     """Write entries to files of these formats below `folder`, one for each form, in place of those of the same names; each is whole or not there, for its
     owner only; CSV is in UTF-8 with a byte order mark. Files that entries name, which no database holds, are listed in FILES beside them.
     `fields` gives the fields of a form; it is asked when all entries are drawn. With `guard`, cells of CSV that begin like a formula get an
-    apostrophe (`table.unguarded` takes it away). `header` are the columns before the answers, some of HEADER; `look` is
-    how CSV is written.
+    apostrophe (`table.unguarded` takes it away). `header` are the columns before the answers, some of HEADER,
+    which `titles` may call otherwise in CSV; `look` is how CSV is written.
     """
     with _writing(folder):
         disk.make_folder(folder)
@@ -130,12 +156,13 @@ def write(
             if one.form not in waiting:
                 path = folder / f"{disk.account_folder(one.form) if one.form else NO_FORM}.csv"
                 waiting[one.form] = _Waiting(
-                    path, _Lines(path.with_name(f"{path.name}{DRAFT}")), Columns(header=header)
+                    path, _Lines(path.with_name(f"{path.name}{DRAFT}")), Columns(header=header, titles=titles)
                 )
             waiting[one.form].take(one)
             for name in one.files:
                 row = (one.header["form_title"] or one.form, one.header["entry_id"], name)
-                files.add(table.written(row, look, guard=guard), table.BOM + table.written(FILES_HEADER, look))
+                first = [titles.get(name, name) for name in FILES_HEADER]
+                files.add(table.written(row, look, guard=guard), table.BOM + table.written(first, look))
         for form, held in waiting.items():
             yield held.written(form, fields(form), formats, look, guard=guard)
         files.become(folder / FILES)
@@ -225,7 +252,7 @@ class _Waiting:
             fresh.replace(path)
 
     def _write_csv(self, file: IO[bytes], headings: Mapping[Place, str], look: table.Look, *, guard: bool) -> None:
-        file.write(table.BOM + table.written([*self.columns.header, *headings.values()], look, guard=guard))
+        file.write(table.BOM + table.written([*self.columns.title_row(), *headings.values()], look, guard=guard))
         for row in self._rows(headings):
             file.write(table.written(row, look, guard=guard))
 

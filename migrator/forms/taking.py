@@ -169,7 +169,7 @@ def undated(taking: Taking) -> Iterator[Extract]:
 def _wanted(table: str, options: FormsOptions) -> tuple[Condition, ...]:
     wanted = options.where.get(table, {})
     return tuple(
-        Condition(column, Operator.IN, (values,) if isinstance(values, str) else tuple(values))
+        Condition(column, Operator.IN, tuple(map(str, values if isinstance(values, tuple) else (values,))))
         for column, values in wanted.items()
     )
 

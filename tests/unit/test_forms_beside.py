@@ -150,6 +150,27 @@ def test_columns_are_parted_by_what_the_plan_says_and_the_sheet_is_written_anew_
     assert (folder / sheet.FILES).read_text(encoding="utf-8-sig").startswith("form;entry_id;file")
 
 
+def test_what_stands_before_the_answers_is_called_in_the_language_of_the_plan(tmp_path) -> None:
+    folder = tmp_path / "wp_cfdb7"
+    rows = (entry(1, name="Ann", estado="soltera", status="x", cvcfdb7_file="cv.pdf"),)
+    World(*rows, sheets=tmp_path).trial.run()
+    assert list(read(folder / "Ask us (7).csv")[0])[11:14] == ["name", "estado", "status (2)"]
+    world = World(*rows, sheets=tmp_path, sheet_language="es")
+    world.trial.run()
+    first = list(read(folder / "Ask us (7).csv")[0])
+    assert first[:6] == [
+        "sitio",
+        "número de formulario",
+        "formulario",
+        "número de entrada",
+        "enviado (UTC)",
+        "enviado (hora del sitio)",
+    ]
+    assert len(first) == len(set(first))
+    assert first[11:14] == ["name", "estado (2)", "status (2)"]
+    assert list(read(folder / sheet.FILES)[0]) == ["formulario", "número de entrada", "archivo"]
+
+
 def test_without_its_package_a_plan_with_parquet_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(forms_parquet, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"pip install 'migrator\[parquet\]'"):

@@ -664,6 +664,21 @@ def test_only_entries_of_the_time_and_the_forms_that_are_wanted_are_moved() -> N
     assert world.trial.verify().differences == 0
 
 
+@pytest.mark.parametrize("wanted", [1, "1", [1, "2"], [2, 1]])
+def test_a_whole_number_that_is_wanted_needs_no_quotes(wanted: object) -> None:
+    rows = [(str(n), str(n), "x", "2026-01-01 00:00:00") for n in range(1, 13)]
+    world = World((PLAIN, rows), where={FORMS: {"form_post_id": wanted}})
+    world.trial.run()
+    assert [row[0] for row in world.new.rows(FORMS)] == (["1", "2"] if isinstance(wanted, list) else ["1"])
+    assert world.trial.verify().differences == 0
+
+
+@pytest.mark.parametrize("wanted", [1.5, 1.0, True, None, [1.5], {"a": 1}])
+def test_what_is_wanted_is_text_or_a_whole_number_and_nothing_else(wanted: object) -> None:
+    with pytest.raises(ValueError, match="should be a valid"):
+        FormsOptions.model_validate({"where": {FORMS: {"form_post_id": wanted}}})
+
+
 def test_no_value_of_a_row_is_told_anywhere() -> None:
     world = World((PLAIN, [("1", "5", "private words", "2026-01-01 00:00:00")]))
     world.new.refuses = lambda _: "not this one"
