@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
 from migrator.forms.flat import Flat, Place
 from migrator.forms.model import Table
 from migrator.forms.plugins import detect
+from migrator.wire.sql import Database
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "forms" / "two-sites"
 ENVIRONMENT = {
@@ -182,6 +184,26 @@ def test_reserved_numbers_are_given_to_nobody_else(mariadb) -> None:
         writer.reserve(table, 20)
         new.say("INSERT INTO new_db7_forms (form_post_id, form_value) VALUES (7, 'x')")
     assert new.say("SELECT MAX(form_id) FROM new_db7_forms") == "502"
+
+
+def test_numbers_that_one_run_has_reserved_are_not_given_back_by_another_that_reserves_fewer(mariadb) -> None:
+    new, table = Site(mariadb, "new"), Table("new_db7_forms", ())
+
+    def lowest_above(run: int) -> int:
+        """How far the rows that follow a reservation are above it, at the least."""
+        site = Database(new.options, writes=True, exact=True)
+        found = []
+        with closing(MysqlWriter(new.options, Login("database", "database"))) as writer, closing(site):
+            for turn in range(1, 30):
+                upto = 100 * turn + run
+                writer.reserve(table, upto)
+                with site.writing() as connection:
+                    said = "INSERT INTO new_db7_forms (form_post_id, form_value) VALUES (7, 'x')"
+                    found.append(connection.exec_driver_sql(said).lastrowid - upto)
+        return min(found)
+
+    with ThreadPoolExecutor() as at_once:
+        assert min(at_once.map(lowest_above, (9, 60, 30, 1))) > 0
 
 
 def test_entries_out_of_a_dump_go_into_a_site_through_phpmyadmin(mariadb, phpmyadmin, tmp_path) -> None:

@@ -282,3 +282,22 @@ def test_what_hangs_on_an_entry_that_the_new_site_changed_comes_also_without_a_s
     world.forget()
     assert world.trial.run().left_behind == 1
     assert ("3", "more") in cells(world.new, "new_gf_entry_meta", "entry_id", "meta_value")
+
+
+def test_a_new_site_that_gives_out_numbers_all_the_time_does_not_keep_ours_from_being_given(two_sites: World) -> None:
+    world = into(two_sites.old, two_sites.new)
+    kept = world.new.kept["new_db7_forms"]
+
+    def entries_come(what: str) -> None:
+        if what.startswith("reserve new_db7_forms"):
+            kept = world.new.kept["new_db7_forms"]
+            first = max(kept.table.next_number or 1, *(int(row[0]) + 1 for row in kept.rows))
+            kept.rows += [(str(first + n), "7", "theirs", "2027-01-01 00:00:00") for n in range(3)]
+            kept.table = replace(kept.table, next_number=first + 3)
+
+    world.new.before_write = entries_come
+    before = len(kept.rows)
+    assert goes_well(world)
+    said = Counter(row[2] for row in world.new.rows("new_db7_forms"))
+    assert sum(said.values()) - said["theirs"] == before + 4
+    assert len({row[0] for row in world.new.rows("new_db7_forms")}) == sum(said.values())

@@ -377,10 +377,9 @@ class MysqlWriter(MysqlReader):
             return connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).rowcount
 
     def reserve(self, table: Table, upto: int) -> None:
-        (there,) = self._described(table.name)
-        if any(one.counts_up for one in there.columns) and (there.next_number or 0) <= upto:
-            with self._changing() as connection:
-                self._say(connection, f"ALTER TABLE {spelling.name(table.name)} AUTO_INCREMENT = {upto + 1}")
+        with self._changing() as connection:
+            for statement in schema.reserving(table.name, upto):
+                self._say(connection, statement)
 
     # -- wire
 

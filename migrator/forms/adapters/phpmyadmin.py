@@ -352,9 +352,7 @@ class PhpMyAdminWriter(PhpMyAdminReader):
         return self.count(Extract(table)) - before
 
     def reserve(self, table: Table, upto: int) -> None:
-        (there,) = self._described(table.name)
-        if any(one.counts_up for one in there.columns) and (there.next_number or 0) <= upto:
-            self._say(f"ALTER TABLE {spelling.name(table.name)} AUTO_INCREMENT = {upto + 1}", about=table.name)
+        self._say(*schema.reserving(table.name, upto), about=table.name)
 
     def _guard(self, extract: Extract, among: KeyRange, wanted: Checksum) -> str:
         """Ends an import unless the rows of a range still are these."""

@@ -58,6 +58,7 @@ AT_ONCE: Final = 1000  # rows of a range; identities that are asked for at once
 SAMPLE: Final = 100  # entries by which a source is known again
 UNSURE: Final = "?"  # no name of a source
 TURNS: Final = 5  # times that numbers are looked for while a site goes on giving them out
+ROOM: Final = 100  # numbers that are left to it
 
 # -- what is read ---------------------------------------------------------------------------------------------------------
 
@@ -566,10 +567,11 @@ def _end_alike(one: str, other: str) -> bool:
 
 
 def _stretch(sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, others: int) -> Stretch:
-    for _ in range(TURNS):
+    for turn in range(TURNS):
         there = sides.there()
         at = there.get(one.taking.table.name)
-        ceiling = max(given_out(target, at, one.own), others)
+        # What a busy site gives out between our look and our word is below ours, and the more often it was not, the more it gets.
+        ceiling = max(given_out(target, at, one.own) + ROOM * turn, others)
         lowest = one.lowest
         if now.upto < ceiling < lowest:  # else what names a deleted row would be left behind, and only here
             lowest = min([lowest, *(low for low, _ in _naming(sides, one.taking, one.own, now.upto))])

@@ -16,6 +16,7 @@ from migrator.forms.model import Column, Index, Table, choose_paging
 from migrator.forms.sql.spelling import name, text
 
 LONGEST_NAME = 64
+LONGEST_WAIT = 60  # seconds, for another run
 OURS = "migrator "  # begins the comment of a shadow
 
 TABLES = (
@@ -195,6 +196,22 @@ def creation(table: Table, called: str, comment: str, collations: Mapping[str, s
         f"CREATE TABLE IF NOT EXISTS {name(called)} ({', '.join(lines)}) ENGINE={engine}{_collated(table.charset, table.collation, collations)}"
         f"{row_format}{counting} COMMENT={text(comment)}"
     )
+
+
+def reserving(table: str, upto: int) -> list[str]:
+    """Statements after which a table numbers its new rows above `upto`, for one connection. The lock keeps another run of ours from setting the
+    counter between our look at it and our setting it: one that is set to less is set back.
+    """
+    counts = f"FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {text(table)}"
+    further = text(f"ALTER TABLE {name(table)} AUTO_INCREMENT = {upto + 1}")
+    return [
+        f"DO GET_LOCK('migrator counters', {LONGEST_WAIT})",
+        f"SET @migrator = IF((SELECT AUTO_INCREMENT {counts}) <= {upto}, {further}, 'DO 0')",
+        "PREPARE migrator FROM @migrator",
+        "EXECUTE migrator",
+        "DEALLOCATE PREPARE migrator",
+        "DO RELEASE_LOCK('migrator counters')",
+    ]
 
 
 def _collated(charset: str, collation: str, collations: Mapping[str, str]) -> str:
