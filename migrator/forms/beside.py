@@ -19,7 +19,7 @@ from migrator.engine.contract import Action, Finding, Lane, Reading, Side, Verb,
 from migrator.errors import NotFound, NotMadeYet
 from migrator.forms import people, senders, sheet
 from migrator.forms.contract import FORMS, THE_DATABASE, TableReader
-from migrator.forms.flat import Entry, Flat, place_of, zones_of
+from migrator.forms.flat import Entry, Flat, site_of, zones_of
 from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
 from migrator.forms.options import FormsOptions, HandOverOptions, SenderOptions
 from migrator.forms.plugins import detect
@@ -99,7 +99,7 @@ class Beside:
         flat = Flat(
             seen,
             stored,
-            place_of(source, stored),
+            site_of(source, stored),
             repair="lengths" in self.options.mend,
             unmix="charsets" in self.options.mend,
             known=[*KNOWN, *own],

@@ -70,29 +70,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Site:
     """Where entries come from, for what their rows do not say: the site's name (its address, where it tells one) and its clocks."""
 
     name: str = ""
     clocks: Clocks = field(default_factory=Clocks)
 
 
-def place_of(reader: TableReader, stored: Stored) -> Place:
+def site_of(reader: TableReader, stored: Stored) -> Site:
     """The site's address and zone, from the options of its WordPress; without one the prefix, and no zone."""
     table = next((one for one in reader.tables() if one.name == f"{stored.prefix}options"), None)
     if table is None or not {"option_name", "option_value"} <= {one.name for one in table.columns}:
-        return Place(stored.prefix)
+        return Site(stored.prefix)
     wanted = Extract(table, (Condition("option_name", Operator.IN, ("home", "timezone_string", "gmt_offset")),))
     rows = (_named(table, row) for page in reader.rows(wanted, EVERYTHING) for row in page)
     said = {text_of(row["option_name"]): text_of(row["option_value"]) for row in rows}
     zone = zone_of(said.get("timezone_string", ""), said.get("gmt_offset", ""))
-    return Place(said.get("home") or stored.prefix, Clocks(zone))
+    return Site(said.get("home") or stored.prefix, Clocks(zone))
 
 
 def zones_of(reader: TableReader, stored: Iterable[Stored]) -> dict[str, tzinfo]:
     """The zones of the sites that these stand in, by prefix, as far as they are told."""
-    places = {one.prefix: place_of(reader, one).clocks.site for one in stored}
-    return {prefix: zone for prefix, zone in places.items() if zone is not None}
+    zones = {one.prefix: site_of(reader, one).clocks.site for one in stored}
+    return {prefix: zone for prefix, zone in zones.items() if zone is not None}
 
 
 class Flat:
@@ -104,7 +104,7 @@ class Flat:
         self,
         reader: TableReader,
         stored: Stored,
-        place: Place,
+        site: Site,
         *,
         page: int = PAGE,
         repair: bool = False,
@@ -114,7 +114,7 @@ class Flat:
         view = by_word(stored.plugin, known).view
         if view is None:
             raise KeyError(stored.plugin)
-        self._reader, self._stored, self._place, self._page, self._view = reader, stored, place, page, view
+        self._reader, self._stored, self._site, self._page, self._view = reader, stored, site, page, view
         self._tables = {one.name: one for one in reader.tables()}
         self._cells = Reader(view.undo, view.file_mark, repair, unmix)
         self._at_hand = None if reader.features.seeks else AtHand(reader)
@@ -213,7 +213,7 @@ class Flat:
             **dict.fromkeys(HEADER, ""),
             "form_title": title or self._forms.title(form),
             **{name: told(value) for name, value in said.items() if told(value)},
-            "site": self._place.name,
+            "site": self._site.name,
             "form_id": form,
             "entry_id": own,
             **self._moments(row),
@@ -248,7 +248,7 @@ class Flat:
         return [self._cells.from_column(name, cell) for name, cell in cells.items() if cell not in (None, "")]
 
     def _moments(self, row: Cells) -> Mapping[str, str]:
-        view, clocks = self._view, self._place.clocks
+        view, clocks = self._view, self._site.clocks
         utc, wall = moments(
             text_of(row.get(view.submitted)), view.clock, clocks, is_timestamp=self._is_timestamp(view.submitted)
         )

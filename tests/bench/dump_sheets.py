@@ -22,7 +22,7 @@ sys.path.insert(0, str(CHECKOUT))
 from migrator.engine.contract import Login  # noqa: E402
 from migrator.forms import sheet  # noqa: E402
 from migrator.forms.adapters.dump import DumpReader, Options  # noqa: E402
-from migrator.forms.flat import Flat, place_of  # noqa: E402
+from migrator.forms.flat import Flat, site_of  # noqa: E402
 from migrator.forms.plugins import detect  # noqa: E402
 
 MB = 1024 * 1024
@@ -65,7 +65,7 @@ def main() -> None:
         reader = DumpReader(Options(path=path), Login("database", "database"))
         (stored,) = [one for one in detect.present(reader, ("gravity-forms",)) if one.tables]
         indexed = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        flat = Flat(reader, stored, place_of(reader, stored))
+        flat = Flat(reader, stored, site_of(reader, stored))
         begun, worked = time.perf_counter(), time.process_time()
         made = list(sheet.write(islice(flat.entries(), asked.first), folder / "sheets", flat.fields))
         seconds, worked = time.perf_counter() - begun, time.process_time() - worked

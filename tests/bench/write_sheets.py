@@ -21,7 +21,7 @@ from lab import mariadb as mariadb_lab  # noqa: E402
 from migrator.engine.contract import Login  # noqa: E402
 from migrator.forms import sheet  # noqa: E402
 from migrator.forms.adapters.mysql import MysqlReader, Options  # noqa: E402
-from migrator.forms.flat import Flat, place_of  # noqa: E402
+from migrator.forms.flat import Flat, site_of  # noqa: E402
 from migrator.forms.plugins import detect  # noqa: E402
 
 MB = 1024 * 1024
@@ -63,7 +63,7 @@ def main(count: int) -> None:
             for word in ("cfdb7", "gravity-forms"):
                 with closing(MysqlReader(options, Login("database", "database"))) as reader:
                     (stored,) = detect.present(reader, (word,))
-                    flat = Flat(reader, stored, place_of(reader, stored))
+                    flat = Flat(reader, stored, site_of(reader, stored))
                     begun = time.perf_counter()
                     made = list(sheet.write(flat.entries(), folder / word, flat.fields))
                     seconds = time.perf_counter() - begun

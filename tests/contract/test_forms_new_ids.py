@@ -15,7 +15,7 @@ from migrator.engine.contract import Fate, Login, Side
 from migrator.engine.stage import Stage
 from migrator.forms.adapters import dump, files, sqlite
 from migrator.forms.contract import TableReader, TableWriter
-from migrator.forms.flat import Flat, Place
+from migrator.forms.flat import Flat, Site
 from migrator.forms.model import EVERYTHING, Extract
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins import detect
@@ -107,7 +107,7 @@ def tried(route: Route) -> Trial:
 
 def answers(reader: TableReader) -> Iterator[tuple[str, str, str]]:
     for stored in detect.present(reader, PLUGINS):
-        for entry in Flat(reader, stored, Place()).entries():
+        for entry in Flat(reader, stored, Site()).entries():
             title = {"application": "bewerbung"}.get(entry.header["form_title"].lower().strip(), "")
             yield (
                 stored.plugin,

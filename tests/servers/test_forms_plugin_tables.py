@@ -22,7 +22,7 @@ from lab import mariadb as mariadb_lab
 from migrator.engine.contract import Login
 from migrator.forms import answers, senders, sheet
 from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
-from migrator.forms.flat import Flat, place_of
+from migrator.forms.flat import Flat, site_of
 from migrator.forms.model import EVERYTHING, Extract, Role, Stored
 from migrator.forms.plugins import detect
 from migrator.forms.plugins.known import KNOWN
@@ -71,7 +71,7 @@ def test_every_plugin_is_found_without_being_told(reader) -> None:
 @pytest.mark.parametrize("word", STORING)
 def test_its_entries_are_sheets_that_people_can_read(reader, word: str, tmp_path: Path) -> None:
     (stored,) = detect.present(reader, (word,))
-    flat = Flat(reader, stored, place_of(reader, stored), page=2, repair=True, unmix=True)
+    flat = Flat(reader, stored, site_of(reader, stored), page=2, repair=True, unmix=True)
     sheets = list(sheet.write(flat.entries(), tmp_path, flat.fields))
     wanted = {file.name: file.read_bytes().decode("utf-8-sig") for file in (FIXTURES / "flat" / word).iterdir()}
     made = {file.name: file.read_bytes().decode("utf-8-sig") for file in tmp_path.iterdir()}
@@ -81,12 +81,12 @@ def test_its_entries_are_sheets_that_people_can_read(reader, word: str, tmp_path
 
 def test_what_is_wrong_with_values_is_told_and_changed_only_where_that_is_asked_for(reader) -> None:
     (elementor,) = detect.present(reader, ("elementor",))
-    flat = Flat(reader, elementor, place_of(reader, elementor))
+    flat = Flat(reader, elementor, site_of(reader, elementor))
     (entry,) = flat.entries()
     assert entry.answers[0].value == "J\u00c3\u00bcrgen M\u00c3\u00bcller"
     assert flat.notes == {answers.MIXED: 1}
     (cfdb7,) = detect.present(reader, ("cfdb7",))
-    flat = Flat(reader, cfdb7, place_of(reader, cfdb7))
+    flat = Flat(reader, cfdb7, site_of(reader, cfdb7))
     broken = [one for one in flat.entries() if one.answers[0].key == "form_value"]
     assert [one.header["entry_id"] for one in broken] == ["4", "5"]
     assert flat.notes == {answers.BROKEN_PHP: 2}
@@ -105,7 +105,7 @@ def test_other_prefixes_and_other_blogs_hold_the_same(mariadb, prefix: str, tmp_
         assert {(one.prefix, one.site) for one in found} == {(prefix, "2" if prefix == "wp_2_" else "")}
         assert sorted(one.plugin for one in found) == sorted(words)
         for one in found:
-            flat = Flat(session, one, place_of(session, one), repair=True)
+            flat = Flat(session, one, site_of(session, one), repair=True)
             list(sheet.write(flat.entries(), tmp_path / one.plugin, flat.fields))
             for made in (tmp_path / one.plugin).iterdir():
                 assert made.read_bytes() == (FIXTURES / "flat" / one.plugin / made.name).read_bytes()

@@ -22,8 +22,8 @@ from test_journey_forms_roads import WebSite
 
 import migrator
 from migrator.engine.contract import Login
+from migrator.forms import flat
 from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
-from migrator.forms.flat import Flat, Place
 from migrator.forms.model import Table
 from migrator.forms.plugins import detect
 from migrator.wire.sql import Database
@@ -83,7 +83,7 @@ class Site:
         found: Counter[tuple[str, str, str]] = Counter()
         with closing(MysqlReader(self.options, Login("database", "database"))) as reader:
             for stored in detect.present(reader, PLUGINS):
-                for entry in Flat(reader, stored, Place()).entries():
+                for entry in flat.Flat(reader, stored, flat.Site()).entries():
                     said = sorted(repr(one.value) for one in entry.answers)
                     found[stored.plugin, entry.header["form_title"].strip().title(), repr(said)] += 1
         return found

@@ -16,7 +16,7 @@ from migrator.forms import at_hand
 from migrator.forms.adapters.dump import DumpReader, Options
 from migrator.forms.at_hand import AtHand
 from migrator.forms.choosing import chooser
-from migrator.forms.flat import Flat, Place
+from migrator.forms.flat import Flat, Site
 from migrator.forms.model import Column, Condition, Extract, Operator, Paging, Table
 from migrator.forms.plugins import detect
 from migrator.testing.memory_tables import MemoryReader, MemoryTables
@@ -58,7 +58,7 @@ def test_each_table_of_a_dump_is_read_once_for_all_pages(tmp_path, shuffled) -> 
     reader = Counting(gravity(tmp_path, 120, shuffled=shuffled))
     (stored,) = [one for one in detect.present(reader, ("gravity-forms",)) if one.tables]
     reader.readings.clear()
-    found = list(Flat(reader, stored, Place(), page=10).entries())
+    found = list(Flat(reader, stored, Site(), page=10).entries())
     assert len(found) == 122
     assert {one.header["entry_id"]: [a.value for a in one.answers] for one in found}["77"] == [
         {"First": "x77", "Last": "x77"}

@@ -7,7 +7,7 @@ import pytest
 from migrator.engine.contract import Action, Login, Verb
 from migrator.engine.stage import Stage
 from migrator.forms.adapters.files import FilesReader, FilesWriter, Options
-from migrator.forms.flat import Flat, place_of
+from migrator.forms.flat import Flat, site_of
 from migrator.forms.model import EVERYTHING, Extract, Row
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import present
@@ -101,7 +101,7 @@ def test_a_dump_knows_the_channel_of_a_message_and_the_zone_of_its_site(site, du
     assert rows_of(dump, "wp_options") == OF_THE_SITE
     reader = dump.reader(None, LOGIN)
     (flamingo,) = [one for one in present(reader, ()) if one.plugin == "flamingo"]
-    place = place_of(reader, flamingo)
+    place = site_of(reader, flamingo)
     assert (place.name, str(place.clocks.site)) == ("https://example.com", "Europe/Madrid")
     (entry,) = [one for one in Flat(reader, flamingo, place).entries() if one.header["entry_id"] == MESSAGE]
     assert (entry.form, entry.header["form_title"]) == ("contact", "Contact")

@@ -20,7 +20,7 @@ from migrator.forms import answers, fields, php, sheet
 from migrator.forms.answers import Answer, Named, Reader
 from migrator.forms.clocks import Clocks, moments, zone_of
 from migrator.forms.fields import Field
-from migrator.forms.flat import HEADER, Entry, Flat, Place, place_of
+from migrator.forms.flat import HEADER, Entry, Flat, Site, site_of
 from migrator.forms.model import Clock, Column, Index, Paging, Stored, Table
 from migrator.forms.plugins import detect
 from migrator.forms.plugins.known import KNOWN
@@ -379,7 +379,7 @@ def test_entries_of_rows_alone_come_once_and_whole(paging, by, page, seeks) -> N
     there.features = replace(there.features, seeks=seeks)
     reader = MemoryReader(there)
     (stored,) = detect.stored(reader.tables(), ("cfdb",))
-    found = list(Flat(reader, stored, Place(), page=page).entries())
+    found = list(Flat(reader, stored, Site(), page=page).entries())
     assert len({(one.form, one.header["entry_id"]) for one in found}) == len(found) == 14
     assert all([answer.key for answer in one.answers] == ["a", "b", "d", "c"] for one in found)
     assert all(str(answer.value).startswith(one.form) for one in found for answer in one.answers)
@@ -387,4 +387,4 @@ def test_entries_of_rows_alone_come_once_and_whole(paging, by, page, seeks) -> N
 
 def test_a_site_without_options_has_its_prefix_for_a_name_and_no_zone() -> None:
     reader = MemoryReader(submits(Paging.CONTENT, ()))
-    assert place_of(reader, Stored("cfdb", "Contact Form DB", "wp_")) == Place("wp_", Clocks(None, UTC))
+    assert site_of(reader, Stored("cfdb", "Contact Form DB", "wp_")) == Site("wp_", Clocks(None, UTC))

@@ -15,7 +15,7 @@ from migrator.errors import PlanError, Refused
 from migrator.forms import step as step_module
 from migrator.forms.adapters.dump import ADAPTER as DUMP
 from migrator.forms.adapters.dump import Options
-from migrator.forms.flat import Flat, Place
+from migrator.forms.flat import Flat, Site
 from migrator.forms.model import EVERYTHING, Extract
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins import detect
@@ -57,7 +57,7 @@ def answers(database: MemoryTables, word: str) -> Counter[tuple[str, str]]:
     reader = MemoryReader(database)
     found: Counter[tuple[str, str]] = Counter()
     for stored in detect.present(reader, (word,)):
-        for entry in Flat(reader, stored, Place()).entries():
+        for entry in Flat(reader, stored, Site()).entries():
             said = sorted((one.label or one.key, repr(one.value)) for one in entry.answers)
             found[entry.header["form_title"], repr(said)] += 1
     return found

@@ -15,8 +15,7 @@ from migrator.errors import PlanError, Refused
 from migrator.forms.answers import text_of
 from migrator.forms.contract import PutsBeside, TableReader, TableWriter
 from migrator.forms.fields import Field
-from migrator.forms.flat import Flat
-from migrator.forms.flat import Place as SitePlace
+from migrator.forms.flat import Flat, Site
 from migrator.forms.model import (
     EVERYTHING,
     Condition,
@@ -222,7 +221,7 @@ def _is_known(stored: Stored) -> bool:
 
 
 def _known_forms(stored: Stored, view: View, sides: Sides) -> Known:
-    here, place = Flat(sides.source, stored, SitePlace()), _place_of(view, stored.prefix)
+    here, place = Flat(sides.source, stored, Site()), _place_of(view, stored.prefix)
     mine, theirs = list(_forms(here, view)), list(_forms(_flat_there(sides, stored), view))
     if not _comes_along(stored, place) and isinstance(view.titles, Titles):
         sent_through = {text_of(row.get(view.form)) for row in here.rows(view.entries, here.table.conditions)}
@@ -247,7 +246,7 @@ def _forms_of(
     described: list[OfForm],
 ) -> Matched:
     """A plugin's forms, matched; what follows of it goes into the last three."""
-    here, there = Flat(sides.source, stored, SitePlace()), _flat_there(sides, stored)
+    here, there = Flat(sides.source, stored, Site()), _flat_there(sides, stored)
     place, mine, theirs = forms.place, forms.source, forms.target
     comes_along = _comes_along(stored, place)
     known_numbers = page.numbers.get(place, Numbers())
@@ -429,7 +428,7 @@ def _forms_agree(sides: Sides, page: Page) -> bool:
         if view is None or numbers is None:
             continue
         there = {one.key: one for one in _forms(_flat_there(sides, stored), view)}
-        for one in _forms(Flat(sides.source, stored, SitePlace()), view):
+        for one in _forms(Flat(sides.source, stored, Site()), view):
             into = there.get(numbers.of(one.key) or "")
             if into is not None:
                 same = are_alike(one, into, sides.options.map)
@@ -439,7 +438,7 @@ def _forms_agree(sides: Sides, page: Page) -> bool:
 
 def _flat_there(sides: Sides, stored: Stored) -> Flat:
     at_target = replace(stored, prefix=renamed(stored.prefix, sides.prefixes), tables=())
-    return Flat(sides.target, at_target, SitePlace())
+    return Flat(sides.target, at_target, Site())
 
 
 # -- numbers that are given ------------------------------------------------------------------------------------------------
