@@ -64,6 +64,8 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
 TOOLS: Mapping[str, str] = {
     "contacts diff": "migrator.contacts.diff:diff",
 }
+# What people write for a word of ours that is spelled otherwise.
+ALSO_CALLED: Mapping[str, str] = {"mariadb": "mysql", "maria": "mysql", "postgres": "postgresql", "pma": "phpmyadmin"}
 KINDS_GROUP = "migrator.steps.v1"
 _ADAPTERS_GROUP = re.compile(r"migrator\.([a-z][a-z0-9_]*)\.v1")
 
@@ -92,9 +94,10 @@ class Registry:
         """The adapter of this word for a service. Raises PlanError if there is none, or if its package is broken."""
         found = self._load(f"migrator.{service}.v1", word, self._adapters.get((service, word)), Adapter)
         if found is None:
-            raise PlanError(
-                f"there is no {service} adapter called {_shown(word)}.{_hint(word, self.adapters(service))}"
-            )
+            known = self.adapters(service)
+            meant = ALSO_CALLED.get(word.lower(), "")
+            hint = f" Did you mean {meant}?" if meant in known else _hint(word, known)
+            raise PlanError(f"there is no {service} adapter called {_shown(word)}.{hint}")
         return found
 
     def tool(self, words: str) -> Callable[..., Any]:  # Any: each verb knows its own tool

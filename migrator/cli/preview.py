@@ -87,10 +87,13 @@ def show(console: Console, plan: Path, state: str | None, *, as_json: bool, tell
 
 
 def _state_if_there(where: str | Path) -> Store | None:
-    """What earlier runs know, None before the first. A preview creates nothing, so it does not open what is not there."""
-    from migrator.state.store import open_for_questions
+    """What earlier runs know, None before the first. A preview creates nothing, so it does not open what is not there; a place where no run
+    could make it is refused.
+    """
+    from migrator.state.store import open_for_questions, refuse_place
 
     if isinstance(where, Path) and not where.exists():
+        refuse_place(where)
         return None
     return open_for_questions(where)
 

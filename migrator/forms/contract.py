@@ -77,7 +77,8 @@ class TableWriter(TableReader, Protocol):
 
     def swap(self, table: Table) -> None:
         """Put the shadow of `table` in its place, at once; numbering goes on above the highest. An empty table there gives way. Raises
-        Refused if there is one with rows, and does nothing if the shadow was swapped already (it is gone, the table is there).
+        Refused if there is one with rows; if the shadow was swapped already (it is gone, the table is there), only what a death left of that
+        is completed.
         """
 
     def discard(self, table: Table) -> None:

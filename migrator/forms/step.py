@@ -574,7 +574,9 @@ class _Filling:
         self.work.remember({COLUMNS: columns})
         if not place and self._is_there_already():
             place = SWAPPED
-            self.target.discard(replace(self.taking.table, name=self.name))
+            wanted = replace(self.taking.table, name=self.name)
+            self.target.discard(wanted)
+            self.target.swap(wanted)  # completes what a death left of it
             self.work.remember({PLACE: place})
         if place == SWAPPED:
             self._follow()

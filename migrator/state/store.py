@@ -81,7 +81,7 @@ def open_for_questions(
     if isinstance(place, URL) and place.get_backend_name() == "sqlite":
         raise _nothing_yet("the memory of this process")
     if isinstance(place, Path):
-        _refuse_place(place)
+        refuse_place(place)
         name, reader, there = str(place), _file_reader(place), place.exists()
     else:
         name, reader, there = _shown(place), _server_reader(place), True
@@ -123,7 +123,7 @@ def rebuild(
             f"{_shown(place)} is a database on a server, which is not rebuilt from here.",
             remedy="Restore it from its backup, or name an empty database with --state: what arrived is found again.",
         )
-    _refuse_place(place)
+    refuse_place(place)
     if not place.exists():
         return None
     _refuse_held_file(place, now, lives)
@@ -175,7 +175,7 @@ def _shown(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
-def _refuse_place(path: Path) -> None:
+def refuse_place(path: Path) -> None:
     """Raises StateError where no file could be opened at `path`, in words better than the database's."""
     try:
         if path.is_dir():
@@ -192,7 +192,7 @@ def _refuse_place(path: Path) -> None:
 
 
 def _open_file(path: Path, now: Callable[[], datetime], lives: Callable[[Holder], bool], schema: Schema) -> SqlStore:
-    _refuse_place(path)
+    refuse_place(path)
     name = str(path)
     reader, writer = _file_reader(path), _file_writer(path)
     with ExitStack() as undo:

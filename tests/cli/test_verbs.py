@@ -351,6 +351,13 @@ def test_a_plan_whose_accounts_are_wrong_gives_the_lease_back(office):
 # -- status, verify, report ------------------------------------------------------------------------------------------------
 
 
+def test_a_preview_refuses_a_state_that_no_run_could_make(office):
+    told = office.does("preview", "plan.yaml", "--state", "nowhere/plan.state.sqlite")
+
+    assert told.returncode == 2
+    assert "There is no folder nowhere for the state." in told.stderr
+
+
 def test_status_before_the_first_run_says_so_and_creates_nothing(office):
     told = office.does("status", "plan.yaml")
 

@@ -309,3 +309,38 @@ def test_a_shadow_that_another_session_makes_at_the_same_moment_keeps_its_rows(f
 
         monkeypatch.setattr(one, "_described", look_and_be_late)
         assert one.count(Extract(one.shadow(PLAIN))) == len(PLAIN_ROWS)
+
+
+@DRIVERS
+@pytest.mark.parametrize("there", ["nothing", "an empty table"])
+def test_dying_within_a_swap_loses_no_row_of_the_shadow(fresh, mariadb, client, there) -> None:
+    for moment in itertools.count(1):
+        options = fresh(client)
+        if there != "nothing":
+            mariadb.say(f"CREATE TABLE {PLAIN.name} (form_id int PRIMARY KEY)", options.database)
+        said = itertools.count(1)
+
+        class Dying(MysqlWriter):
+            def _say(self, connection, statement, said=said, moment=moment) -> None:
+                if "migrator" in statement and next(said) == moment:
+                    raise Dropped("killed")
+                super()._say(connection, statement)
+
+        with closing(MysqlWriter(options, LOGIN)) as writer:
+            writer.load(Extract(writer.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS, None)
+        with closing(Dying(options, LOGIN)) as dying:
+            try:
+                dying.swap(PLAIN)
+                died = False
+            except Dropped:
+                died = True
+        with closing(MysqlWriter(options, LOGIN)) as after:
+            if not any(after.count(Extract(one)) for one in after.tables()):
+                shadow = Extract(after.shadow(PLAIN))
+                assert everything(after, shadow) == PLAIN_ROWS, moment
+            after.swap(PLAIN)
+            (arrived,) = after.tables()
+            assert (arrived.comment, everything(after, Extract(arrived))) == (PLAIN.comment, PLAIN_ROWS)
+            assert not after.shadows()
+        if not died:
+            return

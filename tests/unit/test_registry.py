@@ -29,6 +29,11 @@ def test_an_unknown_word_is_told_with_the_nearest_one():
         plan_words.words().adapter("mail", "xyz")
 
 
+def test_another_name_of_a_product_is_told_as_the_word_of_ours():
+    with pytest.raises(PlanError, match=r"there is no forms adapter called mariadb\. Did you mean mysql\?"):
+        Registry().adapter("forms", "mariadb")
+
+
 def test_what_others_publish_is_found_and_ours_cannot_be_taken():
     registry = Registry(
         kinds={"cards": "plan_words:CARDS"},

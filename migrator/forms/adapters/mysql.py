@@ -324,38 +324,39 @@ class MysqlWriter(MysqlReader):
 
     def swap(self, table: Table) -> None:
         shadow, leaving = schema.shadow_name(table.name), schema.leaving_name(table.name)
-        there = {one.name for one in self._described()}
-        if shadow not in there:
-            if table.name not in there:
-                raise NotFound(f"{table.name}: there is nothing to put in its place.", remedy="Run again.")
+        there = {one.name: one for one in self._described()}
+        if shadow not in there and table.name not in there:
+            raise NotFound(f"{table.name}: there is nothing to put in its place.", remedy="Run again.")
+        if shadow not in there and not schema.is_ours(there[table.name]):
             return
         quoted = {one: spelling.name(one) for one in (table.name, shadow, leaving)}
         with self._changing() as connection:
-            self._say(connection, f"DROP TABLE IF EXISTS {quoted[leaving]}")
-            self._say(connection, f"ALTER TABLE {quoted[shadow]} COMMENT={spelling.text(table.comment)}")
-            if table.name not in there:
-                self._say(connection, f"RENAME TABLE {quoted[shadow]} TO {quoted[table.name]}")
-                return
-            self._refuse_rows(connection, table.name, table.name)
-            self._say(
-                connection,
-                f"RENAME TABLE {quoted[table.name]} TO {quoted[leaving]}, {quoted[shadow]} TO {quoted[table.name]}",
-            )
-            try:
-                self._refuse_rows(connection, leaving, table.name)  # written to since it was looked at
-            except Refused:
-                self._say(
-                    connection,
-                    f"RENAME TABLE {quoted[table.name]} TO {quoted[shadow]}, {quoted[leaving]} TO {quoted[table.name]}",
-                )
-                raise
-            self._say(connection, f"DROP TABLE {quoted[leaving]}")
+            if shadow in there:
+                self._put_in_place(connection, table.name, shadow, leaving, in_the_way=table.name in there)
+            elif leaving in there and not _rows_of(connection, leaving):  # a death came before it could be dropped
+                self._say(connection, f"DROP TABLE {quoted[leaving]}")
+            # Last: by its comment a shadow is known, and one that is not known is made anew.
+            self._say(connection, f"ALTER TABLE {quoted[table.name]} COMMENT={spelling.text(table.comment)}")
+
+    def _put_in_place(self, connection: Connection, name: str, shadow: str, leaving: str, *, in_the_way: bool) -> None:
+        old, new, away = (spelling.name(one) for one in (name, shadow, leaving))
+        if not in_the_way:
+            self._say(connection, f"RENAME TABLE {new} TO {old}")
+            return
+        self._say(connection, f"DROP TABLE IF EXISTS {away}")
+        self._refuse_rows(connection, name, name)
+        self._say(connection, f"RENAME TABLE {old} TO {away}, {new} TO {old}")
+        try:
+            self._refuse_rows(connection, leaving, name)  # written to since it was looked at
+        except Refused:
+            self._say(connection, f"RENAME TABLE {old} TO {new}, {away} TO {old}")
+            raise
+        self._say(connection, f"DROP TABLE {away}")
 
     def _refuse_rows(self, connection: Connection, called: str, shown: str) -> None:
-        ((rows,),) = _asked(connection, f"SELECT COUNT(*) FROM {spelling.name(called)}")
-        if int(rows or 0):
+        if rows := _rows_of(connection, called):
             raise Refused(
-                f"{shown}: the target's table has {int(rows or 0):,} rows.",
+                f"{shown}: the target's table has {rows:,} rows.",
                 remedy="Say in the plan what is to become of them (existing), or empty the table.",
             )
 
@@ -420,6 +421,11 @@ def _numbers(after: Key, count: int) -> KeyRange:
 
 def _reversed(order: str) -> str:
     return f"{order.replace(',', ' DESC,')} DESC"
+
+
+def _rows_of(connection: Connection, table: str) -> int:
+    ((rows,),) = _asked(connection, f"SELECT COUNT(*) FROM {spelling.name(table)}")
+    return int(rows or 0)
 
 
 def _asked(connection: Connection, statement: str) -> list[tuple[str | None, ...]]:

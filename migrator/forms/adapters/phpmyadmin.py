@@ -310,15 +310,18 @@ class PhpMyAdminWriter(PhpMyAdminReader):
 
     def swap(self, table: Table) -> None:
         shadow, leaving = schema.shadow_name(table.name), schema.leaving_name(table.name)
-        there = {one.name for one in self._described()}
-        if shadow not in there:
-            if table.name not in there:
-                raise NotFound(f"{table.name}: there is nothing to put in its place.", remedy="Run again.")
-            return
+        there = {one.name: one for one in self._described()}
+        if shadow not in there and table.name not in there:
+            raise NotFound(f"{table.name}: there is nothing to put in its place.", remedy="Run again.")
         old, new, away = (spelling.name(one) for one in (table.name, shadow, leaving))
-        commented = f"ALTER TABLE {new} COMMENT={spelling.text(table.comment)}"
+        # Last: by its comment a shadow is known, and one that is not known is made anew.
+        commented = f"ALTER TABLE {old} COMMENT={spelling.text(table.comment)}"
+        if shadow not in there:
+            if schema.is_ours(there[table.name]):
+                self._say(commented, about=table.name)
+            return
         if table.name not in there:
-            self._say(commented, f"RENAME TABLE {new} TO {old}", about=table.name)
+            self._say(f"RENAME TABLE {new} TO {old}", commented, about=table.name)
             return
         if rows := self.count(Extract(table)):
             raise Refused(
@@ -327,10 +330,10 @@ class PhpMyAdminWriter(PhpMyAdminReader):
             )
         self._say(
             f"DROP TABLE IF EXISTS {away}",
-            commented,
             _unless(f"NOT EXISTS (SELECT 1 FROM {old})"),
             f"RENAME TABLE {old} TO {away}, {new} TO {old}",
             f"DROP TABLE {away}",
+            commented,
             about=table.name,
         )
 

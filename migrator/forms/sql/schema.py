@@ -155,8 +155,13 @@ def shadow_name(table: str) -> str:
 
 
 def is_shadow(table: Table) -> bool:
-    """Whether we have made it."""
-    return table.name.startswith(SHADOW) and table.comment.startswith(OURS)
+    """Whether it is a shadow that we have made."""
+    return table.name.startswith(SHADOW) and is_ours(table)
+
+
+def is_ours(table: Table) -> bool:
+    """Whether we have made it and not said yet that it is whole."""
+    return table.comment.startswith(OURS)
 
 
 def leaving_name(table: str) -> str:
