@@ -254,7 +254,13 @@ def reconsidered(outcome: Outcome) -> Outcome:
     """What is recorded of a member before he is looked at again; `as_before` tells from it what was recorded until then."""
     mark = outcome.mark if outcome.fate is Fate.LEFT_BEHIND else f"{outcome.fate.value}{BEFORE}{outcome.mark}"
     return replace(
-        outcome, fate=Fate.LEFT_BEHIND, digest="", mark=mark, note="is looked at again", cure="This run sees to it."
+        outcome,
+        fate=Fate.LEFT_BEHIND,
+        digest="",
+        mark=mark,
+        note="is looked at again",
+        cure="This run sees to it.",
+        about="",
     )
 
 

@@ -125,6 +125,7 @@ class SettingMove:
                     digest=decision.digest,
                     note=self._named(decision),
                     cure=decision.cure,
+                    about=self.address,
                 )
             case Do.KEEP if self.made:
                 return self._outcome(decision, decision.kept)
@@ -194,14 +195,15 @@ class MemberMove:
             case Do.SKIP:
                 return Outcome(decision.key, Fate.SKIPPED, note=decision.why)
             case Do.LEAVE:
+                cure = "Tell them by hand if it matters."
                 return Outcome(
-                    decision.key, Fate.LEFT_BEHIND, note=decision.why, cure="Tell them by hand if it matters."
+                    decision.key, Fate.LEFT_BEHIND, note=decision.why, cure=cure, about=decision.wanted.address
                 )
             case Do.KEEP:
                 return self._arrived(decision, self._kept_fate(decision))
         return Loaded(decision.key, 0, decision.digest, decision)
 
-    def _arrived(self, decision: Decision, fate: Fate, note: str = "") -> Outcome:
+    def _arrived(self, decision: Decision, fate: Fate, note: str = "", about: str = "") -> Outcome:
         altered = fate is Fate.ALTERED
         return Outcome(
             decision.key,
@@ -211,6 +213,7 @@ class MemberMove:
             mark=decision.mark,
             note=note or self._note(decision, fate),
             cure=CURE if altered else "",
+            about=about,
         )
 
     @staticmethod
@@ -243,13 +246,17 @@ class MemberMove:
 
     def _outcome(self, decision: Decision, put: Put) -> Outcome:
         if put.refused and decision.do is Do.CHANGE and decision.recorded is not None:
-            note = f"{decision.wanted.address}: the change at the source ({decision.why}) was refused: {put.refused}"
-            return replace(self._arrived(decision, Fate.ALTERED, note), cure=put.remedy or CURE)
+            about = f"{decision.wanted.address}: {decision.why}"
+            refused = self._arrived(
+                decision, Fate.ALTERED, f"the change at the source was refused: {put.refused}", about
+            )
+            return replace(refused, cure=put.remedy or CURE)
         if put.refused:
             return Outcome(
                 decision.key,
                 Fate.LEFT_BEHIND,
-                note=f"{decision.wanted.address}: the target says: {put.refused}",
+                note=f"the target says: {put.refused}",
+                about=decision.wanted.address,
                 cure=put.remedy or "Add them by hand, under an address that the target takes, if they are still meant.",
             )
         if put.already:
@@ -257,8 +264,8 @@ class MemberMove:
         self.written[decision.key] = decision
         if put.lacking:
             self.lacking[decision.key] = put
-            note = f"{decision.wanted.address}: the target says: {put.lacking}"
-            return replace(self._arrived(decision, Fate.ALTERED, note), cure=put.remedy or CURE)
+            lacking = self._arrived(decision, Fate.ALTERED, f"the target says: {put.lacking}", decision.wanted.address)
+            return replace(lacking, cure=put.remedy or CURE)
         return self._arrived(decision, self._fate(decision))
 
     @staticmethod
@@ -292,8 +299,9 @@ class MemberMove:
         differing = self._differing(decision, there)
         if differing:
             put = self.lacking.get(decision.key, Put())
-            told = [*differing, *([f"the target says: {put.lacking}"] if put.lacking else [])]
-            altered = self._arrived(decision, Fate.ALTERED, f"{decision.wanted.address}: {'; '.join(told)}")
+            note = f"the target says: {put.lacking}" if put.lacking else "is otherwise on the target's list"
+            about = f"{decision.wanted.address}: {', '.join(differing)}"
+            altered = self._arrived(decision, Fate.ALTERED, note, about)
             return replace(altered, cure=put.remedy or altered.cure)
         fate = self._fate(decision)
         mark = decision.mark if fate is Fate.FOUND else decision.mark.removesuffix(IN_STEP)
@@ -303,7 +311,7 @@ class MemberMove:
         """Those whom the target took and does not show in its roster, or shows otherwise, to be recorded anew."""
         for decision in self.written.values():
             if decision.wanted.key not in there:
-                note = f"{decision.wanted.address}: the target took the address and does not have it on the list"
-                yield Outcome(decision.key, Fate.LEFT_BEHIND, note=note, cure=CURE_FOR_MISSING)
+                note, about = "the target took the address and does not have it on the list", decision.wanted.address
+                yield Outcome(decision.key, Fate.LEFT_BEHIND, note=note, cure=CURE_FOR_MISSING, about=about)
             elif decision.key in self.lacking or self._differing(decision, there):
                 yield self._proven(decision, there)

@@ -103,8 +103,7 @@ def _detail(one: Decision, roster: Roster, refusals: Mapping[str, str], *, delta
         case Do.ADD if one.key in refusals:
             yield f"! {one.wanted.address}  (will be refused: {refusals[one.key]})"
         case Do.ADD if _was_refused(one, roster):
-            before = roster.past.outcomes[one.key].note.removeprefix(f"{one.wanted.address}: ")
-            yield f"! {one.wanted.address}  (left behind before, tried again: {before})"
+            yield f"! {one.wanted.address}  (left behind before, tried again: {roster.past.outcomes[one.key].note})"
         case Do.ADD:
             said = "; ".join(filter(None, ("joined at the source" if delta else "", one.renamed)))
             if said:

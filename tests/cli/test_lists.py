@@ -135,11 +135,14 @@ def test_somebody_who_cannot_be_added_is_named_in_the_report(office: Office) -> 
     office.edit("old", lambda lines: [*lines, "not an address,Odd,,"])
     ran = office.does("run", "plan.yaml")
     assert ran.returncode == 3
-    assert "1  left behind  not an address: the target says: this is no address." in ran.stdout
+    assert "1  left behind  the target says: this is no address (not an address)." in ran.stdout
     office.does("report", "plan.yaml")
     assert "not an address" in (office.folder / "plan.report.json").read_text()
-    assert "1 left-behind: not an address: the target says" in (office.folder / "plan.report.csv").read_text()
-    assert "not an address: the target says" in office.does("status", "plan.yaml").stdout
+    assert (
+        "1 left-behind: the target says: this is no address (not an address)"
+        in (office.folder / "plan.report.csv").read_text()
+    )
+    assert "this is no address (not an address)" in office.does("status", "plan.yaml").stdout
     page = (office.folder / "plan.report.html").read_text()
     assert "<h2>Lists</h2>" in page
     assert "not an address" in page
@@ -239,7 +242,10 @@ def test_a_usual_list_goes_into_googles_file_and_nothing_is_left_behind(office: 
     office.write("news@example.com.settings.csv", *settings, "description,All that is new")
     ran = office.does("run", "plan.yaml")
     assert ran.returncode == 3
-    assert "1  left behind  description: the file holds members alone; at the source: All that is new." in ran.stdout
+    assert (
+        "1  left behind  description: the file holds members alone; at the source: All that is new (news@example.com)."
+        in ran.stdout
+    )
 
 
 def test_a_step_that_goes_on_from_where_an_earlier_one_fills_previews_without_alarm(office: Office) -> None:

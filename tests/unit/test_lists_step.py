@@ -54,6 +54,10 @@ class World:
         key = f"lists/old>new/{subject}/{part}"
         return {one.key: (one.fate, one.note) for one in self.trial.store.outcomes(key)}
 
+    def called(self, part: str = "members") -> dict[str, str]:
+        """What each is called beside a reason that others share."""
+        return {one.key: one.about for one in self.trial.store.outcomes(f"lists/old>new/{NEWS}/{part}") if one.about}
+
     def whys(self) -> dict[str, tuple[Verb, str]]:
         return {key.rpartition("/")[2]: (row.verb, row.why) for key, row in self.trial.actions().items()}
 
@@ -550,12 +554,13 @@ def test_who_is_refused_is_left_behind_with_the_servers_words() -> None:
     assert result.left_behind == 2
     assert world.outcomes()["not an address"] == (
         Fate.LEFT_BEHIND,
-        "not an address: the target says: not an address",
+        "the target says: not an address",
     )
     assert world.outcomes()["spam@example.com"] == (
         Fate.LEFT_BEHIND,
-        "spam@example.com: the target says: the address is banned",
+        "the target says: the address is banned",
     )
+    assert world.called()["spam@example.com"] == "spam@example.com"
     assert len(world.new.people(NEWS)) == 12
     before = dict(world.new.set_now(NEWS))
     assert before["emergency"] is False
@@ -582,7 +587,7 @@ def test_who_is_taken_and_not_kept_is_left_behind() -> None:
     world.trial.run()
     assert world.outcomes()["p11@example.com"] == (
         Fate.LEFT_BEHIND,
-        "p11@example.com: the target took the address and does not have it on the list",
+        "the target took the address and does not have it on the list",
     )
     world.new.forgets.clear()
     world.trial.run()
@@ -594,10 +599,8 @@ def test_what_a_target_does_not_take_of_somebodys_options_is_altered_in_its_own_
     world.new.lacks = lambda member: "no digests here" if member.key == "p3@example.com" else ""
     world.old.people(NEWS)["p3@example.com"] = Member("p3@example.com", delivery=Delivery.MIME_DIGEST)
     assert world.trial.run().left_behind == 1
-    assert world.outcomes()["p3@example.com"] == (
-        Fate.ALTERED,
-        "p3@example.com: delivery: regular instead of MIME digest; the target says: no digests here",
-    )
+    assert world.outcomes()["p3@example.com"] == (Fate.ALTERED, "the target says: no digests here")
+    assert world.called()["p3@example.com"] == "p3@example.com: delivery: regular instead of MIME digest"
     assert world.trial.verify().differences == 0
     assert world.done_again() == []
 
