@@ -97,9 +97,9 @@ class SeesOneMoment(Protocol):
 class PutsBeside(Protocol):
     """A target that can put rows beside others into a table. `features.merges` says the same of it to a session that reads."""
 
-    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
-        """Put the rows of the shadow of `extract.table` beside those of the table itself, at once or not at all, but for those that equal
-        one there in `columns` (none: every row); answers how many were put. Raises Refused if a key is taken. The shadow stays.
+    def merge(self, extract: Extract) -> int:
+        """Put the rows of the shadow of `extract.table` beside those of the table itself, at once or not at all; answers how many were put.
+        Raises Refused if a key is taken. The shadow stays.
         """
 
     def reserve(self, table: Table, upto: int) -> None:

@@ -755,7 +755,7 @@ class _Filling:
             if one.left_out:
                 self.target.load(shadow, among, one.of(Met.FRESH), None)
         try:
-            put = self.target.merge(Extract(there), ())
+            put = self.target.merge(Extract(there))
         except Refused:
             self._give_up(wanted)
             raise

@@ -452,17 +452,7 @@ class TableWriterContract(_EachTable):
         fill(vacant, PLAIN, PLAIN_ROWS[:4])
         vacant.load(Extract(vacant.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS[4:], None)
         extract = Extract(self.the_table(vacant, PLAIN.name))
-        assert vacant.merge(extract, ()) == len(PLAIN_ROWS) - 4
-        assert vacant.checksum(extract, EVERYTHING) == checksum_of(vacant.as_kept(PLAIN, PLAIN_ROWS))
-
-    def test_merging_leaves_out_what_is_there(self, vacant: TableWriter) -> None:
-        if not isinstance(vacant, PutsBeside):
-            return
-        fill(vacant, PLAIN, PLAIN_ROWS[:4])
-        vacant.load(Extract(vacant.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS, None)
-        extract = Extract(self.the_table(vacant, PLAIN.name))
-        assert vacant.merge(extract, ("form_id",)) == len(PLAIN_ROWS) - 4
-        assert vacant.merge(extract, ("form_id",)) == 0
+        assert vacant.merge(extract) == len(PLAIN_ROWS) - 4
         assert vacant.checksum(extract, EVERYTHING) == checksum_of(vacant.as_kept(PLAIN, PLAIN_ROWS))
 
     def test_merging_refuses_an_id_that_is_taken_and_puts_nothing(self, vacant: TableWriter) -> None:
@@ -472,7 +462,7 @@ class TableWriterContract(_EachTable):
         vacant.load(Extract(vacant.shadow(PLAIN)), EVERYTHING, PLAIN_ROWS[3:], None)
         extract = Extract(self.the_table(vacant, PLAIN.name))
         with pytest.raises(Refused):
-            vacant.merge(extract, ())
+            vacant.merge(extract)
         assert vacant.count(extract) == 4
 
     def test_numbers_that_are_reserved_change_no_row(self, vacant: TableWriter) -> None:

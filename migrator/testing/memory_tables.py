@@ -250,16 +250,13 @@ class MemoryWriter(MemoryReader):
 class MergingWriter(MemoryWriter):
     """Fulfils PutsBeside."""
 
-    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
+    def merge(self, extract: Extract) -> int:
         with self._writing(f"merge {extract.table.name}"):
             kept, shadow = self._there.kept[extract.table.name], self._there.kept[f"{SHADOW}{extract.table.name}"]
-            places = [kept.table.place(name) for name in columns]
-            there = {tuple(row[place] for place in places) for row in kept.rows}
-            fresh = [row for row in shadow.rows if not places or tuple(row[place] for place in places) not in there]
-            if clash := self._clash(kept.table, kept.rows, fresh):
+            if clash := self._clash(kept.table, kept.rows, shadow.rows):
                 raise Refused(f"{extract.table.name}: {clash}")
-            kept.rows = [*kept.rows, *fresh]
-            return len(fresh)
+            kept.rows = [*kept.rows, *shadow.rows]
+            return len(shadow.rows)
 
     def reserve(self, table: Table, upto: int) -> None:
         with self._writing(f"reserve {table.name}"):

@@ -364,16 +364,8 @@ class MysqlWriter(MysqlReader):
         with self._changing() as connection:
             self._say(connection, f"DROP TABLE IF EXISTS {spelling.name(schema.shadow_name(table.name))}")
 
-    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
-        table, shadow = extract.table, schema.shadow_name(extract.table.name)
-        listed = ",".join(spelling.name(one.name) for one in table.columns if not one.computed)
-        beside = ""
-        if columns:
-            same = spelling.matching(columns, table.name, shadow)
-            beside = f" WHERE NOT EXISTS (SELECT 1 FROM {spelling.name(table.name)} WHERE {same})"
-        statement = (
-            f"INSERT INTO {spelling.name(table.name)} ({listed}) SELECT {listed} FROM {spelling.name(shadow)}{beside}"
-        )
+    def merge(self, extract: Extract) -> int:
+        statement = spelling.put_beside(extract.table, schema.shadow_name(extract.table.name))
         with self._changing() as connection:
             return connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).rowcount
 

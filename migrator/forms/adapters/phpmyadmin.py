@@ -340,17 +340,10 @@ class PhpMyAdminWriter(PhpMyAdminReader):
     def discard(self, table: Table) -> None:
         self._say(f"DROP TABLE IF EXISTS {spelling.name(schema.shadow_name(table.name))}", about=table.name)
 
-    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
-        table, shadow = extract.table, schema.shadow_name(extract.table.name)
-        listed = ",".join(spelling.name(one.name) for one in table.columns if not one.computed)
-        beside = ""
-        if columns:
-            same = spelling.matching(columns, table.name, shadow)
-            beside = f" WHERE NOT EXISTS (SELECT 1 FROM {spelling.name(table.name)} WHERE {same})"
+    def merge(self, extract: Extract) -> int:
+        table = extract.table
         before = self.count(Extract(table))
-        statement = (
-            f"INSERT INTO {spelling.name(table.name)} ({listed}) SELECT {listed} FROM {spelling.name(shadow)}{beside}"
-        )
+        statement = spelling.put_beside(table, schema.shadow_name(table.name))
         self._say("START TRANSACTION", statement, "COMMIT", about=table.name)
         return self.count(Extract(table)) - before
 

@@ -350,15 +350,11 @@ class OtherWriter(OtherReader):
         with self._db.writing() as connection:
             self._forget(connection, SHADOW + table.name)
 
-    def merge(self, extract: Extract, columns: Sequence[str]) -> int:
+    def merge(self, extract: Extract) -> int:
         table, shadow = quoted(extract.table.name), quoted(SHADOW + extract.table.name)
         listed = ",".join(quoted(one.name) for one in extract.table.columns)
-        same = " AND ".join(f"{table}.{quoted(one)} = {shadow}.{quoted(one)}" for one in columns)
-        beside = f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})" if columns else ""
         with self._db.writing() as connection:
-            return int(
-                self._run(connection, f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {shadow}{beside}").rowcount
-            )
+            return int(self._run(connection, f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {shadow}").rowcount)
 
     def reserve(self, table: Table, upto: int) -> None:
         with self._db.writing() as connection:

@@ -226,6 +226,7 @@ def _sayer(column: Column) -> Callable[[Value], str]:
     return lambda one: text(one) if isinstance(one, str) else value(column, one)
 
 
-def matching(columns: Sequence[str], there: str, here: str) -> str:
-    """The condition for two rows that are equal in these columns, NULL equal to NULL. `there` and `here` are the tables' names."""
-    return " AND ".join(f"{name(there)}.{name(one)}<=>{name(here)}.{name(one)}" for one in columns)
+def put_beside(table: Table, shadow: str) -> str:
+    """The statement that puts the rows of a table's shadow, called so, beside the table's own."""
+    listed = ",".join(name(one.name) for one in table.columns if not one.computed)
+    return f"INSERT INTO {name(table.name)} ({listed}) SELECT {listed} FROM {name(shadow)}"
