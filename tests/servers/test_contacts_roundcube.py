@@ -300,6 +300,15 @@ def test_a_group_is_renamed_grows_and_shrinks(writer, options, login):
     assert (team.label, team.members) == ("Team; B", ("p2",))
 
 
+def test_of_many_categories_nothing_is_told_as_lost(writer, options, login):
+    names = tuple(f"group of people, number {number}" for number in range(5))
+    writer.add("0", [person("u1", "Ann Doe").with_property(Property("CATEGORIES", (names,)))])
+    with closing(product.ADAPTER.reader(options, login)) as reader:
+        (held,) = [one for one in everything(reader, "0") if not one.card.is_group]
+    (categories,) = held.card.all("CATEGORIES")
+    assert (sorted(categories.parts[0]), held.dropped) == (sorted(names), ())
+
+
 def test_categories_become_groups_that_people_see(writer, options, login, roundcube):
     writer.add("0", [CARDS["categories"]])
     number = user_of(roundcube, login, options)

@@ -263,7 +263,11 @@ class RoundcubeReader:
         if mending.may_be_broken(read.raw):
             page = self._webmail.page("edit", _source=book, _cid=number, _framed="1")
             whole, left = mending.mended(read.raw, pages.values(page))
-            told = tuple(f"{name}: blanks may be missing, Roundcube's export loses some" for name in left)
+            told = tuple(
+                f"{name}: blanks may be missing, Roundcube's export loses some"
+                for name in left
+                if name not in _CATEGORIES
+            )
             again = vcard.parse(whole, "utf-8")
             read = replace(again, raw=read.raw, dropped=(*again.dropped, *told))
         # The export's CATEGORIES are names of groups without their commas.
