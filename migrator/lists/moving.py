@@ -173,13 +173,15 @@ class SettingMove:
 @dataclass(slots=True)
 class MemberMove:
     """Carries everybody of one role. `decisions` are by key at the source; `written` are those whom this carrier has put on the list or
-    changed, who are still to be read again, `lacking` the target's answers about options that it did not take of them.
+    changed, who are still to be read again, `lacking` the target's answers about options that it did not take of them. `made_with` says that
+    who stands there already came with our making of the list, as the owner whom a product wants for that.
     """
 
     target: ListWriter
     address: str
     role: Role
     decisions: Mapping[str, Decision]
+    made_with: bool = False
     written: dict[str, Decision] = field(default_factory=dict)
     lacking: dict[str, Put] = field(default_factory=dict)
 
@@ -223,10 +225,10 @@ class MemberMove:
             return decision.why or renamed
         return decision.why if fate is Fate.ALTERED else renamed
 
-    @staticmethod
-    def _kept_fate(decision: Decision) -> Fate:
+    def _kept_fate(self, decision: Decision) -> Fate:
         """What somebody has met who is left as he is."""
-        fate = decision.recorded.fate if decision.recorded else Fate.FOUND
+        new = Fate.COPIED if self.made_with and not decision.why else Fate.FOUND
+        fate = decision.recorded.fate if decision.recorded else new
         if fate not in {Fate.COPIED, Fate.NORMALISED}:
             return fate
         return Fate.NORMALISED if decision.renamed else Fate.COPIED
@@ -248,14 +250,14 @@ class MemberMove:
         if put.refused and decision.do is Do.CHANGE and decision.recorded is not None:
             about = f"{decision.wanted.address}: {decision.why}"
             refused = self._arrived(
-                decision, Fate.ALTERED, f"the change at the source was refused: {put.refused}", about
+                decision, Fate.ALTERED, f"the change at the source was refused: {put.refused.rstrip('.')}", about
             )
             return replace(refused, cure=put.remedy or CURE)
         if put.refused:
             return Outcome(
                 decision.key,
                 Fate.LEFT_BEHIND,
-                note=f"the target says: {put.refused}",
+                note=f"the target says: {put.refused.rstrip('.')}",
                 about=decision.wanted.address,
                 cure=put.remedy or "Add them by hand, under an address that the target takes, if they are still meant.",
             )
@@ -264,7 +266,9 @@ class MemberMove:
         self.written[decision.key] = decision
         if put.lacking:
             self.lacking[decision.key] = put
-            lacking = self._arrived(decision, Fate.ALTERED, f"the target says: {put.lacking}", decision.wanted.address)
+            lacking = self._arrived(
+                decision, Fate.ALTERED, f"the target says: {put.lacking.rstrip('.')}", decision.wanted.address
+            )
             return replace(lacking, cure=put.remedy or CURE)
         return self._arrived(decision, self._fate(decision))
 
@@ -299,7 +303,7 @@ class MemberMove:
         differing = self._differing(decision, there)
         if differing:
             put = self.lacking.get(decision.key, Put())
-            note = f"the target says: {put.lacking}" if put.lacking else "is otherwise on the target's list"
+            note = f"the target says: {put.lacking.rstrip('.')}" if put.lacking else "is otherwise on the target's list"
             about = f"{decision.wanted.address}: {', '.join(differing)}"
             altered = self._arrived(decision, Fate.ALTERED, note, about)
             return replace(altered, cure=put.remedy or altered.cure)

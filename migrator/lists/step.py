@@ -497,7 +497,9 @@ def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
 
 def _member_move(roster: Roster, visit: Visit, target: ListWriter) -> MemberMove:
     decisions = {one.key: one for one in roster.decisions}
-    return MemberMove(target, visit.plan.target, ROLES[roster.word], decisions)
+    role, made = ROLES[roster.word], bool(visit.standing.making)
+    made_with = made and role is Role.OWNER and not visit.was_filled(roster.word)
+    return MemberMove(target, visit.plan.target, role, decisions, made_with)
 
 
 def _take_off(roster: Roster, address: str, target: ListWriter, work: Work) -> Iterator[Decision]:

@@ -1048,3 +1048,27 @@ def test_a_list_that_stays_held_is_a_warning_until_it_is_open() -> None:
     assert world.trial.findings("verify") == []
     assert world.preview()["release"].why == "open: posts and notices go out"
     assert world.done_again() == []
+
+
+def test_the_owner_whom_a_list_was_made_with_is_not_told_as_found() -> None:
+    world = World()
+
+    def make(what: str) -> None:
+        if what == f"create {NEWS}":
+            world.new.fill(NEWS, None, OWNERS[0])
+
+    world.new.after_write = make
+    world.trial.run()
+    assert world.outcomes("owners")["owner@example.com"] == (Fate.COPIED, "")
+    assert world.done_again() == []
+    del world.old.people(NEWS, Role.OWNER)["owner@example.com"]
+    world.old.fill(NEWS, None, Member("second@example.com", role=Role.OWNER))
+    world.trial.run()
+    assert [*world.new.people(NEWS, Role.OWNER)] == ["second@example.com"]
+
+
+def test_words_that_end_in_a_full_stop_are_told_before_the_names_without_it() -> None:
+    world = World()
+    world.new.refuses = lambda member: "No such domain." if member.key == "p3@example.com" else ""
+    world.trial.run()
+    assert world.outcomes()["p3@example.com"] == (Fate.LEFT_BEHIND, "the target says: No such domain")
