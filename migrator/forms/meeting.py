@@ -79,11 +79,11 @@ class Rows:
 
 def why_behind(taken: Sequence[Key], hanging: Sequence[Key]) -> str:
     """What is told of rows that cannot be put, by their ids; "" if there are none."""
+    whose = "whose id belongs to another row" if len(taken) == 1 else "whose ids belong to other rows"
+    hangs = "which hangs on one that is not" if len(hanging) == 1 else "which hang on rows that are not"
     parts = (
-        f"{_rows_are(taken)} left behind, whose ids belong to other rows there ({shown(taken)})" if taken else "",
-        f"{_rows_are(hanging)} left behind, which hang on rows that are not there ({shown(hanging)})"
-        if hanging
-        else "",
+        f"{_rows_are(taken)} left behind, {whose} there ({shown(taken)})" if taken else "",
+        f"{_rows_are(hanging)} left behind, {hangs} there ({shown(hanging)})" if hanging else "",
     )
     return "; ".join(filter(None, parts))
 

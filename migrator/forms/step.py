@@ -114,6 +114,7 @@ ID_CURE = (
     "Choose remap, which gives ours new ids, or skip-existing, which leaves these rows and what hangs on them behind"
 )
 BEHIND_CURE = "Choose remap, which gives ours new ids, or copy them by hand."
+FORESEEN = "behind"  # names what a preview's action says of rows that will be left behind
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
@@ -190,7 +191,7 @@ class FormsStep:
         for name, one in by_name.items():
             if name in waits_for and one.verb is Verb.COPY:
                 why = f"{one.why}; waits, because {waits_for[name]} of the same entries cannot be moved"
-                yield _by_hand(one.key, one.label, why, one.data)
+                yield _by_hand(one.key, one.label, why, one.data, one.total)
             else:
                 yield one
 
@@ -259,9 +260,11 @@ class FormsStep:
         merging = read.remembered(key).get(MERGING)
         to_do = bool(stale or fresh or left or left_before(read, key) or merging or not place)
         work = _Remaining.of(count, recorded, stale, fresh)
-        refusal, meets = "", ""
+        refusal, meets, behind = "", "", ""
         if to_do and not found and not self._came_unrecorded(taking, there.get(name), target, recorded):
-            refusal, meets = self._in_the_way(taking, there.get(name), source, target, read, [*recorded, *fresh])
+            refusal, meets, behind = self._in_the_way(
+                taking, there.get(name), source, target, read, [*recorded, *fresh]
+            )
         why = "; ".join(
             filter(
                 None,
@@ -288,7 +291,7 @@ class FormsStep:
             total=total,
             lanes=LANES,
             after=(*((KEY,) if self._renumbers else ()), *(_key(parent) for parent in taking.parents)),
-            data={"table": table.name, "name": name},
+            data={"table": table.name, "name": name} | ({FORESEEN: behind} if behind else {}),
             details=(*_details(taking), *(f"! left behind: {told(one, taking.extract)}" for one in left)),
         )
 
@@ -321,22 +324,25 @@ class FormsStep:
         target: TableReader,
         read: Reading,
         ranges: Sequence[KeyRange],
-    ) -> tuple[str, str]:
-        """Why a table at the target cannot be filled as the plan is now ("" if it can), and what is told of rows that are there already."""
+    ) -> tuple[str, str, str]:
+        """Why a table at the target cannot be filled as the plan is now ("" if it can), what is told of rows that are there
+        already, and of those that will be left behind.
+        """
         facts = read.remembered(_key(taking.table.name))
         if there is None or facts.get(PLACE) or facts.get(MERGING) or self._renumbers:
-            return "", ""
+            return "", "", ""
         rows = target.count(Extract(there))
         if not rows:
-            return "", ""
+            return "", "", ""
         has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
         if not target.features.merges:
             return (
                 f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away",
                 "",
+                "",
             )
         if self.options.existing == "refuse":
-            return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)", ""
+            return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)", "", ""
         return self._meets(taking, there, source, target, read, ranges)
 
     def _meets(
@@ -347,20 +353,21 @@ class FormsStep:
         target: TableReader,
         read: Reading,
         ranges: Sequence[KeyRange],
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str, str]:
         """The same of rows that are put beside others."""
         if not target.features.exact:  # what it makes of our rows is only known when they are put
-            return "", ""
+            return "", "", ""
         redaction = self.redaction(taking, source, _known_hash_key(read))
         identity = "" if self.options.existing == "keep-ids" else taking.identity
         try:
             met = foreseen(Meeting(taking.table, there, target, identity), source, taking.extract, ranges, redaction)
         except Refused as error:  # a table of other columns is one action's trouble
-            return f"{error} {error.remedy}".removesuffix("."), ""
+            return f"{error} {error.remedy}".removesuffix("."), "", ""
         if met.taken and self.options.existing == "keep-ids":
-            return f"{belong_to_others(met.taken)}. {ID_CURE}", ""
+            return f"{belong_to_others(met.taken)}. {ID_CURE}", "", ""
         found = f"{met.found:,} of them {'is' if met.found == 1 else 'are'} there already" if met.found else ""
-        return "", "; ".join(filter(None, (found, why_behind(met.taken, ()))))
+        behind = f"{len(met.taken):,} of them will be left behind" if met.taken else ""
+        return "", "; ".join(filter(None, (found, behind))), why_behind(met.taken, ())
 
     def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
@@ -377,11 +384,16 @@ class FormsStep:
     # -- foresee -------------------------------------------------------------------------------------------------------------
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """Rights that the target's user lacks, forms and fields whose answers have no place there, and shadows that nothing will be done with."""
+        """Rights that the target's user lacks, rows whose ids are others', forms and fields whose answers have no place there, and shadows that
+        nothing will be done with.
+        """
         to_do = [one for one in actions if one.verb not in {Verb.KEEP, Verb.BY_HAND}]
         for action in actions:
             if GIVES in action.data:
                 yield from _without_counterpart(action)
+            if behind := action.data.get(FORESEEN):
+                text = f"{action.label}: {behind}"
+                yield Finding("left-behind", Weight.WARNING, action.label, text, BEHIND_CURE)
         with read.target(FORMS, THE_DATABASE) as target:
             refusal = target.want_of_rights() if to_do and isinstance(target, KnowsRights) else None
             left = target.shadows() if isinstance(target, KnowsShadows) else ()

@@ -90,8 +90,8 @@ steps:
         with subprocess.Popen(
             command, cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as run:
-            assert run.stderr is not None
-            for line in run.stderr:
+            assert run.stdout is not None
+            for line in run.stdout:  # what is told as JSON is told there
                 if "action-began" in line or "batch-recorded" in line:
                     break
             time.sleep(after)
