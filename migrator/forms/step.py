@@ -72,7 +72,6 @@ from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import extract_of, present
 from migrator.forms.redaction import Redaction, by_field, redaction_of
 from migrator.forms.remap.book import TABLE as NUMBERS_TABLE
-from migrator.forms.remap.deciding import Sides
 from migrator.forms.remap.moving import (
     GIVES,
     KEY,
@@ -92,6 +91,7 @@ from migrator.forms.remap.moving import (
     table_at,
     taken_by_others,
 )
+from migrator.forms.remap.sides import Sides
 from migrator.forms.slips import absent, refuse_slips
 from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings, undated
 from migrator.forms.together import waiting

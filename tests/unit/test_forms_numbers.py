@@ -14,7 +14,7 @@ from migrator.forms.fields import Field
 from migrator.forms.fitting import Fitting
 from migrator.forms.model import Column, Keyed, KeyRange, Link, Table, Value
 from migrator.forms.remap import book
-from migrator.forms.remap.deciding import promised
+from migrator.forms.remap.giving import promised
 from migrator.forms.remap.matching import BEFORE, BY_HAND, BY_KEY, BY_TITLE, Form, match_fields, match_forms
 from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch, image, largest_of, next_stretch, spare_above
 from migrator.forms.remap.rewriting import Rewriting

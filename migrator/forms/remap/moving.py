@@ -62,19 +62,13 @@ from migrator.forms.moving import (
 from migrator.forms.plugins.detect import by_word
 from migrator.forms.redaction import Redaction
 from migrator.forms.remap import book
-from migrator.forms.remap.deciding import (
-    Matched,
-    Sides,
-    decide,
-    give,
-    key_of,
-    known_again,
-    own_number,
-    unnumbered,
-)
+from migrator.forms.remap.deciding import Matched, decide
+from migrator.forms.remap.giving import give, unnumbered
 from migrator.forms.remap.matching import Match
 from migrator.forms.remap.numbers import FieldKeys, Numbers, image
+from migrator.forms.remap.recognising import known_again
 from migrator.forms.remap.rewriting import Rewriting, Rewritten, Taken
+from migrator.forms.remap.sides import Sides, key_of, own_number, rows_of
 from migrator.forms.taking import Taking, renamed
 
 NUMBERS: Final = "#numbers"  # ends the key of the action that gives numbers
@@ -380,7 +374,7 @@ class NumberedMove(RangeMove):
         if at is None:
             return self._behind(loaded, "its rows have come too late to have numbers", "Run again.")
         place, among = at
-        there = _rows_of(self.target, place, among)
+        there = list(rows_of(self.target, place, among))
         wanted, said, others = self._wanted(bundle, there)
         changes = Counter(wanted) != Counter(there)
         if changes:
@@ -388,7 +382,7 @@ class NumberedMove(RangeMove):
             try:
                 self.target.load(place, among, wanted, checksum_of(there) if held is None else held)
             except Refused:  # perhaps because somebody came meanwhile
-                self._clashes(bundle.rows, _rows_of(self.target, place, among))
+                self._clashes(bundle.rows, list(rows_of(self.target, place, among)))
                 raise
         now = self.target.checksum(place, among)
         if now != checksum_of(wanted):
@@ -452,10 +446,6 @@ class NumberedMove(RangeMove):
         """Nothing is answered: what is there already is seen when it is written again, and what has no place has to be told."""
         del fence, intended
         return ()
-
-
-def _rows_of(reader: TableReader, extract: Extract, among: KeyRange) -> list[Row]:
-    return [row for page in reader.rows(extract, among) for row in page]
 
 
 def _others(count: int) -> str:
