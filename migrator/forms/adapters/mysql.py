@@ -9,7 +9,7 @@ is an expression of somebody's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Literal, cast
@@ -36,14 +36,13 @@ from migrator.forms.model import (
     Spelt,
     Table,
 )
-from migrator.forms.sql import rights, schema, spelling
+from migrator.forms.sql import asking, rights, schema, spelling
 from migrator.wire.sql import Database, DatabaseOptions
 
 PAGE = 1000  # rows fetched at once
 LONGEST_STATEMENT = MB  # of rows that are put; servers take 16 MB, old ones 1 MB
 SLACK = 64 * 1024
 MOST_GAPS = 2  # numbers for each row, where ranges are reckoned and not counted
-FLOAT_CASTS = {"mariadb": (10, 4), "mysql": (8, 0, 17)}
 
 # -- what a plan says -------------------------------------------------------------------------------------------------
 
@@ -216,6 +215,11 @@ class MysqlReader:
         with self._connected() as connection:
             return _asked(connection, statement)
 
+    def _answer(self, statement: str, columns: int) -> list[tuple[str | None, ...]]:
+        """The same, for those who say how wide it is."""
+        del columns
+        return self._ask(statement)
+
     def _stream(
         self, statement: str, *, streamed: bool
     ) -> Iterator[Sequence[Any]]:  # Any: rows of bytes, as the driver gives them
@@ -249,9 +253,7 @@ class MysqlReader:
 
     @property
     def _casts_float(self) -> bool:
-        product, version = self._product()
-        numbers = tuple(int(one) for one in version.split("-")[0].split(".") if one.isdecimal())
-        return numbers >= FLOAT_CASTS[product]
+        return asking.casts_float(*self._product())
 
     def _product(self) -> tuple[str, str]:
         """Which of the two it is, and its version."""
@@ -261,24 +263,7 @@ class MysqlReader:
         return self._version
 
     def _described(self, only: str = "") -> list[Table]:
-        mariadb = self._product()[0] == "mariadb"
-        about = f" AND TABLE_NAME = {spelling.text(only)}" if only else ""
-        tables = self._ask(schema.TABLES + about)
-        # Servers from before 2016 compute no columns and check nothing; they do not know the words either.
-        computes = self._knows("COLUMNS", "GENERATION_EXPRESSION")
-        columns = schema.COLUMNS.format(computed="GENERATION_EXPRESSION" if computes else "''")
-        checks = self._ask(schema.CHECKS + about) if mariadb and self._knows("CHECK_CONSTRAINTS", "TABLE_NAME") else []
-        return schema.described(
-            tables,
-            self._ask(columns + about + schema.COLUMNS_ORDER),
-            self._ask(schema.INDEXES + about + schema.INDEXES_ORDER),
-            checks,
-            mariadb=mariadb,
-        )
-
-    def _knows(self, table: str, column: str) -> bool:
-        about = f"TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = '{table}' AND COLUMN_NAME = '{column}'"
-        return bool(self._ask(f"SELECT 1 FROM information_schema.COLUMNS WHERE {about}"))
+        return asking.tables(self._answer, mariadb=self._product()[0] == "mariadb", only=only)
 
 
 class MysqlWriter(MysqlReader):
@@ -296,7 +281,7 @@ class MysqlWriter(MysqlReader):
         there = next(iter(self._described(called)), None)
         if there is not None and there.comment == wanted:
             return there
-        making = schema.creation(table, called, wanted, self._collations())
+        making = schema.creation(table, called, wanted, asking.collations(self._answer))
         with self._changing() as connection:
             if there is not None:  # one that another session has made since stays
                 self._say(connection, f"DROP TABLE IF EXISTS {spelling.name(called)}")
@@ -387,16 +372,6 @@ class MysqlWriter(MysqlReader):
                 if not connection.invalidated:
                     connection.rollback()
                 raise
-
-    def _collations(self) -> Mapping[str, str]:
-        """The collations the server knows, with their charsets."""
-        told = self._ask("SELECT COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS")
-        known = {one[0] or "": one[1] or "" for one in told}
-        # MariaDB's newer ones are told without a charset, and fit several.
-        applicable = "SELECT FULL_COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
-        if self._knows("COLLATION_CHARACTER_SET_APPLICABILITY", "FULL_COLLATION_NAME"):
-            known |= {one[0] or "": one[1] or "" for one in self._ask(applicable)}
-        return {collation: charset for collation, charset in known.items() if charset}
 
 
 # -- wire helpers -----------------------------------------------------------------------------------------------------

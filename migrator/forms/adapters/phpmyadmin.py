@@ -43,14 +43,13 @@ from migrator.forms.model import (
     Value,
     checksum_of,
 )
-from migrator.forms.sql import schema, spelling
+from migrator.forms.sql import asking, schema, spelling
 from migrator.wire.http import Reply, Site, WebOptions
 
 PAGE = 10_000  # rows of one export at most
 LARGEST_PAGE = 16 * MB  # what they should come to at most
 LONGEST_STATEMENT = 256 * 1024  # phpMyAdmin reads what it imports letter by letter
 LARGEST_IMPORT = MB  # the same, for a file, before it is packed
-FLOAT_CASTS = {"mariadb": (10, 4), "mysql": (8, 0, 17)}
 OLDEST = 5
 REDIRECTS = 8
 UNAUTHORISED = 401
@@ -217,9 +216,7 @@ class PhpMyAdminReader:
 
     @property
     def _casts_float(self) -> bool:
-        product, version = self._product()
-        numbers = tuple(int(one) for one in version.split("-")[0].split(".") if one.isdecimal())
-        return numbers >= FLOAT_CASTS[product]
+        return asking.casts_float(*self._product())
 
     def _product(self) -> tuple[str, str]:
         """Which of the two it is, and its version."""
@@ -240,24 +237,7 @@ class PhpMyAdminReader:
         return self._version
 
     def _described(self, only: str = "") -> list[Table]:
-        mariadb = self._product()[0] == "mariadb"
-        about = f" AND TABLE_NAME = {spelling.text(only)}" if only else ""
-        computes = self._knows("COLUMNS", "GENERATION_EXPRESSION")
-        columns = schema.COLUMNS.format(computed="GENERATION_EXPRESSION" if computes else "''")
-        checks = (
-            self._ask(schema.CHECKS + about, 2) if mariadb and self._knows("CHECK_CONSTRAINTS", "TABLE_NAME") else []
-        )
-        return schema.described(
-            self._ask(schema.TABLES + about, 8),
-            self._ask(columns + about + schema.COLUMNS_ORDER, 9),
-            self._ask(schema.INDEXES + about + schema.INDEXES_ORDER, 6),
-            checks,
-            mariadb=mariadb,
-        )
-
-    def _knows(self, table: str, column: str) -> bool:
-        about = f"TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = '{table}' AND COLUMN_NAME = '{column}'"
-        return bool(self._ask(f"SELECT 1 FROM information_schema.COLUMNS WHERE {about}", 1))
+        return asking.tables(self._ask, mariadb=self._product()[0] == "mariadb", only=only)
 
 
 class PhpMyAdminWriter(PhpMyAdminReader):
@@ -276,7 +256,7 @@ class PhpMyAdminWriter(PhpMyAdminReader):
             return there
         # One that another session has made since stays.
         before = [f"DROP TABLE IF EXISTS {spelling.name(called)}"] if there is not None else []
-        self._say(*before, schema.creation(table, called, wanted, self._collations()), about=table.name)
+        self._say(*before, schema.creation(table, called, wanted, asking.collations(self._ask)), about=table.name)
         (there,) = self._described(called)
         return there
 
@@ -355,18 +335,6 @@ class PhpMyAdminWriter(PhpMyAdminReader):
         crc = spelling.row_crc(extract.table, casts_float=self._casts_float)
         about = f"FROM {spelling.name(extract.table.name)}{self._where(extract, among)}"
         return _unless(f"(SELECT CONCAT(COUNT(*),':',IFNULL(SUM({crc}),0)) {about})='{wanted.rows}:{wanted.crc}'")
-
-    def _collations(self) -> Mapping[str, str]:
-        """The collations the server knows, with their charsets."""
-        told = self._ask("SELECT COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS", 2)
-        known = {one[0] or "": one[1] or "" for one in told}
-        if self._knows("COLLATION_CHARACTER_SET_APPLICABILITY", "FULL_COLLATION_NAME"):
-            told = self._ask(
-                "SELECT FULL_COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY",
-                2,
-            )
-            known |= {one[0] or "": one[1] or "" for one in told}
-        return {collation: charset for collation, charset in known.items() if charset}
 
     def _say(self, *statements: str, about: str) -> None:
         self._pages.import_(";\n".join([*_FIRST_WORDS, *statements]) + ";\n", about)
