@@ -149,6 +149,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     template = environment.from_string(resources.files("migrator.cli").joinpath("report.html.j2").read_text("utf-8"))
     return template.render(
         report=seen,
+        subjects=len({(part.kind, part.subject) for part in seen.parts}),
         t=words,
         of_kind=of_kind,
         title=f"{words['title']}: {title}" if title else words["title"],

@@ -115,8 +115,8 @@ class Beside:
         data = {DOES: SHEETS, "plugin": stored.plugin, "prefix": stored.prefix}
         there = _folder(folder, stored)
         if read.remembered(key).get(SEEN) == self._seen(source, stored) and there.is_dir():
-            return Action(key, Verb.KEEP, label, f"as they are in {there}", data=data)
-        return Action(key, Verb.CREATE, label, f"for people, in {there}", lanes=(_SOURCE,), data=data)
+            return Action(key, Verb.KEEP, label, f"as they are in {_shown(there)}", data=data)
+        return Action(key, Verb.CREATE, label, f"for people, in {_shown(there)}", lanes=(_SOURCE,), data=data)
 
     def _write_sheets(self, action: Action, folder: Path, work: Work) -> None:
         with work.source(FORMS, THE_DATABASE) as source:
@@ -237,6 +237,11 @@ def _folder(folder: Path, stored: Stored) -> Path:
     return folder / disk.account_folder(
         f"{stored.prefix}{stored.plugin}"
     )  # a prefix may be anything, a way out of here too
+
+
+def _shown(folder: Path) -> str:
+    """A folder of sheets as a customer may read it: where the rest lies on this machine is nobody else's."""
+    return "/".join(folder.parts[-2:])
 
 
 def _told(label: str, made: Sequence[sheet.Sheet], flat: Flat) -> Iterator[Finding]:

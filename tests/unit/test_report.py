@@ -746,3 +746,49 @@ def test_what_is_left_behind_is_told_before_what_is_altered():
     told = top_reasons([line], frozenset({Fate.ALTERED, Fate.LEFT_BEHIND}))
 
     assert [reason.fate for reason in told] == [Fate.LEFT_BEHIND, Fate.ALTERED]
+
+
+# -- what only prepares, one thing over two routes, and a run that was cut off ---------------------------------------------
+
+
+def planned(filled, route, name, size, step="mail"):
+    """An action of Alice's over some route, done."""
+    row = ActionRow(
+        ledger_key=f"mail/{route}/alice@example.com{name}",
+        step=step,
+        subject="alice@example.com",
+        subject_label="alice@example.com",
+        key=f"alice@example.com{name}",
+        verb=Verb.CREATE,
+        label=name,
+        why="for people",
+        size=Size(size),
+        total=Size(size),
+        status=Status.DONE,
+        run=filled.epoch,
+        position=0,
+    )
+    filled.store.planned(filled.epoch, [row])
+
+
+def test_a_line_that_moves_nothing_itself_shows_no_numbers(filled):
+    planned(filled, "old>new", "#sheets", 0)
+    told = [Finding("sheets", Weight.NOTE, "sheets", "5 entries on 1 sheet")]
+    filled.store.found(filled.epoch, "mail", "mail/old>new/alice@example.com#sheets", "run", told)
+
+    assert re.search(r"<td>#sheets<td><td><td><td>done<p>", page(filled.seen(), "", "en"))
+
+
+def test_what_goes_over_two_routes_is_one_thing(filled):
+    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    planned(filled, "old>vault", "/INBOX", 1, step="copy")
+
+    assert "<b>1</b>Mailbox<" in page(filled.seen(), "", "en")
+
+
+def test_a_run_after_which_another_one_began_did_not_end(filled):
+    runs = [replace(filled.seen().runs[0], ending=None, ended=None)]
+    one, two = (replace(filled.seen(), runs=(*runs, *more)) for more in ((), (replace(runs[0], number=2),)))
+
+    assert page(one, "", "en").count("died before its end") == 0
+    assert page(two, "", "en").count("died before its end") == 1
