@@ -56,8 +56,16 @@ def diff(context: typer.Context, source: Cards, target: Cards, as_json: AsJson =
         console.screen.answer(f"- {label}: only in {source}")
     for label in seen.only_target:
         console.screen.answer(f"+ {label}: only in {target}")
+    for labels, file in ((seen.again_source, source), (seen.again_target, target)):
+        for label in labels:
+            console.screen.answer(f"= {label}: once more in {file}")
+    again = [
+        f", {len(labels):,} once more in {file.name}"
+        for labels, file in ((seen.again_source, source), (seen.again_target, target))
+        if labels
+    ]
     console.screen.answer(
         f"{figures.counted(seen.equal, 'card', 'cards')} equal, {len(seen.differing):,} different, {len(seen.only_source):,} only in "
-        f"{source.name}, {len(seen.only_target):,} only in {target.name}."
+        f"{source.name}, {len(seen.only_target):,} only in {target.name}{''.join(again)}."
     )
     return Exit.DONE if seen.same else Exit.DIFFERENCES

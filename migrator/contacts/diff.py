@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from migrator.contacts.model import Card, Entry, Held
 from migrator.contacts.moving import paired
 from migrator.errors import NotFound, Refused
 from migrator.wire.disk import in_our_words
+
+_WITHOUT_UID = frozenset({"UID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +25,23 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class BookDiff:
-    """What two files have and have not in common, cards by what people call them. `dropped` is what could not be read of the files."""
+    """What two files have and have not in common, cards by what people call them. `dropped` is what could not be read of the files; what is
+    `again` in one of them says there the same as another card, and the other file has fewer of the kind.
+    """
 
     equal: int
     differing: tuple[Differing, ...]
     only_source: tuple[str, ...]
     only_target: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+    again_source: tuple[str, ...] = ()
+    again_target: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
         """Whether both say the same."""
-        return not (self.differing or self.only_source or self.only_target)
+        alone = self.only_source or self.only_target or self.again_source or self.again_target
+        return not (self.differing or alone)
 
 
 def diff(source: Path, target: Path) -> BookDiff:
@@ -54,13 +62,28 @@ def diff(source: Path, target: Path) -> BookDiff:
         if key not in pairs and (alike := by_name.get(card.label)):
             pairs[key] = alike.pop(0)
     taken = {held.entry.ref for held in pairs.values()}
-    found = {key: tuple(meaning.differences(cards[key], held.card, frozenset({"UID"}))) for key, held in pairs.items()}
+    found = {key: tuple(meaning.differences(cards[key], held.card, _WITHOUT_UID)) for key, held in pairs.items()}
+    only_source, again_source = _alone(cards, pairs)
+    only_target, again_target = _alone({held.entry.ref: held.card for held in there}, taken)
     return BookDiff(
         equal=sum(not differences for differences in found.values()),
         differing=tuple(Differing(cards[key].shown, told) for key, told in found.items() if told),
-        only_source=tuple(card.shown for key, card in cards.items() if key not in pairs),
-        only_target=tuple(held.card.shown for held in there if held.entry.ref not in taken),
+        only_source=only_source,
+        only_target=only_target,
         dropped=(*dropped, *dropped_there),
+        again_source=again_source,
+        again_target=again_target,
+    )
+
+
+def _alone(cards: Mapping[str, Card], paired_ones: Container[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is in one file alone; and what only repeats there a card that has its pair in the other."""
+    said = {meaning.digest(card, _WITHOUT_UID) for key, card in cards.items() if key in paired_ones}
+    alone = [card for key, card in cards.items() if key not in paired_ones]
+    again = [meaning.digest(card, _WITHOUT_UID) in said for card in alone]
+    return (
+        tuple(card.shown for card, repeats in zip(alone, again, strict=True) if not repeats),
+        tuple(card.shown for card, repeats in zip(alone, again, strict=True) if repeats),
     )
 
 

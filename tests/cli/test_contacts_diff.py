@@ -58,3 +58,15 @@ def test_a_file_without_a_card_is_not_the_same_as_another_one(files, words):
     done = diff(files, "sheet.csv", "sheet.csv")
     assert (done.returncode, done.stdout) == (2, "")
     assert "sheet.csv: there is no card in it" in done.stderr
+
+
+def test_a_card_that_one_file_has_once_more_is_told_apart_from_one_that_the_other_lacks(files):
+    twin = HERE[HERE.index("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u2") : HERE.index("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u3")]
+    (files / "twins.vcf").write_text(HERE + twin.replace("UID:u2\r\n", ""), newline="")
+    for names in (("twins.vcf", "old.vcf"), ("old.vcf", "twins.vcf")):
+        done = diff(files, *names)
+        assert done.returncode == 7
+        assert done.stdout == (
+            "= Bob: once more in twins.vcf\n"
+            f"3 cards equal, 0 different, 0 only in {names[0]}, 0 only in {names[1]}, 1 once more in twins.vcf.\n"
+        )
