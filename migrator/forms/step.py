@@ -412,14 +412,16 @@ class FormsStep:
             if not source.features.seeks:  # to read some of it is to read all of it
                 return 0
             taking = self.taking(source, target, largest.data["table"])
-            rows_each, _ = rows_at_once(taking.table, target.features)
-            told = 0
+            rows_each, width = rows_at_once(taking.table, target.features)
+            most = min(budget, MB)
+            rows = size = 0
             for among in source.ranges(taking.extract, None, min(rows_each, PROBED)):
-                told += Summed.of(source.rows(taking.extract, among)).size
+                some = Summed.of(source.rows(taking.extract, among))
                 source.checksum(taking.extract, among)
-                if told >= min(budget, MB):
+                rows, size = rows + len(some), size + some.size
+                if size >= most:
                     break
-            return told
+            return rows * width  # as the sizes of actions are reckoned
 
     # -- do ------------------------------------------------------------------------------------------------------------------
 

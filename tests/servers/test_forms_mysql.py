@@ -16,6 +16,7 @@ from migrator.engine.contract import Login
 from migrator.errors import Dropped, EndpointRefused, MigratorError, TlsFailed
 from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
 from migrator.forms.model import EVERYTHING, Column, Extract, Row, checksum_of
+from migrator.forms.sql import rights
 from migrator.testing.form_suite import (
     NAMES,
     PLAIN,
@@ -344,3 +345,23 @@ def test_dying_within_a_swap_loses_no_row_of_the_shadow(fresh, mariadb, client, 
             assert not after.shadows()
         if not died:
             return
+
+
+def test_rights_that_a_target_needs_are_enough_and_each_that_is_lacking_is_told(fresh, mariadb) -> None:
+    options = fresh("auto")
+    for number_of, lacking in enumerate(("", *rights.NEEDED[1:])):
+        user = f"{options.database}_{number_of}"
+        granted = ", ".join(one for one in rights.NEEDED if one != lacking)
+        mariadb.say(
+            f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'pw'; GRANT {granted} ON {options.database}.* TO {user}@'127.0.0.1'"
+        )
+        theirs = options.model_copy(update={"user": user, "password": "pw"})
+        with closing(MysqlReader(theirs, LOGIN)) as session:
+            refusal = session.want_of_rights()
+        assert (str(refusal).partition("may not ")[2].partition(" there")[0] if refusal else "") == lacking
+        if not lacking:
+            with closing(MysqlWriter(theirs, LOGIN)) as writer:
+                fill(writer, PLAIN, PLAIN_ROWS)
+                (there,) = writer.tables()
+                writer.load(Extract(there), EVERYTHING, PLAIN_ROWS[1:], checksum_of(PLAIN_ROWS))
+                assert everything(writer, Extract(there)) == PLAIN_ROWS[1:]

@@ -517,6 +517,15 @@ def test_rights_that_the_targets_user_lacks_are_foreseen_and_a_run_tells_them_on
     assert not world.new.writes
 
 
+def test_time_is_estimated_in_the_bytes_that_tables_are_told_to_have() -> None:
+    world = World(
+        (replace(PLAIN, bytes=16_000_000_000), MANY)
+    )  # a server tells whole pages, and much of them may be empty
+    seconds = world.trial.preview().seconds
+    assert seconds is not None
+    assert seconds < 30
+
+
 def test_nobody_needs_rights_to_fill_what_is_all_there() -> None:
     world = World()
     world.trial.run()
