@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from migrator.engine.contract import Fate
@@ -16,7 +18,7 @@ from migrator.state.lease import this_process
 from migrator.state.store import open_store
 from migrator.testing.crash import Died, Mortality, MortalStore
 from migrator.testing.form_suite import LOG, PLAIN, number, primary, table, text
-from migrator.testing.memory_tables import MemoryTables, TablesRoute
+from migrator.testing.memory_tables import MemoryTables, MergingWriter, TablesRoute
 
 pytestmark = pytest.mark.crash
 OPTIONS = table("wp_options", [number("option_id"), text("option_name"), text("option_value")], primary("option_id"))
@@ -122,8 +124,9 @@ DESCRIBED = table("wp_gf_form_meta", [number("form_id"), text("display_meta")], 
 class Numbered(World):
     """Two sites with entries of the same numbers; between runs both go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "old", year: int = 2026) -> None:
         super().__init__("remap")
+        self.old.name = name
         for site, count, forms in (
             (self.old, 22, [("1", "Order"), ("2", "Survey")]),
             (self.new, 5, [("1", "Other"), ("7", "Order")]),
@@ -131,7 +134,8 @@ class Numbered(World):
             site.fill(GRAVITY, forms)
             site.fill(DESCRIBED, [(key, "{}") for key, _ in forms])
             site.fill(
-                ENTRIES, [(str(n), forms[n % 2][0], site.name, f"2026-01-01 10:00:{n:02}") for n in range(1, count + 1)]
+                ENTRIES,
+                [(str(n), forms[n % 2][0], site.name, f"{year}-01-01 10:00:{n:02}") for n in range(1, count + 1)],
             )
             site.fill(
                 ANSWERS, [(str(n), forms[n % 2][0], str(n), "1", f"{site.name} {n}") for n in range(1, count + 1)]
@@ -176,3 +180,22 @@ def test_dying_at_any_moment_joins_no_two_entries_and_doubles_none(state: str, e
         world.run(Mortality())
         assert world.said() == expected.said(), where
         assert Fate.LEFT_BEHIND not in world.fates(), where
+
+
+def test_another_site_that_comes_where_one_has_died_gets_none_of_its_numbers(monkeypatch) -> None:
+    monkeypatch.setattr(MergingWriter, "reserve", lambda *_: None)  # a counter that cannot be moved on
+    undisturbed = Mortality()
+    Numbered().run(undisturbed)
+    for at in range(1, len(undisturbed.moments) + 1, 4):
+        one, two = Numbered(), Numbered("other", 2025)
+        two.new = one.new
+        with pytest.raises(Died):
+            one.run(Mortality(at))
+        where = f"after dying at moment {at} ({undisturbed.moments[at - 1]})"
+        for world in (two, one, two):
+            world.run(Mortality())
+            assert Fate.LEFT_BEHIND not in world.fates(), where
+        said = Counter((answer.split()[0], title) for answer, _, title in one.said())
+        assert said == {
+            ("old", "Order"): 11, ("old", "Survey"): 11, ("other", "Order"): 11, ("other", "Survey"): 11, ("new", "Other"): 2, ("new", "Order"): 3,
+        }, where  # fmt: skip
