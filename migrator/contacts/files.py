@@ -7,14 +7,17 @@ never cut.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO, Self, cast
 from urllib.parse import unquote
 
 from migrator.errors import Misbehaved, Refused
@@ -44,6 +47,42 @@ def book_name(file: str, suffix: str) -> str:
     """The address book's name that a file's name spells."""
     stem = file[: -len(suffix)] if file.lower().endswith(suffix) else file
     return unquote(stem, errors="replace")
+
+
+# -- a book in many files ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Files put one behind the other in a file without a name, as UTF-8 where a mark at their beginning says what they are in."""
+
+    file: BinaryIO
+    stamps: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> Self:
+        """These files, as they are now."""
+        stamped = stamps(paths)
+        file = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - open as long as its reader
+        for path in paths:
+            file.write(_in_utf8(path.read_bytes()))
+            file.write(b"\r\n")
+        file.flush()
+        return cls(file, stamped)
+
+
+def stamps(paths: Sequence[Path]) -> tuple[tuple[int, ...], ...]:
+    """What changes when one of the files does."""
+    told = (path.stat() for path in paths)
+    return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in told)
+
+
+def _in_utf8(raw: bytes) -> bytes:
+    if raw.startswith(codecs.BOM_UTF8):
+        return raw.removeprefix(codecs.BOM_UTF8)
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "replace").encode()
+    return raw
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

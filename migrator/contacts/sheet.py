@@ -123,6 +123,7 @@ class SheetLayout:
     guard: bool = True
     no_groups: str = ""  # why a group is refused
     suffix: str = SUFFIX
+    joins: bool = False
     separators: str = ",;\t"
 
     def opened(self, file: BinaryIO, name: str) -> SheetFile:

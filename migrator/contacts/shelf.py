@@ -1,6 +1,7 @@
 """Address books that are files: one for each book in a folder for each account, or one single file. What stands in them is a layout's.
 
     <path>/ann@example.com/Friends.vcf      the book Friends of this account
+    <path>/ann@example.com/Friends/*.vcf    the same with a file for each card, where a layout has that; it is only read
     <path>/ann@example.com.vcf              the only book of this account, where somebody put it there
     <path>                                  one file: one book
 
@@ -86,6 +87,10 @@ class Layout(Protocol):
     @property
     def suffix(self) -> str:
         """How its files' names end."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether several files put one behind the other are one of this layout."""
 
     def opened(self, file: BinaryIO, name: str) -> Opened:
         """A file of this layout. Raises Misbehaved, naming it, if it is another."""
@@ -220,10 +225,22 @@ def contents_of(layout_of: Callable[[Any], Layout]) -> Callable[[Any], Contents]
 
 def _all_books(layout: Layout, base: Path) -> Sequence[Path]:
     """The files of any account in a folder; what is hidden is none."""
-    found = (*base.glob("*"), *(one for one in base.glob("*/*") if not one.parent.name.startswith(".")))
-    return sorted(
-        one for one in found if not one.name.startswith(".") and one.suffix.lower() == layout.suffix and one.is_file()
-    )
+    found = (*(one for one in base.iterdir() if one.is_file()), *base.glob("*/*"))
+    books = (one for one in found if not one.name.startswith(".") and not one.parent.name.startswith("."))
+    return sorted(file for one in books for file in _files_of(layout, one))
+
+
+def _files_of(layout: Layout, path: Path) -> list[Path]:
+    """The files of a book: itself, or those in it where it is a folder; none if it is no book."""
+    if path.is_file():
+        return [path] if path.suffix.lower() == layout.suffix else []
+    if not layout.joins or not path.is_dir():
+        return []
+    return [
+        one
+        for one in sorted(path.iterdir())
+        if one.suffix.lower() == layout.suffix and not one.name.startswith(".") and one.is_file()
+    ]
 
 
 def _beside(mistake: Mistake) -> Mistake:
@@ -280,6 +297,7 @@ class ShelfReader:
         self._base = path
         self._account = login.account
         self._indexes: dict[Path, _Index] = {}
+        self._joined: dict[Path, files.Joined] = {}
         with disk.in_our_words(f"looking at {path}"):
             there, has_place = path.exists(), path.parent.is_dir()
             self._single = path.is_file() or (not there and path.suffix.lower() == layout.suffix)
@@ -334,13 +352,18 @@ class ShelfReader:
                     f"{self._base}: it is there, and it is no address book.", remedy="Name another path in the plan."
                 )
             for path in (*own, *self._paths().values()):
+                if path.is_dir() and path not in own:
+                    raise Misbehaved(
+                        f"{path}: it has a file for each card, which is read and never written.",
+                        remedy="Move that folder away, or name another path in the plan.",
+                    )
                 if (closed := _shut(path)) is not None:
                     raise Misbehaved(f"{path}: nothing can be written there ({closed[1]}).", remedy=OPEN_IT)
 
     def strays(self, book: str) -> int:
         """How many lines of a file belong to no card."""
         path = self._path(book)
-        with disk.in_our_words(self._about(path)), path.open("rb") as file:
+        with disk.in_our_words(self._about(path)), self._opened(path) as file:
             return sum(self._index(path, file).strays.values())
 
     def books(self) -> Sequence[Book]:
@@ -351,14 +374,14 @@ class ShelfReader:
     def index(self, book: str) -> Iterator[Entry]:
         """Every card of a file by its ref, in the order of the file; groups that are none of its rows come last."""
         path = self._path(book)
-        with disk.in_our_words(self._about(path)), path.open("rb") as file:
+        with disk.in_our_words(self._about(path)), self._opened(path) as file:
             yield from self._index(path, file).entries()
             yield from map(_group_entry, self._layout.opened(file, path.name).groups())
 
     def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
         """These cards, in the order asked for."""
         path = self._path(book)
-        with disk.in_our_words(self._about(path)), path.open("rb") as file:
+        with disk.in_our_words(self._about(path)), self._opened(path) as file:
             index = self._index(path, file)
             opened = self._layout.opened(file, path.name)
             groups: dict[str, Card] | None = None
@@ -377,11 +400,14 @@ class ShelfReader:
                         yield Held(_group_entry(groups[ref]), groups[ref])
 
     def close(self) -> None:
-        """Nothing is open between two questions."""
+        """Let go of the files that were put together."""
         self._indexes.clear()
+        for joined in self._joined.values():
+            joined.file.close()
+        self._joined.clear()
 
     def _paths(self) -> dict[str, Path]:
-        """The files by their books' ids."""
+        """The files, and folders of files, by their books' ids."""
         if self._single:
             return {self._base.name: self._base} if self._base.exists() else {}
         found: dict[str, Path] = {}
@@ -390,6 +416,8 @@ class ShelfReader:
                 for path in sorted(folder.iterdir()):
                     if path.suffix.lower() == self._layout.suffix and not path.name.startswith(".") and path.is_file():
                         found.setdefault(path.name, self._inside(path))
+                    elif path.is_dir() and not path.name.startswith(".") and _files_of(self._layout, path):
+                        found.setdefault(f"{path.name}/", self._inside(path))
         for name in self._account_names():
             flat = self._base / f"{name}{self._layout.suffix}"
             if flat.is_file():
@@ -423,10 +451,27 @@ class ShelfReader:
     def _name(self, book: str) -> str:
         if book.startswith(FLAT):
             return FLAT_NAME
+        if book.endswith("/"):
+            return book.removesuffix("/")
         return files.book_name(book, self._layout.suffix)
 
     def _about(self, path: Path, what: str = "reading") -> str:
         return f"{what} {path.name} of {self._account}"
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[BinaryIO]:
+        """The file, or those of a folder one behind the other, as they are now."""
+        if path.is_file():
+            with path.open("rb") as file:
+                yield file
+            return
+        several = _files_of(self._layout, path)
+        known = self._joined.get(path)
+        if known is None or known.stamps != files.stamps(several):
+            if known is not None:
+                known.file.close()
+            known = self._joined[path] = files.Joined.of([self._inside(one) for one in several])
+        yield known.file
 
     def _index(self, path: Path, file: BinaryIO) -> _Index:
         stamp = _stamp(file)

@@ -82,6 +82,7 @@ class LdifLayout:
 
     features: Features
     suffix: str = SUFFIX
+    joins: bool = False
 
     def opened(self, file: BinaryIO, name: str) -> LdifFile:
         """A file; any is one of LDIF, if of no entry."""

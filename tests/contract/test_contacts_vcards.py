@@ -283,3 +283,65 @@ def test_what_a_reader_sees_is_what_the_core_reads(tmp_path):
     with reading(path) as reader:
         ours = [held.card for held in everything(reader, "mixed.vcf")]
     assert ours == [one.card for one in vcard.read(BytesIO(path.read_bytes()))]
+
+
+# -- a file for each card ----------------------------------------------------------------------------------------------------
+
+
+def card_files(folder, *names):
+    book = folder / "ann@example.com" / "Friends, and family"
+    book.mkdir(parents=True)
+    for name in names:
+        text = f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{name}\r\nFN:{name.title()} Doe\r\nEND:VCARD\r\n"
+        (book / f"{name}.vcf").write_text(text, newline="")
+    (book / ".props").write_text("{}")
+    return book
+
+
+def test_a_folder_with_a_file_for_each_card_is_a_book(folder):
+    book = card_files(folder, "ann", "bob")
+    with reading(folder) as reader:
+        (found,) = reader.books()
+        assert found.name == book.name
+        assert [one.label for one in cards(reader, found.id)] == ["Ann Doe", "Bob Doe"]
+
+
+def test_cards_in_files_of_several_encodings_and_without_a_last_line_end_stay_apart(folder):
+    book = card_files(folder, "ann")
+    (book / "b.vcf").write_bytes("BEGIN:VCARD\nVERSION:3.0\nFN:Jürgen\nEND:VCARD".encode("utf-16"))
+    (book / "c.vcf").write_bytes(b"\xef\xbb\xbfBEGIN:VCARD\nVERSION:3.0\nFN:Mu\xc3\xb1oz\nEND:VCARD")
+    (book / "d.vcf").write_bytes(b"BEGIN:VCARD\nVERSION:2.1\nFN:P\xe9rez\nEND:VCARD")
+    with reading(folder) as reader:
+        (found,) = reader.books()
+        assert [one.label for one in cards(reader, found.id)] == ["Ann Doe", "Jürgen", "Muñoz", "Pérez"]
+        assert reader.strays(found.id) == 0
+
+
+def test_what_becomes_of_the_files_meanwhile_is_seen(folder):
+    book = card_files(folder, "ann", "bob")
+    with reading(folder) as reader:
+        (found,) = reader.books()
+        assert len(cards(reader, found.id)) == 2
+        (book / "ann.vcf").unlink()
+        assert [one.label for one in cards(reader, found.id)] == ["Bob Doe"]
+
+
+def test_a_folder_with_a_file_for_each_card_is_never_written(folder):
+    card_files(folder, "ann")
+    with pytest.raises(Misbehaved, match="a file for each card, which is read and never written"), opened(folder):
+        pass
+
+
+def test_a_link_among_the_files_leads_nowhere_else(folder, tmp_path):
+    book = card_files(folder, "ann")
+    (tmp_path / "secret.vcf").write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Secret\nEND:VCARD\n")
+    (book / "x.vcf").symlink_to(tmp_path / "secret.vcf")
+    with reading(folder) as reader, pytest.raises(Misbehaved, match="leads out of"):
+        cards(reader, next(iter(reader.books())).id)
+
+
+def test_a_file_in_it_that_holds_no_card_is_told_before_anything_moves(folder):
+    book = card_files(folder, "ann")
+    (book / "x.vcf").write_text("hello\n")
+    contents = vcards.ADAPTER.contents(vcards.Options(path=folder))
+    assert [(one.file, one.line) for one in contents.mistakes] == [(book / "x.vcf", 1)]

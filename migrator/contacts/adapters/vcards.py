@@ -1,6 +1,7 @@
 """vCard files on a disk of this machine: one for each book in a folder for each account, or one single file.
 
     <path>/ann@example.com/Friends.vcf      the book Friends of this account; made here, 0600
+    <path>/ann@example.com/Friends/*.vcf    the same with a file for each card, as vdir keeps it; read only
     <path>/ann@example.com.vcf              the only book of an account, where somebody put it there
     <path>/friends.vcf                      as the path itself: one book
 
@@ -111,6 +112,7 @@ class VcardLayout:
 
     options: Options
     suffix: str = SUFFIX
+    joins: bool = True
 
     @property
     def features(self) -> Features:
