@@ -34,6 +34,7 @@ from migrator.engine.contract import (
 from migrator.errors import Misbehaved, NotFound, Refused
 from migrator.forms.beside import DOES, Beside
 from migrator.forms.channels import strange_terms
+from migrator.forms.choosing import in_order
 from migrator.forms.contract import (
     FORMS,
     SHADOW,
@@ -831,7 +832,7 @@ class _Filling:
                 continue
             if not (identity or parents or self.target.checksum(meeting.place, among).rows):
                 continue
-            rows = [row for page in self.target.rows(shadow, among) for row in page]
+            rows = in_order(self.taking.table, [row for page in self.target.rows(shadow, among) for row in page])
             met = found[among] = meeting.met(among, rows)
             for column, one, key, redaction in parents:
                 self._part_from_missing(met, column, one, key, redaction)

@@ -201,3 +201,32 @@ def test_nothing_anybody_wrote_is_shown_or_kept_in_the_state(site, mariadb, tmp_
     for words in ("O'Reilly", "unread", "M\u00fcller"):
         assert all(words not in one.stdout + one.stderr for one in said)
         assert words.encode() not in kept
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgresql", "sqlite"])
+def test_rows_that_keep_their_ids_are_found_left_alone_or_put(kind, mariadb, postgresql, tmp_path) -> None:
+    source, url = Site(mariadb), make_url(postgresql.fresh_database())
+    target = {
+        "mysql": Site(mariadb).endpoint,
+        "postgresql": f"{{type: postgresql, port: {url.port}, database: {url.database}, user: {url.username}, password: db}}",
+        "sqlite": f"{{type: sqlite, path: {tmp_path / 'new.sqlite'}}}",
+    }[kind]
+    source.say(
+        "CREATE TABLE wp_db7_forms (form_id bigint PRIMARY KEY, form_post_id bigint NOT NULL, form_value longtext NOT NULL, form_date datetime);"
+        "INSERT INTO wp_db7_forms SELECT seq, 5, CONCAT('said ', seq), '2026-01-01 10:00:00' FROM seq_1_to_60"
+    )
+    assert Move(tmp_path / "before", source.endpoint, target).does("run").returncode == 0
+    source.say(
+        "UPDATE wp_db7_forms SET form_value = 'of somebody else' WHERE form_id IN (7, 8);"
+        "INSERT INTO wp_db7_forms VALUES (100, 5, 'new', '2026-01-02 10:00:00')"
+    )
+    refused = Move(tmp_path / "keep", source.endpoint, target, "existing: keep-ids").does("run")
+    assert refused.returncode == 3
+    assert "2 ids of ours belong to other rows there (ids 7, 8)" in refused.stdout
+    move = Move(tmp_path / "skip", source.endpoint, target, "existing: skip-existing")
+    for _ in range(2):
+        done = move.does("run")
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "61 rows at the source: 1 copied, 58 found there, 2 left behind; it adds up" in done.stdout
+        assert "(ids 7, 8)" in done.stdout
+        assert move.does("verify").returncode == 0
