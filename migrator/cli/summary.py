@@ -70,7 +70,7 @@ def differed(report: Report, run: RunRow) -> int | None:
 
 def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list[str]:
     """30 folders with 9,904 messages compared: 0 differences. Nothing if the run of this epoch compared nothing."""
-    lines = [line for line in report.lines if line.verified == epoch]
+    lines = [line for line in report.lines if line.verified == epoch and not line.prepares]
     if not lines:
         return []
     items = added(line.sums.total for line in lines).items

@@ -96,6 +96,7 @@ class Action:
     of what became of it. `details` are lines a preview shows below it, for those who want to know before they say yes. An action without
     lanes only tells something (a folder that is left out). `present` are the keys of all items of the source, as far as planning knows them:
     where nothing is to do, what is on record of others is taken off the books as departed; None where the source is as the last pass saw it.
+    `proven` says of an action that is not counted among its subject's others (see `prepares`) that a verification looks at it all the same.
     """
 
     key: str
@@ -110,6 +111,7 @@ class Action:
     amounts: str = ""
     details: tuple[str, ...] = ()
     present: Collection[str] | None = None
+    proven: bool = False
 
 
 def temporary(account: str) -> str:
@@ -118,8 +120,8 @@ def temporary(account: str) -> str:
 
 
 def prepares(subject_key: str, action_key: str) -> bool:
-    """Whether an action only prepares the others of its subject (makes folders) and is not counted among them: by convention its
-    key is the subject's with a `#word`.
+    """Whether an action only prepares the others of its subject (makes folders), or does something beside them, and is not counted among
+    them: by convention its key is the subject's with a `#word`.
     """
     return action_key.startswith(f"{subject_key}#")
 

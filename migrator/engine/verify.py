@@ -95,7 +95,7 @@ class _StageVerification:
 
     def _planned(self, _: Job, _number: int, subject: Subject, actions: Sequence[Action]) -> None:
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
-        things = [action for action in actions if action.lanes and not prepares(subject.key, action.key)]
+        things = [one for one in actions if one.lanes and (one.proven or not prepares(subject.key, one.key))]
         not_moved = [action for action in things if self._is_given_up(subject, action)]
         for action in not_moved:
             self._tell_not_moved(subject, action)
@@ -136,7 +136,7 @@ class _StageVerification:
     def _keep(self, subject: Subject, action: Action, findings: Sequence[Finding]) -> None:
         self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(action.key), "verify", findings)
         differences = sum(finding.weight is Weight.DIFFERENCE for finding in findings)
-        self.result.actions += 1
+        self.result.actions += not prepares(subject.key, action.key)
         self.result.items += action.total.items
         self.result.differences += differences
         for finding in findings:

@@ -212,7 +212,7 @@ class Beside:
                 lanes = (_TARGET if side == "target" else _SOURCE,)
                 data = {DOES: SENDERS, "side": side}
                 label = f"{setting.option} in {setting.table}" + (" at the source" if side == "source" else "")
-                told.setdefault(key, Action(key, verb, label, why, lanes=lanes, data=data))
+                told.setdefault(key, Action(key, verb, label, why, lanes=lanes, data=data, proven=True))
         yield from told.values()
 
     def _change_sender(self, action: Action, wanted: SenderOptions, work: Work) -> None:
@@ -230,7 +230,7 @@ class Beside:
 
 
 def _key_of(setting: Setting) -> str:
-    return f"{THE_DATABASE}/{SENDERS}/{setting.table}/{setting.option}"
+    return f"{THE_DATABASE}#{SENDERS}/{setting.table}/{setting.option}"
 
 
 def _folder(folder: Path, stored: Stored) -> Path:

@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import SecretStr
 
+from migrator.cli.preview import summary
 from migrator.contacts.model import Card
 from migrator.engine.contract import Login, Side, Verb, Weight
 from migrator.engine.events import Noted
@@ -363,6 +364,13 @@ def test_settings_are_changed_where_that_is_asked_for_and_proven() -> None:
         "smtp_host in wp_options at the source": Verb.KEEP,
     }
     assert not world.trial.verify().differences
+
+
+def test_a_setting_is_no_table_though_it_is_changed_and_compared() -> None:
+    world = World(at_target=SITE, senders={**ASKED, "change": True})
+    assert "1 database, 2 tables," in summary(world.trial.preview())[0]
+    world.trial.run()
+    assert world.trial.verify().actions == 2
 
 
 def test_a_setting_that_is_changed_back_is_found_by_verify() -> None:
