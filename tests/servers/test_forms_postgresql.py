@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 from migrator.engine.contract import Login
 from migrator.errors import MigratorError
 from migrator.forms.adapters.postgresql import ADAPTER, Options
+from migrator.forms.contract import KnowsRights
 from migrator.forms.model import EVERYTHING, Column, Extract, Table
 from migrator.testing.form_suite import (
     PLAIN,
@@ -118,3 +119,24 @@ def test_a_table_that_numbers_its_rows_itself_goes_on_above_what_is_reserved(pos
                 assert said.scalar_one() == becomes
     session.close()
     theirs.close()
+
+
+def test_a_user_who_may_make_no_tables_is_told_so_beforehand(postgresql) -> None:
+    options = fresh(postgresql)
+    role = f"looker_{options.database}"
+    owner = Database(options, writes=True, exact=True)
+    with owner.writing() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'pw'")
+        connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    theirs = options.model_copy(update={"user": role, "password": "pw"})
+    told = []
+    for one in (options, theirs):
+        session = ADAPTER.reader(one, Login("database", "database"))
+        assert isinstance(session, KnowsRights)
+        told.append(session.want_of_rights())
+        session.close()
+    with owner.writing() as connection:
+        connection.exec_driver_sql(f"DROP ROLE {role}")
+    owner.close()
+    assert told[0] is None
+    assert "may not CREATE tables in public" in str(told[1])

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from migrator.engine.contract import Adapter, Login, Service
+from migrator.errors import EndpointRefused
 from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.model import Column, Family, Features, Value
 from migrator.forms.sql.other import (
@@ -144,14 +145,43 @@ DIALECT = Dialect(
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
 
+class PostgresReader(OtherReader):
+    """The tables of one database, being read. Fulfils KnowsRights."""
+
+    def __init__(self, options: Options, *, writes: bool = False) -> None:
+        """Connects to nothing yet."""
+        super().__init__(Database(options, writes=writes, exact=True), DIALECT, FEATURES)
+        self._options = options
+
+    def want_of_rights(self) -> EndpointRefused | None:
+        asked = "SELECT current_schema(), has_schema_privilege(current_schema(), 'CREATE')"
+        with self._db.reading() as connection:
+            schema, may_create = self._run(connection, asked).one()
+        if may_create:
+            return None
+        # Since PostgreSQL 15 only its owner may make tables in the schema public.
+        return EndpointRefused(
+            f"{self._options.place}: the user {self._options.user} may not CREATE tables in {schema or 'any schema'}, and a target's user has to.",
+            remedy=f"Have it granted, or name another user: GRANT CREATE ON SCHEMA {schema or 'public'} TO {quoted(self._options.user or '')}",
+        )
+
+
+class PostgresWriter(PostgresReader, OtherWriter):
+    """The same, being filled."""
+
+    def __init__(self, options: Options) -> None:
+        """Connects to nothing yet."""
+        super().__init__(options, writes=True)
+
+
 def _read(options: Options, login: Login) -> TableReader:
     del login  # the credentials are the database's own
-    return OtherReader(Database(options, writes=False, exact=True), DIALECT, FEATURES)
+    return PostgresReader(options)
 
 
 def _fill(options: Options, login: Login) -> TableWriter:
     del login
-    return OtherWriter(Database(options, writes=True, exact=True), DIALECT, FEATURES)
+    return PostgresWriter(options)
 
 
 ADAPTER: Adapter[TableReader, TableWriter] = Adapter(
