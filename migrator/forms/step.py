@@ -1199,7 +1199,7 @@ def _left_over(shadows: Sequence[str], filled: Sequence[str]) -> Iterator[Findin
     going = {SHADOW + one for one in filled} | {SHADOW + NUMBERS_TABLE.name}
     for name in shadows:
         if name not in going:
-            text = f"{name} at the target was filled by a run that could not put it in its place"
+            text = "a table at the target that was filled by a run which could not put it in its place"
             remedy = "A run of the plan that filled it goes on with it; drop it if no such run is to come."
             yield Finding("left-over", Weight.NOTE, name, text, remedy)
 
