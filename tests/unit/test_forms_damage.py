@@ -56,6 +56,18 @@ def lose(dump: Dump, what: str) -> str:
     return path.name
 
 
+@pytest.mark.parametrize("said", ["{", "[]", "{}", '{"table": {}, "parts": 5}', '{"table": 1, "parts": []}'])
+def test_a_table_whose_manifest_cannot_be_read_is_named_and_the_others_move(dump, said) -> None:
+    (dump.path / PLAIN.name / "manifest.json").write_text(said)
+    new = MemoryTables("new")
+    restoring = trial(dump, new)
+    told = by_hand(restoring)
+    assert list(told) == [PLAIN.name]
+    assert "a manifest that cannot be read" in told[PLAIN.name].why
+    assert restoring.run().codes == {"by-hand"}
+    assert set(new.kept) == {KINDS.name}
+
+
 @pytest.mark.parametrize("what", ["manifest.json", "*.jsonl"])
 def test_a_table_of_which_something_is_missing_is_named_and_the_others_move(dump, what) -> None:
     lost = lose(dump, what)

@@ -156,7 +156,18 @@ class Folder:
 
     def table(self) -> Table:
         """The table as it was described when the dump began."""
-        return described(self._json(MANIFEST)["table"] if self.is_finished else self._json(SHAPE))
+        with self._reading():
+            return described(self._json(MANIFEST)["table"] if self.is_finished else self._json(SHAPE))
+
+    @property
+    def fault(self) -> str:
+        """Why its manifest tells nothing, and what to do; "" where it does."""
+        try:
+            self.table()
+            self.parts()
+        except Misbehaved as error:
+            return error.sentence()
+        return ""
 
     def server(self) -> Server:
         """Where it came from."""
@@ -226,6 +237,8 @@ class Folder:
             with self._reading():
                 there = self.path.is_dir() and any(_OF_ROWS.fullmatch(one.name) for one in self.path.iterdir())
             return f"{self.path / MANIFEST} is not there, and files with rows are. {_FROM_A_COPY}" if there else ""
+        if fault := self.fault:
+            return fault
         gone = [one for one in self.parts() if one.file and not (self.path / one.file).exists()]
         return self._gone(gone[0], len(gone)).sentence() if gone else ""
 
@@ -360,6 +373,8 @@ class FilesReader:
     def tables(self) -> Sequence[Table]:
         found = []
         for folder in self._folders():
+            if folder.fault:
+                continue
             rows = sum(one.sum.rows for one in folder.parts())
             size = sum(one.size for one in folder.parts())
             found.append(replace(folder.table(), rows=rows, bytes=size))
@@ -428,7 +443,8 @@ class FilesReader:
         found = {}
         for folder in self._paths():
             if damage := folder.damage:
-                found[folder.table().name if folder.is_finished else folder.path.name] = damage
+                known = folder.is_finished and not folder.fault
+                found[folder.table().name if known else folder.path.name] = damage
         return found
 
     def _folders(self) -> Iterator[Folder]:
