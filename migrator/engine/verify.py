@@ -95,6 +95,8 @@ class _StageVerification:
 
     def _planned(self, _: Job, _number: int, subject: Subject, actions: Sequence[Action]) -> None:
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
+        # That an earlier verification could not even look at it is over.
+        self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(subject.key), "verify", [])
         things = [one for one in actions if one.lanes and (one.proven or not prepares(subject.key, one.key))]
         not_moved = [action for action in things if self._is_given_up(subject, action)]
         for action in not_moved:

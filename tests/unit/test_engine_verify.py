@@ -124,6 +124,15 @@ def test_a_person_who_cannot_be_compared_is_a_difference(side: Side) -> None:
     assert [(finding.code, finding.about) for finding in trial.findings("verify")] == [("not-compared", ALICE)]
 
 
+def test_that_a_person_could_not_be_compared_is_forgotten_by_the_verification_that_compares_them() -> None:
+    _, target, trial = moved()
+    target.refused_people.add(ALICE)
+    trial.verify()
+    target.refused_people.clear()
+    assert trial.verify().differences == 0
+    assert trial.findings("verify") == []
+
+
 def test_a_box_that_cannot_be_compared_is_a_difference_and_the_others_are_compared() -> None:
     _, target, trial = moved()
     del target._boxes[ALICE]["verbs"]
