@@ -299,11 +299,13 @@ def test_no_more_requests_are_under_way_than_the_plan_allows(core, connections, 
     assert mailman3.ADAPTER.connections(options) == (lists, lists)
     assert lists * of_one <= connections
     under_way, most, lock = [], [], threading.Lock()
+    all_of_them = threading.Barrier(of_one, timeout=30)  # an answer waits for as many others as the plan allows
 
     def answer(_: Request) -> None:
         with lock:
             under_way.append(1)
             most.append(len(under_way))
+        all_of_them.wait()
         time.sleep(0.02)
         with lock:
             under_way.pop()
