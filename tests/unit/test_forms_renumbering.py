@@ -12,9 +12,9 @@ import pytest
 from migrator.engine.contract import Fate, Login, Verb
 from migrator.engine.stage import Stage
 from migrator.errors import PlanError, Refused
-from migrator.forms import step as step_module
 from migrator.forms.adapters.dump import ADAPTER as DUMP
 from migrator.forms.adapters.dump import Options
+from migrator.forms.filling import Filling
 from migrator.forms.flat import Flat, Site
 from migrator.forms.model import EVERYTHING, Extract
 from migrator.forms.options import FormsOptions
@@ -290,7 +290,7 @@ def test_numbers_promised_to_a_site_whose_run_was_cut_off_are_not_given_to_anoth
         raise Refused("stopped.", remedy="Run again.")
 
     with monkeypatch.context() as cut:
-        cut.setattr(step_module._Filling, "put_beside", refuse)
+        cut.setattr(Filling, "put_beside", refuse)
         assert one.trial.run().codes == {"refused"}
     assert not new.rows("new_db7_forms")
     for world in (two, one):

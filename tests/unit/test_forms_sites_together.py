@@ -10,7 +10,7 @@ from test_forms_renumbering import World, both_sites, cells, emptied, into, of_o
 
 from migrator.engine.contract import Fate
 from migrator.errors import Refused
-from migrator.forms import step as step_module
+from migrator.forms.filling import Filling
 from migrator.forms.remap import book
 from migrator.testing.memory_tables import MemoryReader, MemoryTables, MergingWriter
 
@@ -148,7 +148,7 @@ def test_of_two_sites_that_come_at_the_same_moment_neither_gets_the_others_numbe
         if what.startswith(moment):
             new.before_write = lambda _: None
             with monkeypatch.context() as cut:
-                cut.setattr(step_module._Filling, "put_beside", refuse)
+                cut.setattr(Filling, "put_beside", refuse)
                 two.trial.run()
 
     new.before_write = the_other_comes
