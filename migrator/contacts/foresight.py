@@ -90,7 +90,9 @@ class Foresight:
         tried = {ref: _as_new(wish) for ref, wish in moving.items()}
         with target.rehearsal(self.name) as (copy, book):
             _furnish(copy, book, [one.card for place, one in enumerate(self.there) if place not in places])
-            move = CardMove(self.source, self.source_book, copy, book, tried, list(everything(copy, book)))
+            move = CardMove(
+                self.source, self.source_book, copy, book, tried, list(everything(copy, book, implied=True))
+            )
             refs = list(tried)
             for start in range(0, len(refs), AT_ONCE):
                 answers = move.read([Item(ref) for ref in refs[start : start + AT_ONCE]])

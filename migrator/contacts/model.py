@@ -187,11 +187,14 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A card as a listing shows it: `ref` names it at the product (a path, a row, a place in a file), `tag` changes with it."""
+    """A card as a listing shows it: `ref` names it at the product (a path, a row, a place in a file), `tag` changes with it. `implied` says
+    that it is a group of which its members' CATEGORIES tell all, so that who reads the book needs no card of it.
+    """
 
     ref: str
     size: int = 0
     tag: str = ""
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,14 @@ CURE_FOR_UNREADABLE = (
 OWN = "\x1f"  # in an intent, between what cards share of its remarks and what is one's own
 
 
-def everything(book: BookReader, name: str) -> Iterator[Held]:
-    """All cards of a book in the order of its listing, to be looked at: photos are set aside, so that any book fits into memory."""
+def everything(book: BookReader, name: str, *, implied: bool = False) -> Iterator[Held]:
+    """All cards of a book in the order of its listing, to be looked at: photos are set aside, so that any book fits into memory. With
+    `implied` also the groups of which other cards tell all: a target has them, a source need not say them twice.
+    """
     refs: list[str] = []
     for entry in book.index(name):
+        if entry.implied and not implied:
+            continue
         refs.append(entry.ref)
         if len(refs) == PORTION:
             yield from map(_light, book.fetch(name, refs))
@@ -321,7 +325,7 @@ class CardMove:
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence
-        there = list(everything(self.target, self.target_book))
+        there = list(everything(self.target, self.target_book, implied=True))
         wanted = {one.key: self.wishes[one.key] for one in intended if one.key in self.wishes and _was_put(one)}
         found = paired({key: wish.decision.card for key, wish in wanted.items()}, there)
         rest = _without(there, found.values())

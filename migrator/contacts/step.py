@@ -219,7 +219,7 @@ class ContactsStep:
         if plan.target is None:
             return ()
         with read.target(CONTACTS, account.target.account) as target:
-            return list(everything(target, plan.target.id))
+            return list(everything(target, plan.target.id, implied=True))
 
     def _wishes(self, held: Sequence[Held], there: Sequence[Held], features: Features) -> dict[str, Wish]:
         """What is to become of each card: contacts first, for groups name their members; last what is written with another."""
@@ -295,7 +295,7 @@ class ContactsStep:
     ) -> Foresight:
         source_book, target_book = action.data["source"], action.data["target"]
         held = list(everything(source, source_book))
-        there = list(everything(target, target_book)) if target_book else []
+        there = list(everything(target, target_book, implied=True)) if target_book else []
         wishes = self._wishes(held, there, target.features)
         recorded = _recorded(action.key, list(wishes), read)
         to_do = self._to_do(wishes, recorded, _missing(wishes, recorded, there))
@@ -347,7 +347,7 @@ class ContactsStep:
     def _move(
         self, action: Action, held: Sequence[Held], source: BookReader, target: BookWriter, book: str
     ) -> CardMove:
-        there = list(everything(target, book))
+        there = list(everything(target, book, implied=True))
         return CardMove(source, action.data["source"], target, book, self._wishes(held, there, target.features), there)
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
@@ -383,7 +383,7 @@ class ContactsStep:
         with read.source(CONTACTS, account.source.account) as source:
             held = list(everything(source, action.data["source"]))
         with read.target(CONTACTS, account.target.account) as target:
-            there = list(everything(target, book)) if book else []
+            there = list(everything(target, book, implied=True)) if book else []
             features = target.features
         recorded = _recorded(action.key, [one.entry.ref for one in held], read)
         by_ref = {one.entry.ref: one.card for one in there}

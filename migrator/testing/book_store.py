@@ -451,8 +451,8 @@ class BookContract:
 
 
 def everything(reader: BookReader, book: str) -> list[Held]:
-    """Every card of a book."""
-    return list(reader.fetch(book, [entry.ref for entry in reader.index(book)]))
+    """Every card of a book but those of which others tell all."""
+    return list(reader.fetch(book, [entry.ref for entry in reader.index(book) if not entry.implied]))
 
 
 def cards(reader: BookReader, book: str) -> list[Card]:

@@ -95,8 +95,8 @@ class Shelf:
 class MemoryBooks:
     """The product; sessions share it. What is public is for tests.
 
-    `refuses` answers the words of a refusal, "" for none. `vanishing` are refs that are listed and gone when they are fetched.
-    `drops` breaks the connection at the nth write, "before" or "after" it was made. `read_drops` does so at the nth fetch. With `told` it
+    `refuses` answers the words of a refusal, "" for none; `implied` whether it is a group of which other cards tell all. `vanishing` are
+    refs that are listed and gone when they are fetched. `drops` breaks the connection at the nth write, "before" or "after" it was made. `read_drops` does so at the nth fetch. With `told` it
     tells what has changed. `detour` is what it says of words of the plan that lead nowhere.
     """
 
@@ -108,6 +108,7 @@ class MemoryBooks:
     fixed_books: bool = False
     keeps: Keeps = everything
     refuses: Callable[[Card], str] = lambda _: ""
+    implied: Callable[[Card], bool] = lambda _: False
     wants_password: bool = False
     refused_accounts: set[str] = field(default_factory=set)
     vanishing: set[str] = field(default_factory=set)
@@ -219,7 +220,8 @@ class _Reader:
         self._asked("index")
         with self._product.lock:
             listed = list(self._shelf(book).cards.items())
-        return (Entry(ref, _size(shelved.card), shelved.tag) for ref, shelved in listed)
+        implied = self._product.implied
+        return (Entry(ref, _size(one.card), one.tag, implied(one.card)) for ref, one in listed)
 
     def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
         self._asked("fetch")

@@ -309,6 +309,14 @@ def test_of_many_categories_nothing_is_told_as_lost(writer, options, login):
     assert (sorted(categories.parts[0]), held.dropped) == (sorted(names), ())
 
 
+def test_a_group_that_its_members_categories_tell_of_is_there_for_who_fills_the_book(writer, options, login):
+    ann = person("u1", "Ann Doe").with_property(Property("CATEGORIES", (("Friends",),)))
+    put = writer.add("0", [ann, group("g", "Friends", "u1")])[1]
+    with closing(product.ADAPTER.reader(options, login)) as reader:
+        assert [one.label for one in cards(reader, "0")] == ["Ann Doe"]
+        assert [entry.ref for entry in reader.index("0") if entry.implied] == [put.ref]
+
+
 def test_categories_become_groups_that_people_see(writer, options, login, roundcube):
     writer.add("0", [CARDS["categories"]])
     number = user_of(roundcube, login, options)

@@ -699,6 +699,24 @@ def test_sums_are_of_what_the_source_has_when_cards_leave_it_and_come_back(made:
     assert (sums.total.items, sums.items(Fate.COPIED), sums.departed, sums.open) == (5, 5, 0, 0)
 
 
+def test_a_group_of_which_the_targets_cards_tell_all_is_there() -> None:
+    world = World()
+    world.new.implied = lambda card: card.is_group
+    assert world.trial.run().left_behind == 0
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    world.trial.run()
+    assert (world.trial.actions()[f"{ANN}/Contacts"].verb, world.new.writes) == (Verb.KEEP, before)
+
+
+def test_a_group_of_which_the_sources_cards_tell_all_is_no_card_of_its_own() -> None:
+    world = World()
+    world.old.implied = lambda card: card.is_group
+    world.trial.run()
+    assert [card.is_group for card in world.there()] == [False] * 4
+    assert world.trial.sums().total.items == 4
+
+
 def test_a_group_that_was_left_behind_and_is_left_out_since_is_skipped_and_not_gone_from_the_source() -> None:
     world = World()
     world.new.refuses = lambda card: "no groups here" if card.is_group else ""

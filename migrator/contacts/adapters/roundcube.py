@@ -141,8 +141,8 @@ class RoundcubeReader:
             cards[found.id] = Card(tuple(one for one in found.card.properties if one.name in {"UID", "CATEGORIES"}))
             yield found.entry
         for number, name, members in self._groups(book):
-            if not groups.told_by_categories(name, (cards[one] for one in members if one in cards)):
-                yield _group_entry(number, name, members)
+            told = groups.told_by_categories(name, (cards[one] for one in members if one in cards))
+            yield replace(_group_entry(number, name, members), implied=told)
 
     def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
         """These cards, the groups last."""
@@ -154,7 +154,8 @@ class RoundcubeReader:
         for number, name, members in self._groups(book) if wanted else ():
             if f"{GROUP}{number}" in wanted:
                 cards = [found.card for found in self._export(book, sorted(members))]
-                yield Held(_group_entry(number, name, members), groups.group_card(name, cards))
+                told = groups.told_by_categories(name, cards)
+                yield Held(replace(_group_entry(number, name, members), implied=told), groups.group_card(name, cards))
 
     def close(self) -> None:
         """End the session; never raises."""

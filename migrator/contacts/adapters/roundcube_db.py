@@ -240,8 +240,8 @@ class RoundcubeDbReader:
                 with self._reading() as connection:
                     found = self._rows(connection, OWN, members[start : start + ROWS_AT_ONCE])
                 cards += [_held(ref, row, memberships.get(int(ref), frozenset())).card for ref, row in found]
-            if not groups.told_by_categories(name, cards):
-                yield Held(Entry(f"{GROUP}{number}", 0, _group_tag(name, members)), groups.group_card(name, cards))
+            told = groups.told_by_categories(name, cards)
+            yield Held(Entry(f"{GROUP}{number}", 0, _group_tag(name, members), told), groups.group_card(name, cards))
 
 
 class RoundcubeDbWriter(RoundcubeDbReader):
