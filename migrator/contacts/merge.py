@@ -132,7 +132,8 @@ _Called = tuple[tuple[str, ...], bool]
 def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, str]]:
     """The source's cards in their order, so that no two of different names share a UID, which is a mistake of somebody, and no book can hold
     both. The UID stays with the card of the name that the target has under it, else with the first; each other name gets one made from
-    both. Beside a card that got one stands why, in words; "" beside all others.
+    both, and keeps it as long as the target has it, also when the other card has left the source. Beside a card that got one stands why,
+    in words; "" beside all others.
     """
     uids = [with_uid(card).uid for card in source]
     several = {uid for uid, count in Counter(uids).items() if count > 1}
@@ -141,14 +142,20 @@ def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, st
         if uid in several:
             names[uid].setdefault(_called(card), card.shown)
     shared = {uid for uid, known in names.items() if len(known) > 1}
-    if not shared:
+    there = {with_uid(card).uid: _called(card) for card in target}
+    before = {place: own for place, card in enumerate(source) if (own := _apart_before(card, uids[place], there))}
+    if not shared and not before:
         return [(card, "") for card in source]
-    there = {uid: _called(card) for card in target if (uid := with_uid(card).uid) in shared}
     owners = {uid: there[uid] if there.get(uid) in names[uid] else next(iter(names[uid])) for uid in shared}
     taken = {uid: owners[uid] if uid in shared else _called(card) for card, uid in zip(source, uids, strict=True)}
     found: list[tuple[Card, str]] = []
-    for card, uid in zip(source, uids, strict=True):
+    for place, (card, uid) in enumerate(zip(source, uids, strict=True)):
         name = _called(card)
+        if uid not in shared and place in before:
+            found.append(
+                (_under(card, before[place]), "its UID is another card's at the target; it keeps its own there")
+            )
+            continue
         if uid not in shared or name == owners[uid]:
             found.append((card, ""))
             continue
@@ -159,6 +166,15 @@ def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, st
         its = "its UID" if card.uid else "the UID that is made from what it says"
         found.append((_under(card, own), f"{its} is another card's too, {owner}; it is kept under one of its own"))
     return found
+
+
+def _apart_before(card: Card, uid: str, there: Mapping[str, _Called]) -> str:
+    """The UID of its own that the target has this card under, where its UID is another name's there; "" for a card that has none."""
+    name = _called(card)
+    if there.get(uid, name) == name:
+        return ""
+    own = uid_beside(uid, name[0])
+    return own if there.get(own) == name else ""
 
 
 def _called(card: Card) -> _Called:

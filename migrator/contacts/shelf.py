@@ -331,7 +331,16 @@ class ShelfReader:
         more = f" and {len(loose) - 1:,} more" if len(loose) > 1 else ""
         raise NotFound(
             f"{about}, and {loose[0]}{more} beside it, which is no account's.",
-            remedy=f"Put the files of {self._account} into {self._folders()[0]}.",
+            remedy=f"Put the files of {self._account} into {self._folders()[0]}{self._of_cards() if len(loose) > 1 else ''}.",
+        )
+
+    def _of_cards(self) -> str:
+        """What to do with files that hold a card each, where the layout has such books."""
+        folder = self._folders()[0] / FLAT_NAME
+        return (
+            f" if each is an address book, into {folder} if each is one card of the same book"
+            if self._layout.joins
+            else ""
         )
 
     def look_for_room(self) -> None:

@@ -114,7 +114,8 @@ def test_a_file_beside_the_account_s_folder_is_named_with_its_right_place(tmp_pa
     (words,) = World(source, tmp_path / "out").troubles()
     assert words == (
         f"{source}: it holds neither a folder {ANN} nor a file {ANN}.vcf, and friends.vcf and 1 more beside it, "
-        f"which is no account's. Put the files of {ANN} into {source / ANN}."
+        f"which is no account's. Put the files of {ANN} into {source / ANN} if each is an address book, into {source / ANN / 'Contacts'} "
+        "if each is one card of the same book."
     )
 
 

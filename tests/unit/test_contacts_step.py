@@ -699,6 +699,24 @@ def test_sums_are_of_what_the_source_has_when_cards_leave_it_and_come_back(made:
     assert (sums.total.items, sums.items(Fate.COPIED), sums.departed, sums.open) == (5, 5, 0, 0)
 
 
+def test_a_twin_keeps_the_place_it_was_given_when_the_other_has_left_the_source() -> None:
+    world = World(
+        person("Ana Uno", "same", email="ana@example.com"), person("Bob Dos", "same", email="bob@example.com")
+    )
+    world.trial.run()
+    before = {card.label: card for card in world.there()}
+    cards = world.old.shelves[ANN]["Contacts"].cards
+    first = next(ref for ref, one in cards.items() if one.card.label == "Ana Uno")
+    ana = cards.pop(first)
+    for _ in range(2):
+        world.trial.run()
+        assert {card.label: card for card in world.there()} == before
+        assert world.trial.verify().differences == 0
+    cards[first] = ana
+    world.trial.run()
+    assert {card.label: card for card in world.there()} == before
+
+
 def test_a_group_of_which_the_targets_cards_tell_all_is_there() -> None:
     world = World()
     world.new.implied = lambda card: card.is_group
