@@ -16,6 +16,7 @@ from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
 
 NOTHING = Size(0, 0)
+VANISHED = "the source does not have it any more"
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
 MOST_NAMED = 100  # items named beside a reason that they share
 
@@ -223,6 +224,7 @@ class Report:
 def report(store: Store, made: datetime) -> Report:
     """The report as of now. Reads only; safe beside a run, of which it then shows a moment."""
     rows = list(store.actions())
+    planned = _newest_planning(rows)
     findings: dict[str, list[Finding]] = {}
     for _, ledger_key, _, finding in store.findings():
         findings.setdefault(ledger_key, []).append(finding)
@@ -237,7 +239,9 @@ def report(store: Store, made: datetime) -> Report:
         told = tuple(findings.pop(newest.ledger_key, ()))
         line = _line(store, same, newest, called.get(newest.ledger_key, {}))
         items = tuple(named.get(newest.ledger_key, ()))
-        lines.setdefault(place, []).append(replace(line, findings=told, items=items))
+        vanished = newest.run < planned[newest.step, newest.subject]
+        whole = replace(line, findings=told, items=items)
+        lines.setdefault(place, []).append(_vanished(whole) if vanished else whole)
     troubles = _troubles(store.troubles(), rows)
     for place, several in troubles.items():
         labels.setdefault(place, several[0].label)
@@ -285,6 +289,21 @@ def top_reasons(lines: Iterable[Line], fates: frozenset[Fate]) -> Sequence[Reaso
                 named = (*before.named, *reason.named)[:MOST_NAMED]
                 together[which] = replace(before, items=before.items + reason.items, named=named)
     return sorted(together.values(), key=_gravity)
+
+
+def _newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]:
+    """The run that planned a subject of a step last."""
+    newest: dict[tuple[str, str], int] = {}
+    for row in rows:
+        place = row.step, row.subject
+        newest[place] = max(newest.get(place, 0), row.run)
+    return newest
+
+
+def _vanished(line: Line) -> Line:
+    """A line of something that the source had and a later planning did not find there: all that is on record of it has departed."""
+    departed = Sums(departed=line.sums.recorded + line.sums.departed)
+    return replace(line, status=Status.KEPT, why=VANISHED, cure="", sums=departed, reasons=(), findings=(), items=())
 
 
 def _by_ledger_key(rows: Sequence[ActionRow]) -> Iterator[list[ActionRow]]:

@@ -197,6 +197,11 @@ class Shelf:
             words = self._boxes[person][box]
             del words[next(number for number, there in words.items() if there == text)]
 
+    def remove(self, person: str, box: str) -> None:
+        """Remove a whole box, as its owner does."""
+        with self.lock:
+            del self._boxes[person][box]
+
     def contents(self, person: str) -> dict[str, list[str]]:
         """A person's boxes with their words in order."""
         with self.lock:

@@ -853,3 +853,15 @@ def test_what_leaves_the_source_in_one_pass_after_the_other_is_added_up() -> Non
     trial.run()
 
     assert counted(trial) == (11, {Fate.COPIED: 11}, 3, 0)
+
+
+def test_a_box_that_left_the_source_counts_no_more_and_is_told() -> None:
+    source, target = two_shelves(ALICE)
+    target.refused_words.add("come")
+    trial = Trial([stage_between(source, target, ALICE)])
+    assert trial.run().left_behind == 1
+    source.remove(ALICE, "verbs")
+
+    assert trial.run().ending is Ending.DONE
+
+    assert counted(trial) == (10, {Fate.COPIED: 10}, 3, 0)
