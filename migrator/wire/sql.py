@@ -37,7 +37,7 @@ from migrator.errors import (
     Unavailable,
     Unreachable,
 )
-from migrator.wire import tls
+from migrator.wire import hosts, tls
 
 PORTS = {"mysql": 3306, "postgresql": 5432}
 LONGEST_WORDS = 200
@@ -76,6 +76,11 @@ class DatabaseOptions(BaseModel):
     )
     timeout: int = Field(60, gt=0, le=3600, description="Seconds without an answer after which the connection is lost")
     connections: int = Field(2, ge=1, le=32, description="Connections to this database at once")
+
+    @field_validator("host")
+    @classmethod
+    def _only_a_host(cls, value: str) -> str:
+        return hosts.only_a_host(value)
 
     @field_validator("tls_fingerprint")
     @classmethod

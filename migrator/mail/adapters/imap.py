@@ -38,7 +38,7 @@ from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.imap.reading import ImapReader
 from migrator.mail.imap.writing import ImapWriter
 from migrator.mail.model import Namespace
-from migrator.wire import tls
+from migrator.wire import hosts, tls
 from migrator.wire.imap import GB, Connection, Incoming, Limits, SaidBye, Spoken, plain
 from migrator.wire.imap_login import Credentials, log_in, refused_otherwise
 
@@ -102,6 +102,11 @@ class Options(Service):
     largest_message: ByteSize = Field(
         ByteSize(2 * GB), gt=0, description="A message announced larger than this is taken for a fault of the server"
     )
+
+    @field_validator("host")
+    @classmethod
+    def _only_a_host(cls, value: str) -> str:
+        return hosts.only_a_host(value)
 
     @field_validator("tls_fingerprint")
     @classmethod
