@@ -130,6 +130,7 @@ def run_sentence(run: RunRow, *, works: bool, differences: int | None = None) ->
     `differences` is how many it ended with, None if it found none.
     """
     from migrator.cli import figures, summary
+    from migrator.cli.exits import Exit
 
     what = "Verification" if run.purpose == "verify" else "Run"
     began = figures.moment(run.began)
@@ -142,6 +143,9 @@ def run_sentence(run: RunRow, *, works: bool, differences: int | None = None) ->
     by = f", stopped by {run.words}" if run.words else ""
     took = figures.duration((run.ended - run.began).total_seconds())
     ending = ENDINGS[run.ending.value]
+    if run.ending.value == "done" and run.exit_code:  # a verification that could not look at everything
+        meaning = next((code.meaning for code in Exit if code == run.exit_code), "")
+        ending = f"ended with {run.exit_code} ({meaning})"
     if differences is not None:
         found = (
             summary.differences_found(differences)

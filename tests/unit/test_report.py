@@ -792,3 +792,10 @@ def test_a_run_after_which_another_one_began_did_not_end(filled):
 
     assert page(one, "", "en").count("died before its end") == 0
     assert page(two, "", "en").count("died before its end") == 1
+
+
+@pytest.mark.parametrize(("code", "words"), [(0, "all done"), (4, "ended with 4 (a login was refused)")])
+def test_a_verification_that_could_not_look_is_not_told_as_all_done(filled, code, words):
+    filled.store.end_run(filled.epoch, NOON, Ending.DONE, code, "")
+
+    assert run_sentence(filled.seen().runs[-1], works=False).endswith(f": {words}.")
