@@ -470,7 +470,7 @@ class ShelfReader:
     @contextmanager
     def _opened(self, path: Path) -> Iterator[BinaryIO]:
         """The file, or those of a folder one behind the other, as they are now."""
-        if path.is_file():
+        if not path.is_dir():
             with path.open("rb") as file:
                 yield file
             return

@@ -16,7 +16,7 @@ from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
 
 NOTHING = Size(0, 0)
-VANISHED = "the source does not have it any more"
+VANISHED = "the source does not have it any more, or the plan does not ask for it"
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
 MOST_NAMED = 100  # items named beside a reason that they share
 
@@ -301,7 +301,7 @@ def _newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]
 
 
 def _vanished(line: Line) -> Line:
-    """A line of something that the source had and a later planning did not find there: all that is on record of it has departed."""
+    """A line of something that a later planning of its subject does not name: all that is on record of it has departed."""
     departed = Sums(departed=line.sums.recorded + line.sums.departed)
     return replace(line, status=Status.KEPT, why=VANISHED, cure="", sums=departed, reasons=(), findings=(), items=())
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 
 def only_a_host(value: str) -> str:
     """The name or address as it is. Raises ValueError, saying what to write, where a scheme, a port or a path stands with it."""
-    bare = value.partition("://")[2] or value
-    if bare != value or "/" in value:
-        host = bare.partition("/")[0].rpartition(":")[0] or bare.partition("/")[0]
-        raise ValueError(f"only the server's name belongs here, as in {host}; no URL")
+    if "/" in value:
+        host = _host_of(value if "://" in value else f"//{value}")
+        raise ValueError(f"only the server's name belongs here{host}; no URL")
     if ":" in value:
         try:
             ip_address(value.strip("[]"))
@@ -20,3 +20,11 @@ def only_a_host(value: str) -> str:
     if any(letter.isspace() for letter in value):
         raise ValueError("a server's name has no blanks")
     return value
+
+
+def _host_of(url: str) -> str:
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:  # brackets that are no address
+        host = None
+    return f", as in {host}" if host else ""

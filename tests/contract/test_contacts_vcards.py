@@ -345,3 +345,15 @@ def test_a_file_in_it_that_holds_no_card_is_told_before_anything_moves(folder):
     (book / "x.vcf").write_text("hello\n")
     contents = vcards.ADAPTER.contents(vcards.Options(path=folder))
     assert [(one.file, one.line) for one in contents.mistakes] == [(book / "x.vcf", 1)]
+
+
+@pytest.mark.parametrize("name", ["Friends.vcf", "Friends"])
+def test_a_book_that_is_removed_while_it_is_read_is_not_taken_for_an_empty_one(folder, name, monkeypatch):
+    card_files(folder, "ann").rename(folder / "ann@example.com" / "Friends")
+    (folder / "ann@example.com" / "Friends.vcf").write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Eva\nEND:VCARD\n")
+    path = folder / "ann@example.com" / name
+    with reading(folder) as reader:
+        monkeypatch.setattr(reader, "_path", lambda _: path)
+        path.rename(folder / "elsewhere")
+        with pytest.raises(NotFound, match="No such file"):
+            cards(reader, name)

@@ -18,6 +18,8 @@ def test_a_name_or_an_address_is_taken_as_it_is(host):
         ("https://mail.example.com", "as in mail.example.com; no URL"),
         ("http://127.0.0.1:993/mail", "as in 127.0.0.1; no URL"),
         ("mail.example.com/webmail", "as in mail.example.com; no URL"),
+        ("https://[2001:db8::1]:993/", "as in 2001:db8::1; no URL"),
+        ("https://[", "belongs here; no URL"),
         ("127.0.0.1:993", "write host: 127.0.0.1 and port: 993"),
         ("mail example com", "no blanks"),
     ],
