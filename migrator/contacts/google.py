@@ -387,11 +387,18 @@ def _numbered(one: Said) -> tuple[str, dict[str, str]]:
         parts = {name: what.component(place) for place, name in enumerate(ADDRESS)}
         return "Address", {"Label": _label(one, _PLACES), "Formatted": _formatted(what), **parts}
     if what.name == "ANNIVERSARY":
-        return "Event", {"Label": "Anniversary", "Value": text}
+        return "Event", {"Label": "Anniversary", "Value": _day(what)}
     if what.name == "X-ABDATE" and one.label:
-        return "Event", {"Label": columns.plain_label(one.label), "Value": text}
+        return "Event", {"Label": columns.plain_label(one.label), "Value": _day(what)}
     kin = _kin(one)
     return ("Relation", {"Label": kin, "Value": text}) if kin else ("", {})
+
+
+def _day(one: Property) -> str:
+    """A date as Google reads it: 2010-05-05, --05-05 without a year. What is none, or has a time, stays as it is."""
+    date = columns.date_of(one)
+    shown = columns.dated(one.name, *date) if date else None
+    return shown.text if shown else one.text
 
 
 def _kin(one: Said) -> str:
@@ -424,9 +431,7 @@ def _put_person(card: Card, cells: dict[str, str]) -> None:
     cells["Organization Department"] = ";".join(organisation.component(n) for n in range(1, len(organisation.parts)))
     cells["Organization Title"] = card.text("TITLE")
     born = card.first("BDAY")
-    date = columns.date_of(born) if born else None
-    shown = columns.dated("BDAY", *date) if date else None
-    cells["Birthday"] = shown.text if shown else ""
+    cells["Birthday"] = _day(born) if born and columns.date_of(born) else ""
     photos = (one.text for one in card.all("PHOTO") if one.data is None and one.text.startswith("http"))
     cells["Photo"] = next(photos, "")
     categories = dict.fromkeys(name for one in card.all("CATEGORIES") for part in one.parts for name in part)

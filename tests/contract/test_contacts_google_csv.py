@@ -257,3 +257,17 @@ def test_when_one_of_two_cards_that_became_one_has_changed_the_preview_foresees_
     assert trial.run().ending is Ending.DONE
     (file,) = (tmp_path / "contacts").rglob("*.csv")
     assert "+49 30 99" in rows(file)[0].values()
+
+
+@pytest.mark.parametrize(("said", "day"), [("20100505", "2010-05-05"), ("--0505", "--05-05"), ("2010", "2010")])
+def test_dates_stand_in_the_columns_as_google_reads_them_whatever_their_spelling(path, writer, said, day):
+    label = Property("X-ABLABEL", (("Name day",),), group="item1")
+    named = Property("X-ABDATE", ((said,),), group="item1")
+    card = person("1", "Ann Doe", text_property("ANNIVERSARY", said), text_property("BDAY", said), named, label)
+    (put,) = writer.add("contacts.csv", [card])
+    (row,) = rows(path)
+    events = {row["Event 1 - Label"]: row["Event 1 - Value"], row["Event 2 - Label"]: row["Event 2 - Value"]}
+    assert events == {"Anniversary": day, "Name day": day}
+    assert row["Birthday"] == ("" if said == "2010" else day)
+    (held,) = writer.fetch("contacts.csv", [put.ref])
+    assert differences(card, held.card) == []
