@@ -178,8 +178,28 @@ def test_dying_at_any_moment_joins_no_two_entries_and_doubles_none(state: str, e
         if state == "lost":
             world.store = open_store("sqlite://", lives=lambda _: False)
         world.run(Mortality())
-        assert world.said() == expected.said(), where
+        assert world.contents() == expected.contents(), where
         assert Fate.LEFT_BEHIND not in world.fates(), where
+
+
+@pytest.mark.parametrize("state", ["kept", "lost"])
+def test_who_takes_a_number_between_a_death_and_the_next_run_keeps_it_and_loses_us_nothing(state: str) -> None:
+    undisturbed = Mortality()
+    Numbered().run(undisturbed)
+    promised = 1 + next(
+        at for at, what in enumerate(undisturbed.moments) if what.startswith("after load _migrator_numbers given")
+    )
+    world = Numbered()
+    with pytest.raises(Died):
+        world.run(Mortality(promised))
+    world.new.kept[ENTRIES.name].rows.append(("9", "7", "new", "2026-05-01 10:00:00"))
+    if state == "lost":
+        world.store = open_store("sqlite://", lives=lambda _: False)
+    world.run(Mortality())
+    assert Fate.LEFT_BEHIND not in world.fates()
+    assert Counter(row[2] for row in world.new.rows(ENTRIES.name)) == {"old": 22, "new": 6}
+    assert ("9", "7", "new", "2026-05-01 10:00:00") in world.new.rows(ENTRIES.name)
+    assert len(world.said()) == 27
 
 
 def test_another_site_that_comes_where_one_has_died_gets_none_of_its_numbers(monkeypatch) -> None:

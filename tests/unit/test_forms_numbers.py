@@ -340,7 +340,7 @@ def test_members_of_a_serialised_array_are_renamed_with_lengths_that_fit() -> No
         some.tuples(some.sampled_from(["wp_posts", "a.b"]), some.sampled_from(["ID", "id"])),
         some.builds(
             Numbers,
-            some.lists(some.builds(Stretch, some.integers(0, 9), some.integers(10, 99), some.integers(0, 9)), max_size=1).map(tuple),
+            some.lists(some.builds(Stretch, some.integers(0, 9), some.integers(10, 99), some.integers(0, 9), some.booleans()), max_size=1).map(tuple),
             some.dictionaries(some.text("123ab", min_size=1), some.text("123", min_size=1), min_size=1, max_size=3),
             some.dictionaries(some.text("456", min_size=1), some.text("123", min_size=1), max_size=3),
             some.frozensets(some.text("789", min_size=1), max_size=2),

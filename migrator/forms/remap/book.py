@@ -1,7 +1,8 @@
 """What a target remembers of the numbers it has given to a source's rows: a small table of ours beside the site's, `_migrator_numbers given`.
 
 What surprises: it lies at the target, not in our state. So it is as old as the rows it speaks of, a lost state loses nothing, and a second site
-that is moved into the same database has lines of its own. It is written at once or not at all, before the first row that follows it.
+that is moved into the same database has lines of its own. It is written at once or not at all, before the first row that follows it, and
+before the target is told which numbers are taken: so a run that dies meanwhile is gone on with under the same numbers.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TABLE: Final = Table(
     collation=_UTF8[1],
 )
 _THERE: Final = replace(TABLE, name=SHADOW + TABLE.name)
-STRETCH, FORM, ENTRY, NOWHERE = "stretch", "form", "entry", "nowhere"
+STRETCH, WISH, FORM, ENTRY, NOWHERE = "stretch", "wish", "form", "entry", "nowhere"  # a wish is not sure yet
 FIELD, NO_FIELD, SPARE = "field", "no field", "spare"
 _OF_FIELDS: Final = frozenset({FIELD, NO_FIELD, SPARE})
 PLACED = "."  # between a table and its column, in `place`
@@ -90,7 +91,10 @@ def lines(origin: str, page: Page) -> list[Row]:
     found: list[Row] = []
     for (table, column), numbers in page.numbers.items():
         place = f"{table}{PLACED}{column}"
-        found += [(origin, place, STRETCH, str(one.after), str(one.upto), str(one.by)) for one in numbers.stretches]
+        found += [
+            (origin, place, STRETCH if one.sure else WISH, str(one.after), str(one.upto), str(one.by))
+            for one in numbers.stretches
+        ]
         found += [(origin, place, FORM, source, "", target) for source, target in numbers.forms.items()]
         found += [(origin, place, ENTRY, source, "", target) for source, target in numbers.there.items()]
         found += [(origin, place, NOWHERE, source, "", "") for source in numbers.nowhere]
@@ -124,7 +128,11 @@ def _page(places: Mapping[Place, Sequence[tuple[str, ...]]]) -> Page:
 
 
 def _numbers(said: Sequence[tuple[str, ...]]) -> Numbers:
-    stretches = [Stretch(int(source), int(upto), int(by)) for kind, source, upto, by in said if kind == STRETCH]
+    stretches = [
+        Stretch(int(source), int(upto), int(by), sure=kind == STRETCH)
+        for kind, source, upto, by in said
+        if kind in {STRETCH, WISH}
+    ]
     return Numbers(
         tuple(sorted(stretches, key=lambda one: one.upto)),
         {source: target for kind, source, _, target in said if kind == FORM},

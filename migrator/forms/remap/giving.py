@@ -1,6 +1,7 @@
-"""Numbers for the rows of a source that have none yet: where the target has room, what it is told first, what is written down.
+"""Numbers for the rows of a source that have none yet: where the target has room, what is written down, what it is told then.
 
-What surprises: all numbers are given before any row is put, and the target is told not to give them to anybody else.
+What surprises: all numbers are given before any row is put. They are written down first, as a wish; then the target is told not to give them to
+anybody else, and they are sure if nobody was faster. So a run that dies in between is gone on with under the same numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from migrator.forms.remap.sides import Sides, own_number, rows_of
 from migrator.forms.taking import Taking, renamed
 
 AT_ONCE: Final = 1000  # rows whose identities are asked for at once
-TURNS: Final = 5  # times that numbers are looked for while a site goes on giving them out
+TURNS: Final = 10  # times that something is written down while others give out numbers as well; a quiet site needs two
 ROOM: Final = 100  # numbers that are left to it
 
 
@@ -92,22 +93,62 @@ def extent(reader: TableReader, table: Table, column: str, after: int = 0) -> tu
 
 def give(sides: Sides, target: TableWriter, numbering: Numbering) -> Numbering:
     """The same with numbers for all rows that had none, written down at the target. Callable any number of times. Raises Refused."""
-    for _ in range(TURNS):
+    for turn in range(TURNS):
         was = book.written(target)
         pages = book.pages(was)
         if pages.get(numbering.origin, Page()) != numbering.written:
             break
         others = [page for origin, page in pages.items() if origin != numbering.origin]
-        given = replace(numbering, numbers=_with_stretches(sides, target, numbering, others))
-        if given.page == numbering.written or book.write(target, was, given.origin, given.page):
+        made_sure = replace(numbering, numbers=_made_sure(sides, target, numbering))
+        # What a busy site gives out between our look and our word is below ours, and the more often it was not, the more it gets.
+        given = replace(numbering, numbers=_with_stretches(sides, target, made_sure, others, ROOM * turn))
+        if given.page != numbering.written:
+            if not book.write(target, was, given.origin, given.page):
+                continue
+            numbering = replace(given, written=given.page)
+        if not wishes(sides, given):
             return given
+    if taken := wishes(sides, numbering):
+        raise Refused(
+            f"{taken[0][0]}: somebody takes numbers at the target as fast as they are looked for.",
+            remedy="Run again when the new site is quiet.",
+        )
     raise Refused(
         "forms: another run gives ids at the target at the same time.", remedy="Run again when the other one has ended."
     )
 
 
+def wishes(sides: Sides, numbering: Numbering) -> list[Place]:
+    """Whose numbers are written down and not sure yet, of the tables that are moved."""
+    places = [(one.table.name, own_number(one)) for one in sides.takings]
+    return [one for one in places if not numbering.numbers.get(one, Numbers()).is_sure]
+
+
+def _made_sure(sides: Sides, target: TableWriter, numbering: Numbering) -> dict[Place, Numbers]:
+    """The same after the target was told to give nobody what is wished; without a wish that somebody was faster than."""
+    numbers, there = dict(numbering.numbers), sides.there()
+    for place in wishes(sides, numbering):
+        *before, wish = numbers[place].stretches
+        at = there.get(place[0])
+        if at is None or _is_ours(target, at, place[1], wish):
+            before.append(replace(wish, sure=True))
+        numbers[place] = replace(numbers[place], stretches=tuple(before))
+    return numbers
+
+
+def _is_ours(target: TableWriter, at: Table, own: str, wish: Stretch) -> bool:
+    """Whether nobody has these numbers, now that nobody gets them any more."""
+    assert isinstance(target, PutsBeside)  # no other is given rows with new numbers
+    target.reserve(at, wish.highest)
+    wished = (
+        Condition(own, Operator.FROM, (str(wish.after + wish.by + 1),)),
+        Condition(own, Operator.BELOW, (str(wish.highest + 1),)),
+    )
+    return not target.count(Extract(at, wished))
+
+
 def _with_stretches(
-    sides: Sides, target: TableWriter, numbering: Numbering, others: Sequence[Page]
+    sides: Sides, target: TableWriter, numbering: Numbering, others: Sequence[Page], room: int
 ) -> dict[Place, Numbers]:
     numbers = dict(numbering.numbers)
     for one in unnumbered(sides, numbering):
@@ -117,7 +158,7 @@ def _with_stretches(
         if one.taking.identity and (at := sides.there().get(name)) is not None:
             now = replace(now, there={**now.there, **_recognised(sides, one, at)})
         beside = Page({other: said for other, said in numbers.items() if _is_one_table(sides, place, other)})
-        numbers[place] = now.with_stretch(_stretch(sides, target, now, one, promised([*others, beside], place)))
+        numbers[place] = now.with_stretch(_stretch(sides, target, now, one, promised([*others, beside], place), room))
     return numbers
 
 
@@ -147,31 +188,17 @@ def _end_alike(one: str, other: str) -> bool:
     return one.endswith(other) or other.endswith(one)
 
 
-def _stretch(sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, others: int) -> Stretch:
-    for turn in range(TURNS):
-        there = sides.there()
-        at = there.get(one.taking.table.name)
-        # What a busy site gives out between our look and our word is below ours, and the more often it was not, the more it gets.
-        ceiling = max(given_out(target, at, one.own) + ROOM * turn, others)
-        lowest = one.lowest
-        if now.upto < ceiling < lowest:  # else what names a deleted row would be left behind, and only here
-            lowest = min([lowest, *(low for low, _ in _naming(sides, one.taking, one.own, now.upto))])
-        found = next_stretch(now.stretches, lowest, one.highest, ceiling=ceiling)
-        _refuse_too_high(sides.takings, one, there, found.highest)
-        if at is None:
-            return found
-        assert isinstance(target, PutsBeside)  # no other is given rows with new numbers
-        target.reserve(at, found.highest)
-        ours = (
-            Condition(one.own, Operator.FROM, (str(found.after + found.by + 1),)),
-            Condition(one.own, Operator.BELOW, (str(found.highest + 1),)),
-        )
-        if not target.count(Extract(at, ours)):
-            return found
-    raise Refused(
-        f"{one.taking.table.name}: somebody takes numbers at the target as fast as they are looked for.",
-        remedy="Run again when the new site is quiet.",
-    )
+def _stretch(sides: Sides, target: TableWriter, now: Numbers, one: Unnumbered, others: int, room: int) -> Stretch:
+    """Where numbers go: a wish, and sure only where there is no table that could give them to others."""
+    there = sides.there()
+    at = there.get(one.taking.table.name)
+    ceiling = max(given_out(target, at, one.own) + room, others)
+    lowest = one.lowest
+    if now.upto < ceiling < lowest:  # else what names a deleted row would be left behind, and only here
+        lowest = min([lowest, *(low for low, _ in _naming(sides, one.taking, one.own, now.upto))])
+    found = next_stretch(now.stretches, lowest, one.highest, ceiling=ceiling)
+    _refuse_too_high(sides.takings, one, there, found.highest)
+    return replace(found, sure=at is None)
 
 
 def given_out(target: TableReader, at: Table | None, own: str) -> int:

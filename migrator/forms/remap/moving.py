@@ -63,7 +63,7 @@ from migrator.forms.plugins.detect import by_word
 from migrator.forms.redaction import Redaction
 from migrator.forms.remap import book
 from migrator.forms.remap.deciding import Matched, decide
-from migrator.forms.remap.giving import give, unnumbered
+from migrator.forms.remap.giving import give, unnumbered, wishes
 from migrator.forms.remap.matching import Match
 from migrator.forms.remap.numbers import FieldKeys, Numbers, image
 from migrator.forms.remap.recognising import known_again
@@ -113,7 +113,7 @@ def plan_numbers(subject: Subject, sides: Sides, read: Reading) -> Action:
         why = "several forms of the target may be meant; say which in `forms: {map: ...}`"
         return Action(key, Verb.BY_HAND, "forms", why, details=details)
     fresh = list(unnumbered(sides, numbering))
-    to_do = bool(fresh) or numbering.page != numbering.written
+    to_do = bool(fresh or wishes(sides, numbering)) or numbering.page != numbering.written
     why = _counts(numbering.plugins)
     known_there, everybody = numbering.people
     if everybody:
@@ -506,7 +506,8 @@ def refuse_unnumbered(one: Road, source: TableReader) -> None:
     """Raises Refused where rows wait for numbers that were not given."""
     own = one.rewriting.own
     numbers = one.rewriting.numbers.get((one.taking.table.name, own), Numbers()) if own else one.follows
-    if numbers is not None and not numbers.stretches and source.count(one.taking.extract):
+    lacks = numbers is not None and not numbers.stretches
+    if (lacks or not one.rewriting.is_sure) and source.count(one.taking.extract):
         raise Refused(
             f"{one.taking.table.name}: its rows have no numbers at the target yet.",
             remedy="See what is told of forms above, then run again.",

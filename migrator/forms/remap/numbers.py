@@ -19,11 +19,14 @@ _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "integer": 32
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The source's numbers behind `after`, up to and with `upto`, are `by` more at the target."""
+    """The source's numbers behind `after`, up to and with `upto`, are `by` more at the target. Not `sure` while the target has not been told to
+    give them to nobody else; until then no row has one.
+    """
 
     after: int
     upto: int
     by: int = 0
+    sure: bool = True
 
     @property
     def highest(self) -> int:
@@ -73,6 +76,11 @@ class Numbers:
     def highest(self) -> int:
         """The highest number that is promised at the target."""
         return max((one.highest for one in self.stretches), default=0)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether rows may be put there."""
+        return all(one.sure for one in self.stretches)
 
     def with_stretch(self, one: Stretch) -> Numbers:
         """The same with one more stretch, behind the others."""

@@ -70,7 +70,8 @@ def _compared(sides: Sides, page: Page, moments: Mapping[str, str]) -> tuple[int
         at = known(at, here[table])
         if not all({own, moment} <= {one.name for one in side.columns} for side in (here[table], at)):
             continue
-        for stretch in {*numbers.stretches[:1], *numbers.stretches[-1:]}:
+        sure = [one for one in numbers.stretches if one.sure]  # in the others there is no row of this source
+        for stretch in {*sure[:1], *sure[-1:]}:
             put = _sample(sides.target, at, own, moment, stretch)
             if not put:
                 continue

@@ -60,6 +60,13 @@ class Rewriting:
     fields: Mapping[str, FieldKeys] = field(default_factory=dict)
     taken: Taken = field(default_factory=dict)
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether every number that a row may get, or names, is sure by now."""
+        named = {to for _, to in self.references} | {(one.table, one.key) for one in self.links}
+        places = {(self.table.name, self.own), *named}
+        return all(self.numbers.get(one, Numbers()).is_sure for one in places)
+
     def __call__(self, rows: Sequence[Row], forms: Forms) -> Rewritten:
         """The rows as the target is to have them; `forms` is asked for the forms of entries where rows do not say them."""
         found = Rewritten()
