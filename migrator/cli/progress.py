@@ -213,15 +213,16 @@ def aside(event: Event) -> str:
 
 
 def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:
-    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages, stopped by SIGKILL 02:14. None where nothing is resumed.
-    A run that came to its end although it had to give something up was not stopped.
+    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL 02:14. None where nothing is resumed.
+    A run that came to its end although it had to give something up was not stopped. "By then": what the source has lost since is not
+    known before it is looked at.
     """
     earlier = claim.previous
     if earlier is None or not claim.resumes:
         return None
     done = f"{figures.count(tally.actions_done)} of {nouns.actions(tally.actions)} done"
     when = figures.moment_since(earlier.ended or earlier.last_sign, now)
-    so_far = f"{done}, {nouns.items(tally.items_arrived)}"
+    so_far = f"{done}, {nouns.items(tally.items_arrived)} by then"
     if earlier.ending is Ending.FAILED and not earlier.words:
         return f"Going on after run {earlier.number}: {so_far}; it ended {when} and had to give something up"
     return f"Resuming run {earlier.number}: {so_far}, stopped by {stopped_by(claim)} {when}"

@@ -25,13 +25,16 @@ from migrator.cli.console import Console, state_to_ask
 from migrator.cli.options import AsJson, PlanFile, State, Verbose
 
 if TYPE_CHECKING:
-    from migrator.engine.report import Line, Part, Report
+    from migrator.cli.tongue import Tongue
+    from migrator.engine.ledger import RunRow
+    from migrator.engine.report import Line, Part, Reason, Report
 
 HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
 MOST_REASONS = 100
 MOST_DIFFERENCES = 200
 NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSON file
 NAMED_BESIDE = 100  # items that people have a name for, beside the reason they share
+NAMED_BY_US = frozenset({"accounts", "lists"})  # rooms whose lines are called by what they hold, and not by a customer
 FORMULA = re.compile("(^|[;\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
@@ -122,22 +125,62 @@ def page(seen: Report, title: str, language: str) -> str:
 
 def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup, escape
 
     from migrator import __version__
-    from migrator.cli import figures
+    from migrator.cli.exits import Exit
     from migrator.cli.report_words import words_of
     from migrator.cli.screen import plain
     from migrator.cli.summary import NAMED as FEW
-    from migrator.cli.summary import differed, reasons_of, telling_apart, telling_steps, why
+    from migrator.cli.summary import differed, named, reasons_of, telling_apart, telling_steps
+    from migrator.cli.tongue import ENGLISH, Tongue
     from migrator.engine.contract import Fate, Weight
     from migrator.engine.ledger import Ending
 
+    tongue = Tongue.of(language)
     words = words_of(language, {part.kind for part in seen.parts})
     of_kind = {part.kind: words_of(language, {part.kind}) for part in seen.parts}
+    endings = {
+        Ending.DONE: "done",
+        Ending.LEFT_BEHIND: "left_behind_ending",
+        Ending.FAILED: "failed",
+        Ending.INTERRUPTED: "interrupted",
+    }
 
     def counted(number: int, word: str, of: Mapping[str, str] = words) -> str:
         """1 folder, 1,204 folders, in the page's language; `of` are the words of one room where the page is about several."""
-        return figures.counted(number, of.get(f"{word}_one", of[word]).lower(), of[word].lower())
+        return tongue.counted(number, of.get(f"{word}_one", of[word]).lower(), of[word].lower())
+
+    def say(text: str) -> Markup:
+        """A sentence of a room in the page's language; what is not known there is marked as English."""
+        told = Markup("")
+        for piece in tongue.pieces(text):
+            shown = escape(plain(piece.text))
+            told += Markup('<span lang="{}">{}</span>').format(ENGLISH, shown) if piece.foreign else shown
+        return told
+
+    def both(text: str, remedy: str) -> Markup:
+        """What happened, and what to do: two sentences."""
+        stop = "" if not remedy or text.endswith((".", "?", "!")) else "."
+        return say(text) + stop + (" " if remedy else "") + say(remedy)
+
+    def why(reason: Reason, most: int) -> Markup:
+        """The reason and some of those it is true of, by the names they have."""
+        whose = named(reason, most, more=words["more_named"], count=tongue.count)
+        return say(reason.note) + escape(plain(f" ({whose})" if whose else ""))
+
+    def explained(reason: Reason) -> Markup:
+        """The reason with everybody it is true of, and what to do."""
+        told = why(reason, NAMED_BESIDE)
+        stop = "" if not reason.cure or told.endswith((".", "?", "!")) else "."
+        return told + stop + (" " if reason.cure else "") + say(reason.cure)
+
+    def ending(run: RunRow) -> Markup:
+        """How a run ended that is not known by its differences alone."""
+        if run.ending is Ending.DONE and run.exit_code not in {None, Exit.DONE, Exit.DIFFERENCES}:
+            meaning = next((code.meaning for code in Exit if code == run.exit_code), "")
+            return escape(f"{words['not_done']}: ") + say(meaning)
+        return escape(words[endings[run.ending]] if run.ending else "")
 
     environment = Environment(
         autoescape=True,
@@ -146,6 +189,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         lstrip_blocks=True,
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
+    environment.filters["called"] = tongue.label
     template = environment.from_string(resources.files("migrator.cli").joinpath("report.html.j2").read_text("utf-8"))
     return template.render(
         report=seen,
@@ -159,32 +203,30 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         special=[part for part in seen.parts if part.findings or any(not line.plain for line in part.lines)],
         differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
         differed=lambda run: differed(seen, run),
-        apart=telling_apart(seen),
+        apart=telling_apart(seen, tongue.label),
         steps_told=telling_steps(seen),
         counted=counted,
-        joined=figures.joined,
-        why=lambda reason, most: why(reason, most, more=words["more_named"]),
-        told=lambda finding: figures.sentence("", finding.text, finding.remedy).removeprefix(": "),
+        say=say,
+        both=both,
+        name_of=lambda line, kind: tongue.label(line.label) if line.prepares or kind in NAMED_BY_US else line.label,
+        called=tongue.label,
+        why=why,
+        explained=explained,
         label=lambda number, word: words.get(f"{word}_one", words[word]) if number == 1 else words[word],
         DIFFERENCE=Weight.DIFFERENCE,
         detail=detail,
-        n=figures.count,
-        size=figures.size,
-        moment=figures.moment,
-        duration=figures.duration,
+        n=tongue.count,
+        size=tongue.size,
+        moment=tongue.moment,
+        duration=tongue.duration,
         FATES=list(Fate),
         COPIED=Fate.COPIED,
         FOUND=Fate.FOUND,
         LEFT_BEHIND=Fate.LEFT_BEHIND,
         NAMED=NAMED_ITEMS,
         FEW=FEW,
-        MANY=NAMED_BESIDE,
-        ENDINGS={
-            Ending.DONE: "done",
-            Ending.LEFT_BEHIND: "left_behind_ending",
-            Ending.FAILED: "failed",
-            Ending.INTERRUPTED: "interrupted",
-        },
+        ending=ending,
+        ended_well=lambda run: run.ending is Ending.DONE,
     )
 
 
@@ -224,11 +266,13 @@ def report_document(seen: Report) -> dict[str, Any]:
 
 def spreadsheet(seen: Report, language: str = "en") -> str:
     """The report as a CSV that a person opens in a spreadsheet: a row for each action, no cell a formula. Its titles are in the report's
-    language and name the things of the room it is about; what became of each thing is told in the words of the JSON file.
+    language and name the things of the room it is about, and so are reasons and what to do, as far as they can be said in it.
     """
     from migrator.cli.report_words import words_of
+    from migrator.cli.tongue import Tongue
     from migrator.engine.contract import Fate
 
+    tongue = Tongue.of(language)
     sheet = io.StringIO()
     writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
     fates = [fate.value for fate in Fate]
@@ -237,21 +281,23 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
     things = [words[word].lower() for word in ("subject", "step", "route", "action", "status", "held")]
     writer.writerow([*things, *ends, *(words[word].lower() for word in ("in_bytes", "why", "cure"))])
     for part in seen.parts:
+        kind = tongue.label(part.kind)
         for trouble in part.troubles:
             blank = [""] * (len(fates) + 3)
-            texts = [trouble.label, part.kind, part.route, "", "given-up", *blank, trouble.text, trouble.remedy]
-            writer.writerow([guarded(text) for text in texts])
+            texts = [trouble.label, kind, part.route, "", tongue.label("given-up"), *blank]
+            writer.writerow([guarded(text) for text in (*texts, tongue.say(trouble.text), tongue.say(trouble.remedy))])
         for finding in part.findings:
             blank = [""] * (len(fates) + 3)
-            texts = [part.label, part.kind, part.route, "", finding.weight.name.lower(), *blank]
-            writer.writerow([guarded(text) for text in (*texts, finding.text, finding.remedy)])
+            texts = [part.label, kind, part.route, "", tongue.label(finding.weight.name.lower()), *blank]
+            writer.writerow([guarded(text) for text in (*texts, tongue.say(finding.text), tongue.say(finding.remedy))])
         for line in part.lines:
             if line.prepares and line.plain:
                 continue
-            why, cure = _why_and_cure(line)
+            why, cure = _why_and_cure(line, tongue, words)
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
-            step = part.kind if line.steps == (part.kind,) else f"{part.kind}: {', '.join(line.steps)}"
-            texts = [part.label, step, part.route, line.label, line.status.value]
+            step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
+            label = tongue.label(line.label) if line.prepares or part.kind in NAMED_BY_US else line.label
+            texts = [part.label, step, part.route, label, tongue.label(line.status.value)]
             writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
     return sheet.getvalue()
 
@@ -285,12 +331,17 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def _why_and_cure(line: Line) -> tuple[str, str]:
-    from migrator.cli.summary import why
+def _why_and_cure(line: Line, tongue: Tongue, words: Mapping[str, str]) -> tuple[str, str]:
+    from migrator.cli.summary import named
 
-    reasons = [f"{one.items} {one.fate.value}: {why(one, NAMED_BESIDE)}" for one in line.reasons if one.note]
+    def told(reason: Reason) -> str:
+        fate = reason.fate.value if tongue.language == "en" else words[reason.fate.value].lower()
+        whose = named(reason, NAMED_BESIDE, more=words["more_named"], count=tongue.count)
+        return f"{tongue.count(reason.items)} {fate}: {tongue.say(reason.note)}{f' ({whose})' if whose else ''}"
+
+    reasons = [told(reason) for reason in line.reasons if reason.note]
     cures = dict.fromkeys(reason.cure for reason in line.reasons if reason.cure)
-    findings = [finding.text for finding in line.findings]
+    findings = [tongue.say(finding.text) for finding in line.findings]
     remedies = dict.fromkeys(finding.remedy for finding in line.findings if finding.remedy)
-    told = [line.why, *reasons, *findings]
-    return "; ".join(text for text in told if text), "; ".join(filter(None, [line.cure, *cures, *remedies]))
+    why = [tongue.say(line.why), *reasons, *findings]
+    return "; ".join(filter(None, why)), "; ".join(map(tongue.say, filter(None, [line.cure, *cures, *remedies])))

@@ -62,10 +62,14 @@ def differences_found(number: int) -> str:
 
 
 def differed(report: Report, run: RunRow) -> int | None:
-    """How many differences this run ended with, 0 for an older one of which only that is known; None if it found none."""
-    if run.exit_code != Exit.DIFFERENCES:
-        return None
-    return report.differences if run == report.runs[-1] else 0
+    """How many differences this run ended with, 0 for an older one of which only that is known; None if it found none.
+
+    A verification that met something graver besides, a server that was away, ends with the code for that.
+    """
+    if run != report.runs[-1]:
+        return 0 if run.exit_code == Exit.DIFFERENCES else None
+    graver = run.purpose == "verify" and run.exit_code and report.differences
+    return report.differences if graver or run.exit_code == Exit.DIFFERENCES else None
 
 
 def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list[str]:
@@ -103,13 +107,13 @@ def _several_routes(report: Report) -> bool:
     return len({(part.kind, part.route) for part in report.parts}) > 1
 
 
-def telling_apart(report: Report) -> Callable[[Part | Placed], str]:
-    """What tells a subject's part from its others in this report, "contacts, old -> new": the room where there are several, and the route
-    where there are several; "" where there is but one of each.
+def telling_apart(report: Report, called: Callable[[str], str] = str) -> Callable[[Part | Placed], str]:
+    """What tells a subject's part from its others in this report, "contacts, old -> new": the room, as it is `called`, where there are
+    several, and the route where there are several; "" where there is but one of each.
     """
     rooms = len({part.kind for part in report.parts}) > 1
     routes = len({part.route for part in report.parts}) > 1
-    return lambda one: _heading(one.kind if rooms else "", one.route if routes else "")
+    return lambda one: _heading(called(one.kind) if rooms else "", one.route if routes else "")
 
 
 def telling_steps(report: Report) -> Callable[[Part], bool]:
@@ -175,14 +179,18 @@ def done_of(parts: Iterable[Part], nouns: Nouns) -> str:
     return f"{figures.count(sum(line.ended for line in things))} of {nouns.actions(len(things))}"
 
 
-def why(reason: Reason, most: int, *, more: str = "and {} more") -> str:
+def why(reason: Reason, most: int) -> str:
     """The reason, and what people call at most so many of those that it is true of: too large (Ann Doe; Zoë Müller; and 298 more)."""
-    if not reason.named:
-        return reason.note
-    named = list(reason.named[:most])
-    if reason.items > len(named):
-        named.append(more.format(figures.count(reason.items - len(named))))
-    return f"{reason.note} ({'; '.join(named)})"
+    whose = named(reason, most)
+    return f"{reason.note} ({whose})" if whose else reason.note
+
+
+def named(reason: Reason, most: int, *, more: str = "and {} more", count: Callable[[int], str] = figures.count) -> str:
+    """What people call at most so many of those that a reason is true of, "" where they have no names: Ann Doe; Zoë Müller; and 298 more."""
+    whose = list(reason.named[:most])
+    if whose and reason.items > len(whose):
+        whose.append(more.format(count(reason.items - len(whose))))
+    return "; ".join(whose)
 
 
 def left_behind(report: Report) -> list[str]:
@@ -263,4 +271,5 @@ def _standing(part: Part) -> str:
         "given up" if part.troubles else "",
         differences_found(part.differences) if part.differences else "",
     ]
-    return ", ".join(word for word in words if word) or ("done" if part.finished else "open")
+    is_open = f"{figures.count(part.sums.open)} open" if part.sums.open > 0 else "open"
+    return ", ".join(word for word in words if word) or ("done" if part.finished else is_open)

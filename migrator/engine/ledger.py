@@ -124,7 +124,8 @@ class OpenBatch:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Counts for a progress line or a resume line, over all actions of the newest planning but those that only prepare others.
-    `left_behind` counts altered items too: neither is at the target as it was sent.
+    `left_behind` counts altered items too: neither is at the target as it was sent. As in a report, what has left the source since
+    counts in none of them.
     """
 
     actions: int

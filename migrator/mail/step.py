@@ -41,6 +41,7 @@ from migrator.mail.options import RECOPY, MailOptions
 FOLDERS = "#folders"  # ends the key of the action that makes a mailbox's folders
 NAME = "name "  # a fact of that action: the raw name at the target of the source's folder named behind
 REFUSED = "refused "  # likewise: the target's words where it would not create that folder, "" where it did
+_DOING = frozenset({Verb.COPY, Verb.CHANGE})  # the verbs whose reasons are over once the action is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,9 @@ class MailStep:
             key=subject.key + FOLDERS,
             verb=verb,
             label="folders",
-            why=", ".join(filter(None, parts)) or "all there",
+            why="" if missing or unsubscribed else "all there",
             lanes=_lanes(account),
+            amounts=", ".join(filter(None, parts)),
         )
 
     def _to_create(self, subject: Subject, plans: Sequence[FolderPlan], read: Reading) -> list[FolderPlan]:
@@ -168,18 +170,23 @@ class MailStep:
             )
         else:
             verb, why = _decide(folder, there, fates, read.remembered(key), self.options, self._rules)
+        doing = why if verb in _DOING else ""  # what only a planning says; once it is done it is not true any more
+        if verb in _DOING:
+            why = ""
+            doing = _broken_off(read, key, fates, left, total) or doing
             if fates and not left.items:
-                why = why or "something changed since the last pass; it is looked at again"
+                doing = doing or "something changed since the last pass; it is looked at again"
         return Action(
             key=key,
             verb=verb,
             label=_label(plan),
-            why=why if not plan.why else f"{plan.why}; {why}" if why else plan.why,
+            why="; ".join(filter(None, (plan.why, why))),
             size=left,
             total=total,
             lanes=_lanes(account),
             after=() if making.verb is Verb.KEEP else (making.key,),
             data={"subject": subject.key, "source": folder.name, "target": plan.target},
+            amounts=doing,
         )
 
     # -- do ----------------------------------------------------------------------------------------------------------------
@@ -412,6 +419,16 @@ def _decide_unchanged(
     if there.messages is not None and there.messages < _arrived(fates):
         return Verb.CHANGE, "nothing new; messages copied earlier are not at the target any more"
     return (Verb.KEEP, "nothing new") if folder.modseq else (Verb.CHANGE, "nothing new; flags are compared")
+
+
+def _broken_off(read: Reading, key: str, fates: Mapping[Fate, Size], left: Size, total: Size) -> str:
+    """Of a folder that a run began and did not end, how many messages are open, "" of any other."""
+    uncertain = len(read.intended(key))
+    if not uncertain and ("source" in read.remembered(key) or not fates):
+        return ""
+    open_ = f"{left.items:,} of {total.items:,} messages are open" if left.items else "every message is on record"
+    looked = f", of which {uncertain:,} may have arrived; that is looked into first" if uncertain else ""
+    return f"a pass was broken off here: {open_}{looked}"
 
 
 def _arrived(fates: Mapping[Fate, Size]) -> int:

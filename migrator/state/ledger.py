@@ -40,7 +40,9 @@ from sqlalchemy import (
 )
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Intended, Outcome, Size, Weight
+from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import (
+    DEPARTED,
     ActionRow,
     Claim,
     Ending,
@@ -761,9 +763,9 @@ def _replace_findings(connection: Connection, step: str, action: int, source: st
 
 
 @cache
-def _standing() -> tuple[AnySelect, AnySelect]:
-    """How to count, and how to sum by fate, the actions a subject's newest planning named; one that vanished from the source since
-    is history.
+def _standing() -> tuple[AnySelect, AnySelect, AnySelect]:
+    """How to count, how to sum by fate, and how to find what has left of, the actions a subject's newest planning named; one that
+    vanished from the source since is history.
     """
     newest = (
         select(actions.c.step, actions.c.subject, func.max(actions.c.run).label("run"))
@@ -790,15 +792,18 @@ def _standing() -> tuple[AnySelect, AnySelect]:
         select(sums.c.fate, func.sum(sums.c["items"]), func.sum(sums.c.bytes))
         .where(sums.c.action.in_(select(standing.c.action)))
         .group_by(sums.c.fate),
+        select(facts.c.value).where(facts.c.name == DEPARTED, facts.c.action.in_(select(standing.c.action))),
     )
 
 
 def _tally(connection: Connection) -> Tally:
-    counted, summed = _standing()
+    counted, summed, left = _standing()
     count, done = connection.execute(counted).one()
-    by_fate: dict[Fate, Size] = {
+    by_fate: Mapping[Fate, Size] = {
         fate: Size(int(held_items), int(held_bytes)) for fate, held_items, held_bytes in connection.execute(summed)
     }
+    for (departed,) in connection.execute(left):
+        by_fate = without(by_fate, of_fact(departed))
     return Tally(
         actions=count,
         actions_done=int(done),

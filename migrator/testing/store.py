@@ -18,7 +18,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migrator.engine.contract import Fate, Finding, Intended, Outcome, Size, Verb, Weight
-from migrator.engine.ledger import ActionRow, Claim, Ending, Holder, Status, Store, SubjectTrouble, Tally
+from migrator.engine.departed import as_fact
+from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Holder, Status, Store, SubjectTrouble, Tally
 from migrator.errors import Held, LeaseLost, StateError
 from migrator.state.lease import LEASE, this_process
 
@@ -607,6 +608,15 @@ class StoreContract:
         store.record(epoch, SENT, [Outcome("1", Fate.FOUND, size=5), Outcome("2", Fate.SKIPPED, size=5)])
 
         assert store.tally() == Tally(actions=3, actions_done=2, items_arrived=3, bytes_arrived=25, left_behind=1)
+
+    def test_the_tally_leaves_out_what_has_left_the_source_as_the_sums_of_a_report_do(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        store.planned(epoch, [planned_row(INBOX), planned_row(SENT)])
+        store.record(epoch, INBOX, copied("1", "2", "3"))
+        store.record(epoch, SENT, copied("1"))
+        store.remember(epoch, INBOX, {DEPARTED: as_fact({Fate.COPIED: Size(2, 20)})})
+
+        assert store.tally().items_arrived == 2
 
     def test_the_tally_leaves_out_what_the_newest_planning_did_not_name(self, store: Store) -> None:
         first = start(store, ended_process()).run.epoch

@@ -190,7 +190,10 @@ def said(of):
 def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
     clock = f"{NIGHT.astimezone():%H:%M}"
 
-    assert said(claim()) == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages, stopped by SIGKILL {clock}"
+    assert (
+        said(claim())
+        == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL {clock}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -211,7 +214,7 @@ def test_a_run_that_came_to_its_end_was_not_stopped():
     clock = f"{NIGHT.astimezone():%H:%M}"
 
     assert said(claim(ending=Ending.FAILED)) == (
-        "Going on after run 7: 312 of 500 folders done, 1,204,331 messages; "
+        "Going on after run 7: 312 of 500 folders done, 1,204,331 messages by then; "
         f"it ended {clock} and had to give something up"
     )
 

@@ -258,7 +258,9 @@ def test_a_run_that_was_killed_is_resumed_and_says_so(busy_office):
 
     assert (killed, told.returncode) == (-signal.SIGKILL, 0)
     first = told.stderr.splitlines()[0]
-    assert re.fullmatch(r"Resuming run 1: \d of \d folders done, [\d,]+ messages, stopped by SIGKILL \d\d:\d\d", first)
+    assert re.fullmatch(
+        r"Resuming run 1: \d of \d folders done, [\d,]+ messages by then, stopped by SIGKILL \d\d:\d\d", first
+    )
     assert busy_office.arrived() == 8000
 
 

@@ -224,6 +224,38 @@ def test_a_folder_that_vanishes_midway_is_failed_with_a_reason() -> None:
     )
 
 
+def test_a_folder_whose_pass_was_broken_off_says_how_many_messages_are_open() -> None:
+    move = Move(items=2)
+    move.put(*(mail(n) for n in range(9)))
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    when_adding(move.target, die, at=3)
+    with pytest.raises(KeyboardInterrupt):
+        move.run()
+    move.target.before_write = lambda what: None
+
+    told = {action.label: action.amounts for _, action in move.trial.preview(move.trial.store).stages[0].actions}
+    assert told["INBOX"] == (
+        "a pass was broken off here: 5 of 9 messages are open, of which 2 may have arrived; that is looked into first"
+    )
+    move.run()
+    assert move.texts() == Counter(mail(n) for n in range(9))
+
+
+def test_what_was_to_be_looked_at_is_not_told_of_a_folder_that_is_done() -> None:
+    move = Move()
+    message, *_ = move.put(mail(1), mail(2))
+    move.run()
+    move.source.change_flags(ALICE, "INBOX", message, ["\\Seen"])
+
+    told = {action.label: action.amounts for _, action in move.trial.preview(move.trial.store).stages[0].actions}
+    assert told["INBOX"] == "something changed since the last pass; it is looked at again"
+    move.run()
+    assert (move.action("INBOX").status, move.action("INBOX").why) == (Status.DONE, "")
+
+
 def test_a_folder_that_vanishes_midway_keeps_what_was_copied_and_lets_others_go_on() -> None:
     move = Move(items=1)
     move.put(*(mail(n) for n in range(9)), folder="A")

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from migrator.cli.exits import Exit
 from migrator.cli.nouns import nouns_of
 from migrator.cli.report import guarded, page, report_document, spreadsheet, write
 from migrator.cli.report_words import LANGUAGES
@@ -198,7 +199,7 @@ def test_the_commonest_reason_is_told_first_and_counted_over_all_folders(filled)
 
 
 def test_a_reason_that_many_share_is_told_once_and_names_some_of_them(filled):
-    note, cure = "the target says: no", "Ask its admin."
+    note, cure = "the server wants it otherwise", "Ask its admin."
     refused = [replace(left(f"{number:03}", note, cure), about=f"Ann {number:03}") for number in range(300)]
     large = replace(left("x", "too large"), about="Zoë: 5 MB")
     twice = Outcome("y", Fate.NORMALISED, size=100, note="is there twice", about="Eva")
@@ -207,12 +208,13 @@ def test_a_reason_that_many_share_is_told_once_and_names_some_of_them(filled):
 
     assert left_behind(seen) == [
         "Left behind or altered:",
-        "  300  left behind  the target says: no (Ann 000; Ann 001; Ann 002; and 297 more). Ask its admin.",
+        "  300  left behind  the server wants it otherwise (Ann 000; Ann 001; Ann 002; and 297 more). Ask its admin.",
         "    1  left behind  too large (Zoë: 5 MB)",
     ]
     html = page(seen, "x", "es")
-    assert "<td>the target says: no (Ann 000; Ann 001; Ann 002; y 297 más)<td>" in html
-    assert "; Ann 099; y 200 más). Ask its admin." in html
+    note, cure = (f'<span lang="en">{words}</span>' for words in ("the server wants it otherwise", "Ask its admin."))
+    assert f"<td>{note} (Ann 000; Ann 001; Ann 002; y 297 más)<td>{cure}" in html
+    assert f"; Ann 099; y 200 más). {cure}" in html
     assert "Ann 100" not in html
     (row,) = csv.DictReader(io.StringIO(spreadsheet(seen)))
     assert (
@@ -234,7 +236,7 @@ def test_findings_of_a_verification_stand_beside_their_folder(filled):
     assert seen.differences == 1
 
 
-def differing(filled, *, times=1):
+def differing(filled, *, times=1, code=Exit.DIFFERENCES):
     """A folder of which everything was recorded, and a verification that found it different."""
     key = filled.folder("bob@example.com", "INBOX", 1, copied(1))
     filled.folder("carmen@example.com", "INBOX", 1, copied(1), position=1)
@@ -246,7 +248,7 @@ def differing(filled, *, times=1):
     ]
     filled.store.found(verifying, "mail", key, "verify", missing)
     filled.store.remember(verifying, key, {"verified": str(verifying)})
-    filled.store.end_run(verifying, LATER, Ending.DONE, 7, "")
+    filled.store.end_run(verifying, LATER, Ending.DONE, code, "")
     return filled.seen()
 
 
@@ -374,6 +376,26 @@ def test_an_older_verification_that_found_differences_is_not_all_done_either(fil
     told = run_sentence(seen.runs[1], works=False, differences=differed(seen, seen.runs[1]))
 
     assert told.endswith(": ended with differences, or with something not moved.")
+
+
+def test_a_verification_that_met_something_graver_as_well_still_tells_its_differences(filled):
+    seen = differing(filled, times=2, code=Exit.LOGIN)
+    newest = seen.runs[-1]
+
+    assert run_sentence(newest, works=False, differences=differed(seen, newest)).endswith(": 2 differences found.")
+    spanish = page(seen, "x", "es")
+    assert "Verificación: <b class=bad>2 diferencias halladas</b>" in spanish
+    assert "Verificación: terminada" not in spanish
+
+
+def test_a_verification_that_could_not_look_at_everything_is_not_told_as_done_on_the_page(filled):
+    filled.folder("bob@example.com", "INBOX", 1, copied(1))
+    filled.store.end_run(filled.epoch, NOON, Ending.DONE, 0, "")
+    verifying = filled.store.claim(this_process(), LATER, "digest", "0.1.0", "verify").run.epoch
+    filled.store.end_run(verifying, LATER, Ending.DONE, Exit.UNREACHABLE, "")
+
+    assert "Verificación: no terminada: no se pudo llegar a un servidor" in page(filled.seen(), "x", "es")
+    assert "Verification: not done: an endpoint cannot be reached" in page(filled.seen(), "x", "en")
 
 
 def test_what_a_run_compared_is_counted_at_its_end(filled):
