@@ -36,10 +36,12 @@ def exit_of_run(result: RunResult, stopped: int | None) -> int:
 
 
 def exit_of_verify(result: VerifyResult, stopped: int | None) -> int:
-    """The exit code of a verification. What could not be compared is a difference too, and so is what was never moved."""
+    """The exit code of a verification. What could not be compared is a difference too, and so is what was never moved, and what an earlier
+    verification found where this one did not look.
+    """
     if stopped is not None:
         return stopped
-    met = _met(result.codes, result.differences + result.not_moved)
+    met = _met(result.codes, result.differences + result.not_moved + result.standing)
     return Exit.DIFFERENCES if met is Exit.LEFT_BEHIND else met
 
 

@@ -107,7 +107,6 @@ def _tell_end(
     console: Console, path: Path, store: Store, claim: Claim, result: RunResult, exit_code: int, *, as_json: bool
 ) -> None:
     from migrator.cli import figures, summary
-    from migrator.engine.contract import Weight
     from migrator.engine.report import report
 
     screen = console.screen
@@ -115,12 +114,12 @@ def _tell_end(
     if as_json:
         screen.json_line(_result_document(result, exit_code, summary.sums_document(seen.sums)))
     else:
-        differences = summary.findings(seen, Weight.DIFFERENCE)
         for line in (
             *summary.sums_by_route(seen),
             *summary.left_behind(seen),
+            *summary.gone(seen),
             *summary.given_up(seen),
-            *(["Differences found by verifying:", *differences] if differences else []),
+            *summary.difference_lines(seen, claim.run.epoch),
             *summary.compared(seen, claim.run.epoch, result.differences, summary.report_nouns(seen)),
             f"For the whole story: migrator report {path}",
         ):

@@ -98,6 +98,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
         "",
         *summary.sums_by_route(seen),
         *summary.left_behind(seen),
+        *summary.gone(seen),
         *summary.given_up(seen),
         *(["Differences found by verifying:", *differences] if differences else []),
         *(["Worth a look:", *warnings] if warnings else []),

@@ -21,6 +21,7 @@ NOT_THERE = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
 MOST_REASONS = 10
 NAMED = 3  # of those who share a reason; the report names more
 MOST_FINDINGS = 50
+MOST_GONE = 10
 WORDS = {
     Fate.COPIED: "copied",
     Fate.FOUND: "found there",
@@ -81,10 +82,14 @@ def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list
     return [compared_sentence(len(lines), items, differences, nouns)]
 
 
-def compared_sentence(actions: int, items: int, differences: int, nouns: Nouns, not_moved: int = 0) -> str:
+def compared_sentence(
+    actions: int, items: int, differences: int, nouns: Nouns, *, not_moved: int = 0, standing: int = 0
+) -> str:
     """30 folders with 9,904 messages compared: 0 differences. Not moved, so not compared: 2 folders."""
     differ = figures.counted(differences, "difference", "differences")
     rest = f" Not moved, so not compared: {nouns.actions(not_moved)}." if not_moved else ""
+    if standing:
+        rest += f" Of another step, so not compared now: {figures.counted(standing, 'difference', 'differences')} found before."
     return f"{nouns.actions(actions)} with {nouns.items(items)} compared: {differ}.{rest}"
 
 
@@ -214,6 +219,7 @@ def given_up(report: Report) -> list[str]:
         f"  {figures.sentence(_placed(part, trouble.label) if several else trouble.label, trouble.text, trouble.remedy)}"
         for part in report.parts
         for trouble in part.troubles
+        if part.named
         if not any(trouble.text in finding.text for finding in part.findings)  # then it stands among the findings
     ]
     told = {trouble.text for part in report.parts for trouble in part.troubles}
@@ -221,10 +227,35 @@ def given_up(report: Report) -> list[str]:
         f"  {figures.sentence(_placed(part, line.label) if several else line.label, line.why, line.cure)}"
         for part in report.parts
         for line in part.lines
-        if line.status is Status.FAILED and line.why not in told
+        if part.named and line.status is Status.FAILED and line.why not in told
     ]
     lines = [*subjects, *actions]
     return ["Given up:", *lines] if lines else []
+
+
+def gone(report: Report) -> list[str]:
+    """What is on record and the newest planning does not name any more, with its place."""
+    several = _several_routes(report)
+    rows = []
+    for part in report.parts:
+        label = _placed(part, part.label) if several else part.label
+        lost = [line.label for line in part.lines if line.vanished and not line.prepares]
+        if part.gone or not part.named:
+            rows.append(f"  {figures.name(label)}")
+        elif lost:
+            rows.append(f"  {figures.name(label)}: {', '.join(lost[:NAMED])}{', ...' if len(lost) > NAMED else ''}")
+    more = [f"  and {figures.count(len(rows) - MOST_GONE)} more, see the report"] if len(rows) > MOST_GONE else []
+    return ["Not at the source any more, or not named by the plan any more:", *rows[:MOST_GONE], *more] if rows else []
+
+
+def difference_lines(report: Report, epoch: int) -> list[str]:
+    """The differences that stand, under a heading; if the run of this epoch compared nothing, an earlier one found them."""
+    told = findings(report, Weight.DIFFERENCE)
+    if not told:
+        return []
+    if any(line.verified == epoch for line in report.lines):
+        return ["Differences found by verifying:", *told]
+    return ["Differences that an earlier verification found; another one tells whether they are over:", *told]
 
 
 def findings(report: Report, least: Weight, most: Weight = Weight.DIFFERENCE) -> list[str]:
@@ -270,6 +301,8 @@ def _standing(part: Part) -> str:
         f"{figures.count(failed)} failed" if failed else "",
         "given up" if part.troubles else "",
         differences_found(part.differences) if part.differences else "",
+        "gone from the source" if part.gone else "",
+        "" if part.named else "not named by the plan any more",
     ]
     is_open = f"{figures.count(part.sums.open)} open" if part.sums.open > 0 else "open"
     return ", ".join(word for word in words if word) or ("done" if part.finished else is_open)

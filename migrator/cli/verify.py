@@ -142,8 +142,16 @@ def _tell_end(
     for line in (
         *summary.subject_sums(seen),
         *summary.findings(seen, Weight.NOTE),
+        *summary.gone(seen),
         *summary.given_up(seen),
-        summary.compared_sentence(result.actions, result.items, result.differences, nouns, result.not_moved),
+        summary.compared_sentence(
+            result.actions,
+            result.items,
+            result.differences,
+            nouns,
+            not_moved=result.not_moved,
+            standing=result.standing,
+        ),
         f"For the whole story: migrator report {path}",
     ):
         screen.answer(line)

@@ -321,6 +321,11 @@ class Reading(Protocol):
     def present_counts(self, action_key: str) -> Mapping[Fate, Size]:
         """The same without what the source had no longer when it was last looked through."""
 
+    def known_subjects(self) -> Mapping[str, str]:
+        """The labels of the subjects that earlier runs knew on this route, by key. A step that finds its subjects at the source draws those
+        that are not there any more as well, with an action that says so: what is gone is told, and counts in no sum.
+        """
+
 
 class Work(Reading, Protocol):
     """A Reading that can also write, for one action."""

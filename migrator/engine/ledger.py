@@ -22,6 +22,7 @@ DEPARTED = (
     "departed"  # fact of an action: items on record, by fate, that the source no longer listed in the newest pass
 )
 VERIFIED = "verified"  # fact of an action: epoch of the run that compared it last
+UNNAMED = "unnamed"  # fact of a subject, under its own key: the newest pass over its stages did not name it
 
 
 class Status(Enum):

@@ -14,9 +14,11 @@ from itertools import chain
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
 from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
+from migrator.engine.named import is_named
 
 NOTHING = Size(0, 0)
 VANISHED = "the source does not have it any more, or the plan does not ask for it"
+FOUND_BEFORE = "found by an earlier verification, and not looked at since, for the plan does not name it any more"
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
 MOST_NAMED = 100  # items named beside a reason that they share
 
@@ -112,6 +114,7 @@ class Line:
     items: tuple[NamedItem, ...] = ()
     verified: int = 0  # epoch of the run that compared it last
     prepares: bool = False  # moves nothing itself, so it is no folder or list to be counted
+    vanished: bool = False  # the newest planning of its subject does not name it
 
     @property
     def ended(self) -> bool:
@@ -133,7 +136,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One subject on one route: a mailbox, an address book."""
+    """One subject on one route: a mailbox, an address book. What a verification found of one that the plan does not name any more is told
+    as a warning, for nobody looks at it now.
+    """
 
     kind: str
     route: str
@@ -143,6 +148,13 @@ class Part:
     lines: tuple[Line, ...] = ()
     troubles: tuple[SubjectTrouble, ...] = ()
     findings: tuple[Finding, ...] = ()  # those about the subject as a whole
+    named: bool = True  # by the newest pass
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of what is on record of it is there any more."""
+        things = [line for line in self.lines if not line.prepares]
+        return bool(things) and all(line.vanished for line in things)
 
     @property
     def differences(self) -> int:
@@ -218,13 +230,14 @@ class Report:
     @property
     def finished(self) -> bool:
         """Whether nothing is open."""
-        return bool(self.parts) and all(part.finished for part in self.parts) and not self.differences
+        named = all(part.finished for part in self.parts if part.named)
+        return bool(self.parts) and named and not self.differences
 
 
 def report(store: Store, made: datetime) -> Report:
     """The report as of now. Reads only; safe beside a run, of which it then shows a moment."""
     rows = list(store.actions())
-    planned = _newest_planning(rows)
+    planned = newest_planning(rows)
     findings: dict[str, list[Finding]] = {}
     for _, ledger_key, _, finding in store.findings():
         findings.setdefault(ledger_key, []).append(finding)
@@ -248,6 +261,9 @@ def report(store: Store, made: datetime) -> Report:
     parts = tuple(
         _part(place, labels[place], lines.get(place, []), troubles.get(place, []), findings.pop("/".join(place), []))
         for place in labels
+    )
+    parts = tuple(
+        part if is_named(store, f"{part.kind}/{part.route}/{part.subject}") else _unnamed(part) for part in parts
     )
     return Report(
         made=made,
@@ -291,7 +307,7 @@ def top_reasons(lines: Iterable[Line], fates: frozenset[Fate]) -> Sequence[Reaso
     return sorted(together.values(), key=_gravity)
 
 
-def _newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]:
+def newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]:
     """The run that planned a subject of a step last."""
     newest: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -303,7 +319,21 @@ def _newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]
 def _vanished(line: Line) -> Line:
     """A line of something that a later planning of its subject does not name: all that is on record of it has departed."""
     departed = Sums(departed=line.sums.recorded + line.sums.departed)
-    return replace(line, status=Status.KEPT, why=VANISHED, cure="", sums=departed, reasons=(), findings=(), items=())
+    return replace(
+        line, status=Status.KEPT, why=VANISHED, cure="", sums=departed, reasons=(), findings=(), items=(), vanished=True
+    )
+
+
+def _found_before(finding: Finding) -> Finding:
+    """A finding about something that the plan names no longer."""
+    if finding.weight is not Weight.DIFFERENCE:
+        return finding
+    return replace(finding, weight=Weight.WARNING, text=f"{finding.text} ({FOUND_BEFORE})")
+
+
+def _unnamed(part: Part) -> Part:
+    lines = tuple(replace(line, findings=tuple(map(_found_before, line.findings))) for line in part.lines)
+    return replace(part, lines=lines, findings=tuple(map(_found_before, part.findings)), named=False)
 
 
 def _by_ledger_key(rows: Sequence[ActionRow]) -> Iterator[list[ActionRow]]:

@@ -24,6 +24,7 @@ from migrator.engine.events import (
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
+from migrator.engine.named import keep_named, mark, others_of
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.verify import verify_stages
@@ -97,6 +98,7 @@ def _walk_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroun
     """Do the stages in order; the codes of what was given up go to `codes`. Answers how many differences were found."""
     differences = 0
     behind: list[Stage] = []
+    named: dict[tuple[str, str], set[str]] = {}
     for stage in programme.stages:
         if around.stop.asked:
             break
@@ -109,6 +111,10 @@ def _walk_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroun
         stage_run.go()
         codes |= stage_run.walk.codes
         behind.append(stage)
+        if stage_run.walk.whole and not around.stop.asked:
+            so_far = named.setdefault((stage.kind, stage.route), set())
+            so_far |= stage_run.walk.named
+            keep_named(desk.store, desk.epoch, stage, so_far, others_of(programme, behind))
         desk.sessions.learn_of(stage, StageReading(stage, desk.sessions, desk.store))
         if stage.stop_on_error and stage_run.walk.codes:
             break
@@ -142,6 +148,7 @@ class _StageRun:
     def _planned(self, _: Job, number: int, subject: Subject, actions: Sequence[Action]) -> None:
         rows = [self._row(number, place, subject, action) for place, action in enumerate(actions)]
         self.desk.store.planned(self.desk.epoch, rows)
+        mark(self.desk.store, self.desk.epoch, self.stage.ledger_key(subject.key), named=True)
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
         for action in actions:
             if action.verb is Verb.KEEP and action.present is not None:

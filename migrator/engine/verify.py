@@ -5,6 +5,7 @@ anything of it was moved is not compared item by item: that it was not moved is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,23 +15,28 @@ from migrator.engine.events import Noted, StageBegan, SubjectPlanned, Verified
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import VERIFIED, ActionRow, Claim, Ending, Status, Store
+from migrator.engine.named import is_named, keep_named, mark, others_of
+from migrator.engine.report import VANISHED, newest_planning
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.walk import Surroundings, Walk
 from migrator.engine.work import Desk, StageReading
 from migrator.errors import MigratorError
 
+NAMED = 5  # things of a subject in one finding
+
 
 @dataclass(slots=True)
 class VerifyResult:
     """What was compared: actions, the items in them, and how many findings are differences. `not_moved` are the actions that a run gave
-    up before anything was moved.
+    up before anything was moved, `standing` the differences of an earlier verification at which this one did not look: another step's.
     """
 
     actions: int = 0
     items: int = 0
     differences: int = 0
     not_moved: int = 0
+    standing: int = 0
     codes: frozenset[str] = frozenset()
 
 
@@ -64,7 +70,10 @@ def verify_stages(
     newest = {(stage.kind, stage.route): stage for stage in stages}
     for stage in newest.values():
         walk = Walk(programme, stage, around, lanes, desk.sessions)
-        _StageVerification(stage, wanted.samples.get(stage.kind, wanted.default_sample), desk, walk, result).go()
+        others = others_of(programme, [stage])
+        _StageVerification(
+            stage, wanted.samples.get(stage.kind, wanted.default_sample), desk, walk, result, others
+        ).go()
         codes |= walk.codes
         desk.sessions.learn_of(stage, StageReading(stage, desk.sessions, desk.store))
     result.codes = frozenset(codes)
@@ -78,30 +87,73 @@ class _StageVerification:
     desk: Desk
     walk: Walk
     result: VerifyResult
+    others: AbstractSet[str]  # the steps that go the same way, at whose subjects this one does not look
     rows: dict[str, ActionRow] = field(default_factory=dict)  # what became of each action in the newest pass over it
     in_trouble: set[str] = field(default_factory=set)  # subjects that could not even be planned
+    of_subject: dict[str, list[ActionRow]] = field(default_factory=dict)  # those of no other step
+    found_before: dict[str, list[tuple[str, Finding]]] = field(default_factory=dict)  # by ledger key, with the step
 
     def go(self) -> None:
         ours = self.stage.ledger_key("")
-        for row in sorted(self.desk.store.actions(), key=lambda row: row.run):
-            if row.ledger_key.startswith(ours):
-                self.rows[row.ledger_key] = row
+        rows = [row for row in self.desk.store.actions() if row.ledger_key.startswith(ours)]
+        for row in sorted(rows, key=lambda row: row.run):
+            self.rows[row.ledger_key] = row
+        newest = newest_planning(rows)
+        for row in self.rows.values():
+            if row.step not in self.others and row.run == newest[row.step, row.subject]:
+                self.of_subject.setdefault(row.subject, []).append(row)
+        for step, ledger_key, origin, finding in self.desk.store.findings():
+            if origin == "verify" and ledger_key.startswith(ours):
+                self.found_before.setdefault(ledger_key, []).append((step, finding))
         self.in_trouble |= {one.subject for one in self.desk.store.troubles() if one.step == self.stage.name}
         self.desk.tell(StageBegan(self.stage.name, self.stage.kind, self.stage.route, verifies=True))
         self.walk.through(self._read(), self._planned, self._subject_given_up)
+        if self.walk.whole and not self.desk.stop.asked:
+            keep_named(self.desk.store, self.desk.epoch, self.stage, self.walk.named, self.others)
+            self.result.standing += self._standing(ours)
+
+    def _standing(self, ours: str) -> int:
+        """How many differences are on record of what was not looked at now, though the plan names it."""
+        subjects = {row.ledger_key: row.subject for row in self.rows.values()}
+        untouched = ((subjects.get(key, key.removeprefix(ours)), found) for key, found in self.found_before.items())
+        return sum(
+            finding.weight is Weight.DIFFERENCE
+            for subject, found in untouched
+            if is_named(self.desk.store, ours + subject)
+            for _, finding in found
+        )
 
     def _read(self) -> StageReading:
         return StageReading(self.stage, self.desk.sessions, self.desk.store)
 
     def _planned(self, _: Job, _number: int, subject: Subject, actions: Sequence[Action]) -> None:
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
-        # That an earlier verification could not even look at it is over.
-        self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(subject.key), "verify", [])
+        mark(self.desk.store, self.desk.epoch, self.stage.ledger_key(subject.key), named=True)
+        # That an earlier verification could not even look at it is over, and so is what was found of things that are not named any more.
+        self._found(subject.key, self._vanished(subject, actions))
         things = [one for one in actions if one.lanes and (one.proven or not prepares(subject.key, one.key))]
         not_moved = [action for action in things if self._is_given_up(subject, action)]
         for action in not_moved:
             self._tell_not_moved(subject, action)
         self.walk.crew.add([self._job(subject, action) for action in things if action not in not_moved])
+
+    def _vanished(self, subject: Subject, actions: Sequence[Action]) -> list[Finding]:
+        """That the newest run knew things of a subject that are not named now."""
+        planned = {self.stage.ledger_key(action.key) for action in actions}
+        gone = [row for row in self.of_subject.get(subject.key, ()) if row.ledger_key not in planned]
+        for row in gone:
+            self._found(row.key, [])
+        labels = [row.label for row in gone if not prepares(subject.key, row.key)]
+        named = ", ".join(labels[:NAMED]) + (", ..." if len(labels) > NAMED else "")
+        return [Finding("gone", Weight.NOTE, subject.label, f"{named}: {VANISHED}")] if labels else []
+
+    def _found(self, key: str, findings: Sequence[Finding]) -> None:
+        """File what was found of an action or a subject in place of what an earlier verification found, as whatever step that went."""
+        ledger_key = self.stage.ledger_key(key)
+        before = {step for step, _ in self.found_before.pop(ledger_key, ())}
+        for step in before - {self.stage.name}:
+            self.desk.store.found(self.desk.epoch, step, ledger_key, "verify", [])
+        self.desk.store.found(self.desk.epoch, self.stage.name, ledger_key, "verify", findings)
 
     def _is_given_up(self, subject: Subject, action: Action) -> bool:
         """Whether all that is known of it is that it was given up."""
@@ -112,7 +164,7 @@ class _StageVerification:
 
     def _tell_not_moved(self, subject: Subject, action: Action) -> None:
         """Why, is on record already: no finding has to say it once more."""
-        self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(action.key), "verify", [])
+        self._found(action.key, [])
         self.result.not_moved += 1
         told = Finding("not-moved", Weight.DIFFERENCE, action.label, "was given up before anything of it was moved")
         self.desk.tell(Noted(self.stage.name, told))
@@ -136,7 +188,7 @@ class _StageVerification:
         self._keep(subject, action, findings)
 
     def _keep(self, subject: Subject, action: Action, findings: Sequence[Finding]) -> None:
-        self.desk.store.found(self.desk.epoch, self.stage.name, self.stage.ledger_key(action.key), "verify", findings)
+        self._found(action.key, findings)
         differences = sum(finding.weight is Weight.DIFFERENCE for finding in findings)
         self.result.actions += not prepares(subject.key, action.key)
         self.result.items += action.total.items
@@ -147,8 +199,7 @@ class _StageVerification:
 
     def _subject_given_up(self, subject: Subject, error: MigratorError) -> None:
         """A subject that cannot be compared is a difference: nothing was proven of it."""
-        key = self.stage.ledger_key(subject.key)
-        self.desk.store.found(self.desk.epoch, self.stage.name, key, "verify", [_not_compared(subject.label, error)])
+        self._found(subject.key, [_not_compared(subject.label, error)])
         self.result.differences += 1
 
 

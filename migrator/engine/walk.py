@@ -37,7 +37,9 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Walk:
-    """One stage being walked. `codes` collects the error codes met, `given_up` why a subject goes no further, by its key."""
+    """One stage being walked. `codes` collects the error codes met, `given_up` why a subject goes no further, by its key; `named` the keys
+    of the subjects, which are all of them once the walk is `whole`.
+    """
 
     programme: Programme
     stage: Stage
@@ -48,6 +50,8 @@ class Walk:
     troubles: list[tuple[Subject, MigratorError]] = field(default_factory=list)
     crew: Crew = field(init=False)
     given_up: dict[str, MigratorError] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    whole: bool = False
     _down: MigratorError | None = None
     _telling: threading.Lock = field(default_factory=threading.Lock)
 
@@ -82,6 +86,7 @@ class Walk:
         self, read: Reading, planned: Planned, gave_up: Callable[[Subject, MigratorError], None]
     ) -> Iterator[Job]:
         for number, subject in enumerate(self.stage.step.subjects(read)):
+            self.named.add(subject.key)
 
             def plan(job: Job, subject: Subject = subject, number: int = number) -> None:
                 planned(job, number, subject, tuple(self.stage.step.plan(subject, read)))
@@ -91,6 +96,7 @@ class Walk:
                 gave_up(subject, error)
 
             yield self.job(f"plan {subject.key}", subject, subject, plan, give_up)
+        self.whole = True
 
     def give_up_subject(self, subject: Subject, error: MigratorError) -> None:
         """Tell, once, that a subject goes no further, and remember why."""

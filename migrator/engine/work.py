@@ -41,6 +41,7 @@ from migrator.engine.crew import Job
 from migrator.engine.departed import Departed, Listing, by_fate, left_since, of_fact, without
 from migrator.engine.events import BatchRecorded, Noted, Tell
 from migrator.engine.ledger import DEPARTED, Records, Status, Store
+from migrator.engine.named import known_subjects
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Stage
 from migrator.engine.stop import Stop
@@ -111,6 +112,9 @@ class StageReading:
 
     def present_counts(self, action_key: str) -> Mapping[Fate, Size]:
         return without(self.counts(action_key), of_fact(self.remembered(action_key).get(DEPARTED, "")))
+
+    def known_subjects(self) -> Mapping[str, str]:
+        return known_subjects(self._store, self._stage) if self._store else {}
 
 
 class ActionWork(StageReading):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,17 +12,21 @@ from migrator.lists.model import MailingList
 from migrator.lists.options import ListsOptions
 from migrator.meant import nearest
 
+GONE = "the source does not show the list any more; at the target it stays as it is"
 SITE_LIST = "mailman"  # the list that Mailman 2.1 wants for itself on every host
 
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """One list of the source, and its address at the target. With `why` it does not move; `by_hand` then says that somebody has to decide."""
+    """One list of the source, and its address at the target. With `why` it does not move; `by_hand` then says that somebody has to decide,
+    `gone` that the source has it no longer.
+    """
 
     address: str
     target: str
     why: str = ""
     by_hand: bool = False
+    gone: bool = False
 
 
 def plan_lists(
@@ -53,6 +57,20 @@ def plan_lists(
             continue
         why = f"the source has no list {address}{hint}. Correct the plan's only or map"
         yield ListPlan(address, address, why, by_hand=True)
+
+
+def plans_gone(
+    known: Iterable[str], named: AbstractSet[str], lists: Sequence[MailingList]
+) -> Iterator[tuple[str, ListPlan]]:
+    """A plan by key for every list that earlier runs knew, that no plan is `named` for, and that the source does not show any more. `known`
+    are keys of subjects: the address, and the target's where it is another.
+    """
+    shown = {same_form(one.address).lower() for one in lists}
+    hidden = {split(one.address)[0].lower() for one in lists if one.somewhere}  # may be of any domain
+    for key in known:
+        address, _, target = key.partition(">")
+        if key not in named and "@" in address and address not in shown and split(address)[0] not in hidden:
+            yield key, ListPlan(address, target or address, GONE, gone=True)
 
 
 def misnamed(options: ListsOptions, names: Sequence[str]) -> Iterator[tuple[str, str]]:

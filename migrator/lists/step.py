@@ -59,7 +59,7 @@ from migrator.lists.moving import (
     everybody_with_twins,
     is_there,
 )
-from migrator.lists.naming import ListPlan, misnamed, names_missing, plan_lists
+from migrator.lists.naming import ListPlan, misnamed, names_missing, plan_lists, plans_gone
 from migrator.lists.options import ListsOptions
 from migrator.lists.telling import (
     MANY_LEFT,
@@ -120,17 +120,25 @@ class ListsStep:
             lists = source.lists()
             plans = list(plan_lists(lists, self._domains(), self.names, self.options))
             if isinstance(source, NamesLists):
-                known = {plan.address.lower() for plan in plans}
-                missing = [one for one in source.missing() if one.lower() not in known]
+                planned = {plan.address.lower() for plan in plans}
+                missing = [one for one in source.missing() if one.lower() not in planned]
                 plans += names_missing(missing, self._domains(), self.options)
+            by_key = {_key(plan): plan for plan in plans}
+            known = read.known_subjects()
+            gone = dict(plans_gone(known, by_key.keys(), lists))
             if not plans:
-                plans = [self._nothing(source, lists)]
-        by_key = {_key(plan): plan for plan in plans}
+                nothing = self._nothing(source, lists)
+                by_key[_key(nothing)] = nothing
+                gone = {} if nothing.by_hand else gone
+        by_key |= gone
         self.plans.update(by_key)
         self.book.begin(by_key)
         for key, plan in by_key.items():
             label = _shown(plan.address)
             same = plan.target.lower() == plan.address.lower()
+            if plan.gone:
+                yield Subject(key, known[key], _LANES)
+                continue
             yield Subject(key, label if same else f"{label} -> {_shown(plan.target)}", _LANES)
 
     def _nothing(self, source: ListReader, lists: Sequence[MailingList]) -> ListPlan:
@@ -163,8 +171,12 @@ class ListsStep:
 
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
         plan = self.plans[subject.key]
+        if plan.gone:
+            yield Action(f"{subject.key}#gone", Verb.KEEP, "list", plan.why)
+            return
         if plan.why:
-            yield Action(f"{subject.key}/list", Verb.BY_HAND if plan.by_hand else Verb.KEEP, "list", plan.why)
+            verb = Verb.BY_HAND if plan.by_hand else Verb.KEEP
+            yield Action(f"{subject.key}/list", verb, "list", plan.why, present=())
             return
         with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
             earlier: tuple[str, ...] = ()

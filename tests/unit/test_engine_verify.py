@@ -6,7 +6,9 @@ import pytest
 
 from migrator.engine.contract import Side, Weight
 from migrator.engine.events import Noted, StageBegan, Verified
+from migrator.engine.lease import utc_now
 from migrator.engine.ledger import Ending
+from migrator.engine.report import report
 from migrator.engine.stage import Verification
 from migrator.errors import NoSpace
 from migrator.testing.toy_room import Drop, Shelf, stage_between
@@ -233,3 +235,86 @@ def test_what_was_given_up_and_moved_by_a_later_run_is_compared() -> None:
     trial.run()
     result = trial.verify()
     assert (result.actions, result.differences, result.not_moved) == (1, 0, 0)
+
+
+# -- what is not named any more ----------------------------------------------------------------------------------------
+
+
+def standing(trial: Trial) -> list[tuple[Weight, str]]:
+    """What a report tells of what verifying found, and where."""
+    placed = report(trial.store, utc_now()).placed
+    return [(one.finding.weight, one.place) for one in placed if one.finding.weight is not Weight.NOTE]
+
+
+def test_what_was_found_of_a_box_that_has_left_the_source_is_over_and_the_box_is_told_as_gone() -> None:
+    source, target, trial = moved()
+    target.take_away(ALICE, "verbs", "go")
+    assert trial.verify().differences == 1
+    source.remove(ALICE, "verbs")
+
+    assert trial.verify().differences == 0
+
+    [finding] = trial.findings("verify")
+    assert (finding.code, finding.weight, finding.about) == ("gone", Weight.NOTE, ALICE)
+    assert finding.text.startswith("verbs: ")
+    trial.run()
+    trial.verify()
+    assert trial.findings("verify") == []
+    assert [line.label for line in report(trial.store, utc_now()).lines if line.vanished] == ["verbs"]
+
+
+def test_what_was_found_under_a_steps_earlier_name_is_over_once_it_is_compared_again() -> None:
+    _, target, trial = moved()
+    words = dict(target.words_of(ALICE, "verbs"))
+    target.take_away(ALICE, "verbs", "go")
+    assert trial.verify().differences == 1
+    target.words_of(ALICE, "verbs").update(words)
+    renamed = Trial([replace(trial.stages[0], name="delta")], store=trial.store)
+    renamed.run()
+
+    renamed.verify()
+
+    assert [one.code for one in renamed.findings("verify") if one.weight is Weight.DIFFERENCE] == []
+
+
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_what_was_found_of_a_person_whom_the_plan_names_no_more_is_told_as_found_before(verb: str) -> None:
+    source, target, trial = moved()
+    target.take_away(ALICE, "verbs", "go")
+    trial.verify()
+    assert standing(trial) == [(Weight.DIFFERENCE, f"{ALICE}, verbs")]
+    without = Trial([stage_between(source, target, BOB)], store=trial.store)
+
+    getattr(without, verb)()
+
+    assert standing(without) == [(Weight.WARNING, f"{ALICE}, verbs")]
+    seen = report(without.store, utc_now())
+    assert [part.subject for part in seen.parts if not part.named] == [ALICE]
+    assert (seen.differences, seen.finished, seen.sums.total.items) == (0, True, 10)
+    trial.verify()
+    assert standing(trial) == [(Weight.DIFFERENCE, f"{ALICE}, verbs")]
+    assert all(part.named for part in report(trial.store, utc_now()).parts)
+
+
+def test_a_person_whom_another_step_names_is_named() -> None:
+    source, target, trial = moved()
+    target.take_away(ALICE, "verbs", "go")
+    trial.verify()
+    first, second = stage_between(source, target, ALICE), stage_between(source, target, BOB, name="delta")
+    both = Trial([first, second], store=trial.store)
+    both.run()
+
+    result = both.verify()
+
+    assert (result.differences, result.standing) == (0, 1)
+    assert standing(both) == [(Weight.DIFFERENCE, f"{ALICE}, verbs")]
+
+
+def test_a_run_that_was_stopped_does_not_say_who_is_named_no_more() -> None:
+    source, target, trial = moved()
+    without = Trial([stage_between(source, target, BOB)], store=trial.store)
+    without.stop.ask("Ctrl-C")
+
+    without.run()
+
+    assert all(part.named for part in report(trial.store, utc_now()).parts)

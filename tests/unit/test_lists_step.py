@@ -10,9 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from migrator.engine.contract import Fate, Verb, Weight
+from migrator.engine.lease import utc_now
+from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.errors import Misbehaved
 from migrator.lists.model import Delivery, Joining, Member, Role, Settings, Stopped, Treatment
+from migrator.lists.naming import GONE
 from migrator.lists.options import ListsOptions
 from migrator.lists.step import KIND
 from migrator.panel.model import PasswordPolicy, changed, lost
@@ -1072,3 +1075,63 @@ def test_words_that_end_in_a_full_stop_are_told_before_the_names_without_it() ->
     world.new.refuses = lambda member: "No such domain." if member.key == "p3@example.com" else ""
     world.trial.run()
     assert world.outcomes()["p3@example.com"] == (Fate.LEFT_BEHIND, "the target says: No such domain")
+
+
+# -- lists that leave the source ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("also", ["run", "verify"])
+def test_a_list_that_the_source_has_no_more_counts_no_more_and_is_told_as_gone(also: str) -> None:
+    world = World()
+    world.old.fill("board@example.com", None, ANN)
+    world.new.refuses = lambda member: "banned" if member.key == "p3@example.com" else ""
+    world.trial.run()
+    del world.new.people(NEWS)["p4@example.com"]
+    assert world.trial.verify().differences == 1
+    world.old.kept.pop(NEWS)
+    there = dict(world.new.people(NEWS))
+
+    (before,) = world.trial.preview(world.trial.store).stages
+    assert [action.why for subject, action in before.actions if subject.key == NEWS] == [GONE]
+    assert not before.changes
+    if also == "verify":
+        assert world.trial.verify().differences == 0
+        assert [one.code for one in world.trial.findings("verify")] == ["gone"]
+    result = world.trial.run()
+
+    assert (result.left_behind, result.codes) == (0, frozenset())
+    seen = report(world.trial.store, utc_now())
+    assert (seen.sums.total.items, seen.sums.by_fate.keys(), seen.sums.open) == (6, {Fate.COPIED}, 0)
+    assert seen.differences == 0
+    [gone] = [part for part in seen.parts if part.gone]
+    assert gone.subject == NEWS
+    assert world.trial.verify().differences == 0
+    finished = {part.subject for part in report(world.trial.store, utc_now()).parts if part.finished}
+    assert finished == {"board@example.com", NEWS}
+    assert world.new.people(NEWS) == there
+
+
+def test_a_list_that_comes_back_to_the_source_counts_again() -> None:
+    world = World()
+    world.trial.run()
+    kept = world.old.kept.pop(NEWS)
+    world.trial.run()
+    assert world.trial.sums().total.items == 0
+    world.old.kept[NEWS] = kept
+
+    world.trial.run()
+
+    sums = world.trial.sums()
+    assert (sums.total.items, sums.departed, sums.open) == (34, 0, 0)
+
+
+def test_a_list_that_the_plan_leaves_out_since_is_not_told_as_gone() -> None:
+    world = World()
+    world.trial.run()
+    world.plan_with(**{"except": [NEWS]})
+
+    world.trial.run()
+
+    sums = world.trial.sums()
+    assert (sums.total.items, sums.open) == (0, 0)
+    assert world.whys()["list"] == (Verb.KEEP, "the plan leaves it out (except)")
