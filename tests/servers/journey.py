@@ -130,9 +130,10 @@ class Running:
         for reader in self._readers:
             reader.start()
 
-    def after(self, event: str, number: int = 1) -> None:
-        """Wait until this event has come so many times, or the command has ended."""
-        self._wait_for(lambda: sum(f'"event": "{event}"' in line for line in self._lines) >= number)
+    def after(self, event: str, number: int = 1, *, step: str = "") -> None:
+        """Wait until this event has come so many times (of one step of the plan, where that is named), or the command has ended."""
+        of_step = f'"step": "{step}"' if step else ""
+        self._wait_for(lambda: sum(f'"event": "{event}"' in line and of_step in line for line in self._lines) >= number)
 
     def says(self, words: str) -> None:
         """Wait until stderr has said this, or the command has ended."""
