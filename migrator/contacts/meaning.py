@@ -335,6 +335,14 @@ def called(card: Card) -> tuple[str, ...]:
     return _words(card.label.casefold()) if named else ()
 
 
+def names_of(card: Card) -> frozenset[frozenset[str]]:
+    """Every name that a card has, by its words: the formatted one and the structured one need not be alike. Empty for one that names nobody."""
+    structured = structured_name(card)
+    parts = " ".join(",".join(part) for part in structured.parts) if structured else ""
+    names = (frozenset(called(card)), frozenset(_words(parts.casefold())))
+    return frozenset(filter(None, names))
+
+
 def _words(name: str) -> tuple[str, ...]:
     return tuple(sorted(plain(name).replace(",", " ").split()))
 

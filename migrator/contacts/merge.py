@@ -1,15 +1,16 @@
 """What a target book should hold once a source book has come to it. No reading, no writing: two lists of cards, one decision for each card
 of the source.
 
-A UID that the source gives to cards of several names is one card's only: the others are kept apart, each under a UID of its own. Then the rules, the first that fits decides. A card whose UID is there: if both mean the same it stays; the one with the newer REV counts; else
-both become one. A card that is there under another UID and means the same stays. A card without a UID whose name and one e-mail or
+A UID that cards of several names claim is one card's only: the others are kept apart, each under a UID of its own (owners.py). Then the
+rules, the first that fits decides. A card whose UID is there: if both mean the same it stays; the one with the newer REV counts; else both
+become one. A card that is there under another UID and means the same stays. A card without a UID whose name and one e-mail or
 telephone are there becomes one with it, a group without one with the group of its name. Any other is added: what is only alike stays two.
 Where two cards become one nothing is lost but what a card can have only once; that is the target's, and the decision names it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from enum import Enum
 
 from migrator.contacts import dates, meaning
 from migrator.contacts.model import Card, Property
+from migrator.contacts.owners import apart, following, under
 from migrator.contacts.remarks import Remark
-from migrator.contacts.vcard import uid_beside, with_uid
+from migrator.contacts.vcard import with_uid
 
 _ONCE = frozenset(
     {"FN", "N", "BDAY", "ANNIVERSARY", "GENDER", "KIND", "SORT-STRING", "CLASS", "MAILER", "DEATHDATE", "X-ABSHOWAS"}
@@ -102,9 +104,14 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     """One decision for each card of the source, in its order. The same lists always give the same; merging once more into the result adds,
     replaces and unites nothing.
     """
+    return decided([card for card, _ in apart(source, target)], target)
+
+
+def decided(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
+    """The same for cards of which it has been seen to whose each UID is."""
     book = _Book(target)
-    ones = list(_folded([card for card, _ in apart(source, target)]))
-    decided: dict[int, tuple[Decision, _Shelf]] = {}
+    ones = list(_folded(source))
+    found: dict[int, tuple[Decision, _Shelf]] = {}
     # Groups come last: their members follow the UIDs that the contacts have got by then.
     for groups in (False, True):
         part = [one for one in ones if one.card.is_group == groups]
@@ -112,73 +119,18 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
         for known_ones in (True, False):  # who is known by UID is not taken by another that is merely alike
             for one in part:
                 if known[one.place] == known_ones:
-                    decided[one.place] = book.decide(one)
+                    found[one.place] = book.decide(one)
     for one in ones:
         for twin, told in one.twins.items():
-            decision, shelf = _decision_of_twin(one, source[one.place], source[twin], *decided[one.place])
-            decided[twin] = replace(decision, told=told), shelf
+            decision, shelf = _decision_of_twin(one, source[one.place], source[twin], *found[one.place])
+            found[twin] = replace(decision, told=told), shelf
     together = {place: one.card for one in ones for place in (one.place, *one.twins)}
     first: dict[int, int] = {}  # by shelf: the card of the source that came to it first
-    for place, (decision, shelf) in decided.items():
+    for place, (decision, shelf) in found.items():
         before = first.setdefault(id(shelf), place)
         repeats = before if before != place and decision.verdict is Verdict.KEEP else None
-        decided[place] = replace(decision, card=shelf.card, repeats=repeats, wanted=together[place]), shelf
-    return [decision for _, (decision, _) in sorted(decided.items())]
-
-
-_Called = tuple[tuple[str, ...], bool]
-
-
-def apart(source: Sequence[Card], target: Sequence[Card]) -> list[tuple[Card, str]]:
-    """The source's cards in their order, so that no two of different names share a UID, which is a mistake of somebody, and no book can hold
-    both. The UID stays with the card of the name that the target has under it, else with the first; each other name gets one made from
-    both, and keeps it as long as the target has it, also when the other card has left the source. Beside a card that got one stands why,
-    in words; "" beside all others.
-    """
-    uids = [with_uid(card).uid for card in source]
-    several = {uid for uid, count in Counter(uids).items() if count > 1}
-    names: defaultdict[str, dict[_Called, str]] = defaultdict(dict)
-    for card, uid in zip(source, uids, strict=True):
-        if uid in several:
-            names[uid].setdefault(_called(card), card.shown)
-    shared = {uid for uid, known in names.items() if len(known) > 1}
-    there = {with_uid(card).uid: _called(card) for card in target}
-    before = {place: own for place, card in enumerate(source) if (own := _apart_before(card, uids[place], there))}
-    if not shared and not before:
-        return [(card, "") for card in source]
-    owners = {uid: there[uid] if there.get(uid) in names[uid] else next(iter(names[uid])) for uid in shared}
-    taken = {uid: owners[uid] if uid in shared else _called(card) for card, uid in zip(source, uids, strict=True)}
-    found: list[tuple[Card, str]] = []
-    for place, (card, uid) in enumerate(zip(source, uids, strict=True)):
-        name = _called(card)
-        if uid not in shared and place in before:
-            found.append(
-                (_under(card, before[place]), "its UID is another card's at the target; it keeps its own there")
-            )
-            continue
-        if uid not in shared or name == owners[uid]:
-            found.append((card, ""))
-            continue
-        own = uid_beside(uid, name[0])
-        while taken.setdefault(own, name) != name:
-            own = uid_beside(own, name[0])
-        owner = names[uid][owners[uid]]
-        its = "its UID" if card.uid else "the UID that is made from what it says"
-        found.append((_under(card, own), f"{its} is another card's too, {owner}; it is kept under one of its own"))
-    return found
-
-
-def _apart_before(card: Card, uid: str, there: Mapping[str, _Called]) -> str:
-    """The UID of its own that the target has this card under, where its UID is another name's there; "" for a card that has none."""
-    name = _called(card)
-    if there.get(uid, name) == name:
-        return ""
-    own = uid_beside(uid, name[0])
-    return own if there.get(own) == name else ""
-
-
-def _called(card: Card) -> _Called:
-    return meaning.called(card), card.is_group
+        found[place] = replace(decision, card=shelf.card, repeats=repeats, wanted=together[place]), shelf
+    return [decision for _, (decision, _) in sorted(found.items())]
 
 
 @dataclass(slots=True)
@@ -279,7 +231,7 @@ class _Book:
     def decide(self, one: _One) -> tuple[Decision, _Shelf]:
         """What becomes of a card of the source, and where it is then."""
         card, uid = one.card, with_uid(one.card).uid
-        ours = _under(replace(card, properties=tuple(map(self._following, card.properties))), uid)
+        ours = under(replace(card, properties=tuple(following(one, self._moved) for one in card.properties)), uid)
         shelf = self._by_uid.get(uid)
         if shelf is not None:
             known = "its UID" if card.uid else "the UID that is made from what it says"
@@ -305,13 +257,6 @@ class _Book:
         """From now on the source's UID means this card of the target."""
         self._moved[uid] = with_uid(shelf.card).uid
         shelf.taken = True
-
-    def _following(self, one: Property) -> Property:
-        """A member under the UID it has at the target."""
-        if one.name not in {"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"}:
-            return one
-        member = one.text.strip().removeprefix("urn:uuid:")
-        return replace(one, parts=((f"urn:uuid:{self._moved[member]}",),)) if member in self._moved else one
 
     @staticmethod
     def _free(shelves: Iterable[_Shelf], card: Card) -> _Shelf | None:
@@ -357,13 +302,6 @@ class _Book:
             return shelf.decision(Verdict.KEEP, f"{why}; it says all the source's says", conflicts)
         conflicts = (*conflicts, *_put_beside(theirs, ours))
         return shelf.change(place, _dated(united, shelf.newest), Verdict.UNITE, why, conflicts)
-
-
-def _under(card: Card, uid: str) -> Card:
-    """The card under the UID it had before its members were followed, which is the one it will be known by."""
-    if card.uid == uid:
-        return card
-    return Card((Property("UID", ((uid,),)), *card.without("UID").properties), card.version)
 
 
 def _name(card: Card) -> tuple[str, bool]:

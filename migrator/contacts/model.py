@@ -20,6 +20,7 @@ LONGEST_SHOWN = 60  # characters of what a card is called in messages
 LARGE = 1024  # bytes of embedded data that are worth being set aside
 UNPREFERRED = 101  # PREF is 1 to 100
 BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
+MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})  # properties that name a group's members
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,7 @@ class Card:
     @property
     def members(self) -> tuple[str, ...]:
         """The UIDs of a group's members."""
-        names = ("MEMBER", "X-ADDRESSBOOKSERVER-MEMBER")
-        return tuple(one.text.strip().removeprefix("urn:uuid:") for one in self.properties if one.name in names)
+        return tuple(one.text.strip().removeprefix("urn:uuid:") for one in self.properties if one.name in MEMBERS)
 
     def with_property(self, *more: Property) -> Card:
         """The card with these properties at its end."""

@@ -13,13 +13,13 @@ from functools import cached_property
 from migrator.contacts import meaning
 from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.merge import Decision, Verdict, unite
-from migrator.contacts.model import BINARY, Card, Held, Put
+from migrator.contacts.model import BINARY, MEMBERS, Card, Held, Put
+from migrator.contacts.owners import following
 from migrator.contacts.remarks import Remark, together
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 from migrator.errors import Refused
 
-MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
 PORTION = 100  # cards fetched at once
 VERDICT = ":"  # in an intent's digest, before what was going to be done, and again before its mark and what is to be told of it
@@ -230,12 +230,7 @@ class CardMove:
         card = loaded.content.decision.card
         if not self._moved.keys() & set(card.members):
             return loaded
-        followed = tuple(
-            replace(one, parts=((f"urn:uuid:{self._moved[member]}",),))
-            if one.name in MEMBERS and (member := one.text.strip().removeprefix("urn:uuid:")) in self._moved
-            else one
-            for one in card.properties
-        )
+        followed = tuple(following(one, self._moved) for one in card.properties)
         decision = replace(loaded.content.decision, card=replace(card, properties=followed))
         return replace(loaded, content=replace(loaded.content, decision=decision))
 

@@ -5,6 +5,7 @@ An account is a subject, an address book an action. What a target drops or mangl
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -25,7 +26,7 @@ from migrator.contacts.contract import (
 )
 from migrator.contacts.foresight import Foresight
 from migrator.contacts.lines import strays_in_words
-from migrator.contacts.merge import Verdict, apart, merge, unite
+from migrator.contacts.merge import Verdict, decided, unite
 from migrator.contacts.model import Book, Card, Features, Held
 from migrator.contacts.moving import (
     AT_ONCE,
@@ -38,6 +39,7 @@ from migrator.contacts.moving import (
     everything,
 )
 from migrator.contacts.options import RECOPY, BookOptions, ContactsOptions
+from migrator.contacts.owners import Claim, Owners
 from migrator.contacts.remarks import Remark
 from migrator.engine.contract import (
     ARRIVED,
@@ -66,6 +68,9 @@ TOKEN, RULES, CARDS, BYTES = "token", "rules", "cards", "bytes"
 MANY_KEYS = 500
 NAMED = 5  # cards named in a finding about many; the others are counted
 _WITHOUT_UID = frozenset({"UID"})
+Shelf = Mapping[
+    str, Sequence[Held]
+]  # books of a source that go to one of the target, by the keys of their actions, in its order
 CHANGED, AWAY = "changed at the source since it was moved", "not at the target any more"
 _VERDICTS = {
     Verdict.ADD: "add {:,}",
@@ -102,14 +107,20 @@ class ContactsStep:
         with read.source(CONTACTS, account.source.account) as source:
             there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
+            seen: dict[str, Sequence[Held]] = {}
             books = source.books()
             if not books:
                 if isinstance(source, TellsOddities):
                     source.look_for_account()
                 yield Action(f"{subject.key}/", Verb.KEEP, "no address book", "the source has none of this account")
-            for planned in plan_books(books, there, self.options.books, features):
-                plan = _as_before(planned, there, read.remembered(_key_of(subject, planned.source)))
-                action = self._action(subject, account, plan, source, features, read)
+            plans = [
+                _as_before(plan, there, read.remembered(_key_of(subject, plan.source)))
+                for plan in plan_books(books, there, self.options.books, features)
+            ]
+            for plan in plans:
+                action = self._action(
+                    subject, account, plan, _beside(subject, plan, plans), seen, source, features, read
+                )
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
                     filling[plan.name] = action.key  # two that fill one book go one after the other
@@ -127,15 +138,19 @@ class ContactsStep:
         subject: Subject,
         account: Account,
         plan: BookPlan,
+        beside: Mapping[str, str],
+        seen: dict[str, Sequence[Held]],
         source: BookReader,
         features: Features,
         read: Reading,
     ) -> Action:
+        """What is to be done about a book; `beside` is what goes to the same, itself too, and `seen` what of that has been read."""
         key = _key_of(subject, plan.source)
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
             return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
-        unchanged = self._unchanged(key, source, plan.source.id, features, read)
+        rules = self._rules(plan.source.id, features, beside)
+        unchanged = self._unchanged(key, source, plan.source.id, rules, read)
         keep = Action(
             key,
             Verb.KEEP,
@@ -148,11 +163,13 @@ class ContactsStep:
                 "source": plan.source.id,
                 "target": plan.target.id if plan.target else "",
                 "name": plan.name,
+                "beside": json.dumps(beside) if beside else "",
             },
         )
         if unchanged is not None:
             return keep
-        held = list(everything(source, plan.source.id))
+        shelf = _shelf(keep, source, seen)
+        held = shelf[key]
         strays = _strays(source, plan.source.id)
         if strays and not held:
             told = strays_in_words(strays, "in it")
@@ -160,7 +177,7 @@ class ContactsStep:
                 key, Verb.BY_HAND, label, f"nothing in it is a card: {told}; look at the file, or leave it out"
             )
         there = self._cards_at_target(account, plan, read)
-        wishes = self._wishes(held, there, features)
+        wishes = self._wishes(key, shelf, there, features, read)
         recorded = _recorded(key, list(wishes), read)
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
@@ -197,11 +214,11 @@ class ContactsStep:
         stale |= {wishes[ref].arrives_with for ref in stale}
         return [ref for ref in wishes if ref in stale]
 
-    def _unchanged(self, key: str, source: BookReader, book: str, features: Features, read: Reading) -> Size | None:
+    def _unchanged(self, key: str, source: BookReader, book: str, rules: str, read: Reading) -> Size | None:
         """How much a book holds of which all was on record when it last changed; None where something is new, or nobody knows."""
         facts = read.remembered(key)
         token = facts.get(TOKEN) if self.options.on_target_missing == "report" else ""
-        if not token or facts[RULES] != self._rules(book, features) or not isinstance(source, TellsChanges):
+        if not token or facts[RULES] != rules or not isinstance(source, TellsChanges):
             return None
         changes = source.changes(book, token)
         if changes is None or changes.changed or changes.gone:
@@ -210,10 +227,11 @@ class ContactsStep:
         # Cards that left since then and are back: what a pass in between found departed is there again.
         return Size(int(facts[CARDS]), int(facts[BYTES])) if on_record == int(facts[CARDS]) else None
 
-    def _rules(self, book: str, features: Features) -> str:
+    def _rules(self, book: str, features: Features, beside: Mapping[str, str]) -> str:
         """What decides what is on record of a card, beside the card; when it changes, the book is read anew."""
         options = self.options.model_dump_json(include={"groups", "largest_photo"})
-        return f"{book} {options} {' '.join(sorted(features.lost))} {features.largest_photo or ''}".rstrip()
+        with_it = " ".join(beside.values())
+        return f"{book} {options} {' '.join(sorted(features.lost))} {features.largest_photo or ''} {with_it}".rstrip()
 
     def _cards_at_target(self, account: Account, plan: BookPlan, read: Reading) -> Sequence[Held]:
         if plan.target is None:
@@ -221,11 +239,13 @@ class ContactsStep:
         with read.target(CONTACTS, account.target.account) as target:
             return list(everything(target, plan.target.id, implied=True))
 
-    def _wishes(self, held: Sequence[Held], there: Sequence[Held], features: Features) -> dict[str, Wish]:
+    def _wishes(
+        self, key: str, shelf: Shelf, there: Sequence[Held], features: Features, read: Reading
+    ) -> dict[str, Wish]:
         """What is to become of each card: contacts first, for groups name their members; last what is written with another."""
-        wanted = [self._as_wanted(one, features) for one in held if self.options.groups or not one.card.is_group]
-        cards = apart([one.card for one, _ in wanted], [one.card for one in there])
-        decisions = merge([card for card, _ in cards], [one.card for one in there])
+        wanted = self._wanted(shelf[key], features)
+        cards = self._owners(shelf, there, features, read).apart([one.card for one, _ in wanted])
+        decisions = decided([card for card, _ in cards], [one.card for one in there])
         refs = [one.entry.ref for one, _ in wanted]
         wishes = [
             Wish(
@@ -239,6 +259,19 @@ class ContactsStep:
         ]
         in_order = sorted(wishes, key=lambda wish: (bool(wish.arrives_with), wish.held.card.is_group))
         return {wish.held.entry.ref: wish for wish in in_order}
+
+    def _wanted(self, held: Sequence[Held], features: Features) -> list[tuple[Held, tuple[Loss, ...]]]:
+        return [self._as_wanted(one, features) for one in held if self.options.groups or not one.card.is_group]
+
+    def _owners(self, shelf: Shelf, there: Sequence[Held], features: Features, read: Reading) -> Owners:
+        """Whose each UID is, of all that comes to this book: the same before, while and after its books are moved."""
+        places = {one.entry.ref: place for place, one in enumerate(there)}
+        claims: list[Claim] = []
+        for key, held in shelf.items():
+            cards = {one.entry.ref: one.card for one, _ in self._wanted(held, features)}
+            arrived = {ref: one.ref for ref, one in _recorded(key, list(cards), read).items() if one.fate in ARRIVED}
+            claims += [Claim(card, places.get(arrived.get(ref, ""))) for ref, card in cards.items()]
+        return Owners(claims, [one.card for one in there])
 
     def _as_wanted(self, held: Held, features: Features) -> tuple[Held, tuple[Loss, ...]]:
         """The card without photos that the plan leaves out and without what the target has no place for, and what is lost."""
@@ -280,6 +313,7 @@ class ContactsStep:
                 read.target(CONTACTS, account.target.account) as target,
             ):
                 yield from _detour(f"{subject.label}: target", target)
+                yield from _others_come(subject, account, self.accounts.values())
                 if any(action.verb is Verb.COPY for action in actions):
                     yield from _no_room(f"{subject.label}: target", target)
                 if isinstance(target, (Objects, Rehearses)):
@@ -294,9 +328,8 @@ class ContactsStep:
         self, about: str, action: Action, source: BookReader, target: BookReader, read: Reading
     ) -> Foresight:
         source_book, target_book = action.data["source"], action.data["target"]
-        held = list(everything(source, source_book))
         there = list(everything(target, target_book, implied=True)) if target_book else []
-        wishes = self._wishes(held, there, target.features)
+        wishes = self._wishes(action.key, _shelf(action, source), there, target.features, read)
         recorded = _recorded(action.key, list(wishes), read)
         to_do = self._to_do(wishes, recorded, _missing(wishes, recorded, there))
         name = action.data["name"]
@@ -314,17 +347,17 @@ class ContactsStep:
             for finding in _stray_lines(action.label, action, source):
                 work.note(finding)
             token = _token(source, action.data["source"])  # what changes from here on is seen by the next pass
-            held = list(everything(source, action.data["source"]))
-            move = self._move(action, held, source, target, book)
+            shelf = _shelf(action, source)
+            move = self._move(action, shelf, source, target, book, work)
             if work.resolve(move):
-                move = self._move(action, held, source, target, book)
+                move = self._move(action, shelf, source, target, book, work)
             recorded = _recorded(action.key, list(move.wishes), work)
             missing = _missing(move.wishes, recorded, move.there)
             stale = set(self._to_do(move.wishes, recorded, missing))
             for finding in _deleted(action, [move.wishes[ref].held.card for ref in missing - stale], Weight.WARNING):
                 work.note(finding)
             changed = [ref for ref, one in recorded.items() if one.fate is not Fate.LEFT_BEHIND and ref in stale]
-            work.record(_left_behind_and_dropped(action.key, held, move.wishes, work))
+            work.record(_left_behind_and_dropped(action.key, shelf[action.key], move.wishes, work))
             work.record(
                 _reconsidered(recorded[ref], move.wishes[ref], AWAY if ref in missing else CHANGED) for ref in changed
             )
@@ -338,17 +371,18 @@ class ContactsStep:
             work.remember(
                 {
                     TOKEN: token if settled else "",
-                    RULES: self._rules(action.data["source"], target.features),
+                    RULES: self._rules(action.data["source"], target.features, _told_beside(action)),
                     CARDS: str(whole.items),
                     BYTES: str(whole.bytes),
                 }
             )
 
     def _move(
-        self, action: Action, held: Sequence[Held], source: BookReader, target: BookWriter, book: str
+        self, action: Action, shelf: Shelf, source: BookReader, target: BookWriter, book: str, read: Reading
     ) -> CardMove:
         there = list(everything(target, book, implied=True))
-        return CardMove(source, action.data["source"], target, book, self._wishes(held, there, target.features), there)
+        wishes = self._wishes(action.key, shelf, there, target.features, read)
+        return CardMove(source, action.data["source"], target, book, wishes, there)
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
         """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""
@@ -381,15 +415,15 @@ class ContactsStep:
         account = self.accounts[action.data["subject"]]
         book = action.data["target"] or read.remembered(action.key).get(BOOK, "")
         with read.source(CONTACTS, account.source.account) as source:
-            held = list(everything(source, action.data["source"]))
+            shelf = _shelf(action, source)
         with read.target(CONTACTS, account.target.account) as target:
             there = list(everything(target, book, implied=True)) if book else []
             features = target.features
-        recorded = _recorded(action.key, [one.entry.ref for one in held], read)
+        recorded = _recorded(action.key, [one.entry.ref for one in shelf[action.key]], read)
         by_ref = {one.entry.ref: one.card for one in there}
         by_uid = {one.card.uid: one.card for one in there}
-        wanted = [self._as_wanted(one, features)[0] for one in held if self.options.groups or not one.card.is_group]
-        cards = apart([one.card for one in wanted], [one.card for one in there])
+        wanted = [one for one, _ in self._wanted(shelf[action.key], features)]
+        cards = self._owners(shelf, there, features, read).apart([one.card for one in wanted])
         yield from _not_moved(action, [one.card for one in wanted if one.entry.ref not in recorded])
         deleted: list[Card] = []
         for one, (card, _) in zip(wanted, cards, strict=True):
@@ -408,6 +442,40 @@ class ContactsStep:
 
 def _key_of(subject: Subject, book: Book) -> str:
     return f"{subject.key}/{book.name}"
+
+
+def _beside(subject: Subject, plan: BookPlan, plans: Sequence[BookPlan]) -> dict[str, str]:
+    """The books of the source that go to the same as this one, itself among them, by the keys of their actions; none if it goes alone."""
+    place = (plan.target.id if plan.target else "", plan.name)
+    others = [one for one in plans if one.name and (one.target.id if one.target else "", one.name) == place]
+    return {_key_of(subject, one.source): one.source.id for one in others} if len(others) > 1 else {}
+
+
+def _told_beside(action: Action) -> dict[str, str]:
+    """What `_beside` told of the action's book."""
+    told = action.data["beside"]
+    return dict(json.loads(told)) if told else {}
+
+
+def _shelf(action: Action, source: BookReader, seen: dict[str, Sequence[Held]] | None = None) -> Shelf:
+    """The cards of an action's book and of those that go where it goes, by the keys of their actions; one that is gone has none. What is
+    in `seen` is not read again.
+    """
+    books = _told_beside(action) or {action.key: action.data["source"]}
+    shelf: dict[str, Sequence[Held]] = {}
+    for key, book in books.items():
+        if seen is not None and key in seen:
+            shelf[key] = seen[key]
+            continue
+        try:
+            shelf[key] = list(everything(source, book))
+        except NotFound:
+            if key == action.key:
+                raise
+            shelf[key] = ()
+    if seen is not None and len(books) > 1:
+        seen.update(shelf)
+    return shelf
 
 
 def _as_before(plan: BookPlan, there: Sequence[Book], facts: Mapping[str, str]) -> BookPlan:
@@ -479,6 +547,22 @@ def _detour(about: str, session: BookReader) -> Iterator[Finding]:
             about,
             told,
             "If these are the books meant, write that path into the plan's url.",
+        )
+
+
+def _others_come(subject: Subject, account: Account, accounts: Iterable[Account]) -> Iterator[Finding]:
+    """Which other accounts of the plan fill the same one, for what they bring is not at the target yet."""
+    target = account.target.account
+    others = [one.source.account for one in accounts if one is not account and one.target.account == target]
+    if others:
+        named = ", ".join(others[:NAMED]) + (f" and {len(others) - NAMED:,} more" if len(others) > NAMED else "")
+        text = f"{target} is filled by {named} too, which this preview does not count with"
+        yield Finding(
+            "shared-target",
+            Weight.NOTE,
+            subject.label,
+            text,
+            "What is one card is decided while they are moved; see the report.",
         )
 
 

@@ -60,14 +60,14 @@ class World:
         self.new.tells_refs = habit == "cards"
         if habit == "own uids":
             self.new.keeps = giving_uids("own-")
+        self.options = ContactsOptions()
         self.store = open_store("sqlite://", lives=lambda _: False)
 
     def run(self, mortality: Mortality, store_class: type[MortalStore] = MortalStore) -> None:
         self.new.before_write = lambda what: mortality.moment(f"before {what}")
         self.new.after_write = lambda what: mortality.moment(f"after {what}")
-        stage = Stage(
-            "contacts", "contacts", KIND.build(ContactsOptions(), accounts_of(ANN)), BooksRoute(self.old, self.new)
-        )
+        step = KIND.build(self.options, accounts_of(ANN))
+        stage = Stage("contacts", "contacts", step, BooksRoute(self.old, self.new))
         programme = Programme("crash", [stage, Verification("verify")], workers=1)
         claim = self.store.claim(this_process(), utc_now(), "digest", "0")
         run(programme, store_class(self.store, mortality), claim, Surroundings(lambda _: None, Stop()), lambda _: 0)
@@ -110,6 +110,17 @@ def second_pass(habit: str) -> World:
     return world
 
 
+def two_books(habit: str) -> World:
+    """Two small books of the source that go to one, with two people under one UID."""
+    world = World(habit)
+    world.old.shelves.clear()
+    club = Card((text_property("UID", "g"), text_property("FN", "Club"), text_property("KIND", "group")))
+    world.old.fill(ANN, "Contacts", person(1, "u1"), person(2, "u2"))
+    world.old.fill(ANN, "More", person(3, "u2"), club.with_property(text_property("MEMBER", "urn:uuid:u2")))
+    world.options = ContactsOptions.model_validate({"books": {"map": {"More": "Contacts"}}})
+    return world
+
+
 def die_and_resume(
     habit: str, at: int, store_class: type[MortalStore] = MortalStore, before: Callable[[str], World] = World
 ) -> World:
@@ -133,6 +144,21 @@ def test_dying_at_any_moment_loses_no_card_doubles_none_and_tells_the_same(
         world = die_and_resume(habit, at, before=before)
         assert world.contents() == expected.contents(), f"after dying at moment {at}"
         assert world.fates() == expected.fates(), f"after dying at moment {at}"
+        assert world.told() == expected.told(), f"after dying at moment {at}"
+
+
+@pytest.mark.parametrize("habit", ["cards", "importer", "own uids"])
+def test_dying_anywhere_in_two_books_that_go_to_one_makes_no_two_people_one(habit: str) -> None:
+    expected, undisturbed = two_books(habit), Mortality()
+    expected.run(undisturbed)
+    assert expected.fates().total() == 4
+    assert {card.label for card in expected.new.cards(ANN, "Contacts")} == {"Person 1", "Person 2", "Person 3", "Club"}
+    (club,) = (card for card in expected.new.cards(ANN, "Contacts") if card.is_group)
+    (third,) = (card for card in expected.new.cards(ANN, "Contacts") if card.label == "Person 3")
+    assert club.members == (third.uid,)
+    for at in range(1, len(undisturbed.moments) + 1):
+        world = die_and_resume(habit, at, before=two_books)
+        assert world.contents() == expected.contents(), f"after dying at moment {at}"
         assert world.told() == expected.told(), f"after dying at moment {at}"
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.contacts import meaning
-from migrator.contacts.merge import Decision, Verdict, apart, merge, unite
+from migrator.contacts.merge import Decision, Verdict, merge, unite
 from migrator.contacts.model import Card, Property, text_property
+from migrator.contacts.owners import apart
 from migrator.contacts.vcard import uid_for, with_uid
 
 

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from migrator.contacts.meaning import digest
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
-from migrator.engine.contract import Fate, Side, Verb, Weight
+from migrator.engine.contract import Fate, Outcome, Side, Verb, Weight
+from migrator.engine.lease import utc_now
 from migrator.engine.report import report
 from migrator.engine.stage import Stage
+from migrator.state.lease import this_process
 from migrator.testing.memory_books import (
     BooksRoute,
     MemoryBooks,
@@ -385,6 +388,160 @@ def test_of_two_people_with_one_uid_the_one_that_vanishes_at_the_target_is_misse
     assert [one.code for one in world.trial.findings("verify")] == []
     assert world.trial.verify().differences == 1
     assert [one.code for one in world.trial.findings("verify")] == ["missing"]
+
+
+ANN_OF_A, BOB_OF_B = (
+    person("Ann Doe", "u-1", email="ann.doe@example.com"),
+    person("Bob Roe", "u-1", email="bob@example.com"),
+)
+FROM_TWO_BOOKS = {"map": {"A": "All", "B": "All"}}
+
+
+def two_books(a: Card = ANN_OF_A, b: Card = BOB_OF_B, **books: object) -> World:
+    world = World(books=FROM_TWO_BOOKS | books)
+    world.old.shelves.clear()
+    world.old.fill(ANN, "A", a)
+    world.old.fill(ANN, "B", b, person("Carl Poe", "u-2"), group("Club", "g-b", "u-1", "u-2"))
+    return world
+
+
+def again_without_state(world: World) -> World:
+    fresh = two_books()
+    fresh.old = fresh.route.old = world.old
+    fresh.new = fresh.route.new = world.new
+    return fresh
+
+
+def details(world: World) -> list[tuple[str, ...]]:
+    (stage,) = world.trial.preview(world.trial.store).stages
+    return [action.details for _, action in stage.actions]
+
+
+def test_two_people_of_two_books_that_go_to_one_with_one_uid_both_arrive_as_the_preview_says() -> None:
+    world = two_books()
+    told = "its UID is another card's too, Ann Doe; it is kept under one of its own"
+    assert details(world) == [(), (f"+ Bob Roe  ({told})",)]
+    assert not world.trial.run().codes
+    assert [card.label for card in world.there("All")] == ["Ann Doe", "Bob Roe", "Carl Poe", "Club"]
+    ann, bob, _, club = world.there("All")
+    assert ann.uid == "u-1"
+    assert club.members == (bob.uid, "u-2"), "a group means whom its own book has under that UID"
+    outcomes = world.trial.store.outcomes(f"contacts/old>new/{ANN}/B")
+    assert [(one.about, one.note) for one in outcomes if one.about.startswith("Bob")] == [("Bob Roe", told)]
+    assert world.trial.fates() == {Fate.COPIED: 3, Fate.NORMALISED: 1}
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    assert details(world) == [(), ()]
+    world.trial.run()
+    assert {row.verb for row in world.trial.actions().values()} == {Verb.KEEP}
+    fresh = again_without_state(world)
+    assert not fresh.trial.run().codes
+    assert fresh.trial.fates() == {Fate.FOUND: 4}
+    assert fresh.trial.verify().differences == 0
+    assert world.new.writes == before
+
+
+def test_what_is_one_by_its_name_in_two_books_that_go_to_one_is_one() -> None:
+    world = two_books(ANN_OF_A, person("ann doe", "u-1", text_property("TEL", "+1 555")))
+    world.trial.run()
+    assert [card.label for card in world.there("All")] == ["Ann Doe", "Carl Poe", "Club"]
+    assert world.there("All")[0].text("TEL") == "+1 555"
+
+
+def test_a_book_that_follows_its_plan_later_finds_its_place_beside_those_that_are_there() -> None:
+    world = two_books(only=["B"])
+    world.trial.run()
+    assert [card.uid for card in world.there("All")][:2] == ["u-1", "u-2"]
+    wider = again_without_state(world)
+    wider.trial.store = world.trial.store
+    told = "its UID is another card's too, Bob Roe; it is kept under one of its own"
+    assert details(wider)[0] == (f"+ Ann Doe  ({told})",)
+    wider.trial.run()
+    assert sorted(card.label for card in wider.there("All")) == ["Ann Doe", "Bob Roe", "Carl Poe", "Club"]
+    before = list(wider.new.writes)
+    wider.trial.run()
+    fresh = again_without_state(wider)
+    fresh.trial.run()
+    assert wider.new.writes == before
+
+
+def test_a_card_that_an_earlier_version_took_for_another_books_gets_a_place_of_its_own() -> None:
+    world = two_books()
+    world.new.fill(ANN, "All", ANN_OF_A.with_property(text_property("EMAIL", "bob@example.com")))
+    key = f"contacts/old>new/{ANN}"
+    world.trial.run()
+    shelf = world.new.shelves[ANN]["All"]
+    ann, bob = list(shelf.cards)[:2]
+    del shelf.cards[bob]
+    claim = world.trial.store.claim(this_process(), utc_now(), "digest", "0")
+    with world.trial.store.recording(claim.run.epoch) as records:
+        ref = next(iter(world.old.shelves[ANN]["B"].cards))
+        records.record(f"{key}/B", [Outcome(ref, Fate.NORMALISED, ann, digest=digest(BOB_OF_B)[:32])])
+    world.trial.run()
+    assert sorted(card.label for card in world.there("All")) == ["Ann Doe", "Bob Roe", "Carl Poe", "Club"]
+
+
+def shared_target() -> World:
+    world = World()
+    world.old.shelves.clear()
+    world.old.fill(ANN, "Contacts", ANN_OF_A)
+    world.old.fill("bob@example.com", "Contacts", BOB_OF_B)
+    team = "team@example.com"
+    step = KIND.build(ContactsOptions(), accounts_of((ANN, team), ("bob@example.com", team)))
+    world.trial = Trial([Stage("contacts", "contacts", step, world.route)], workers=1)
+    return world
+
+
+def test_people_of_two_accounts_that_fill_one_are_two_though_they_share_a_uid() -> None:
+    world = shared_target()
+    (stage,) = world.trial.preview().stages
+    (first, second) = stage.findings
+    assert (first.code, second.weight) == ("shared-target", Weight.NOTE)
+    assert first.text == "team@example.com is filled by bob@example.com too, which this preview does not count with"
+    world.trial.run()
+    assert [card.label for card in world.new.cards("team@example.com", "Contacts")] == ["Ann Doe", "Bob Roe"]
+    told = "its UID is another card's at the target, Ann Doe; it is kept under one of its own"
+    outcomes = world.trial.store.outcomes("contacts/old>new/bob@example.com>team@example.com/Contacts")
+    assert [(one.fate, one.note) for one in outcomes] == [(Fate.NORMALISED, told)]
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    world.trial.run()
+    fresh = shared_target()
+    fresh.new = fresh.route.new = world.new
+    fresh.trial.run()
+    assert fresh.trial.fates() == {Fate.FOUND: 2}
+    assert world.new.writes == before
+
+
+def test_whoever_has_the_uid_at_the_target_and_is_somebody_else_loses_nothing_to_a_newer_card() -> None:
+    world = World(person("Bob Roe", "u-1", text_property("REV", "2024-01-01"), email="bob@example.com"))
+    there = person("Ann Doe", "u-1", text_property("REV", "2020-01-01"), email="ann.doe@example.com")
+    world.new.fill(ANN, "Contacts", there)
+    told = "its UID is another card's at the target, Ann Doe; it is kept under one of its own"
+    assert details(world) == [(f"+ Bob Roe  ({told})",)]
+    world.trial.run()
+    assert world.there()[0] == there
+    assert [card.label for card in world.there()] == ["Ann Doe", "Bob Roe"]
+
+
+def test_whoever_is_renamed_at_the_source_stays_one_card_because_it_is_on_record_or_has_an_address_in_common() -> None:
+    world = World(ANN_OF_A)
+    world.trial.run()
+    shelf = world.old.shelves[ANN]["Contacts"]
+    ((ref, shelved),) = shelf.cards.items()
+    shelf.cards[ref] = replace(shelved, card=person("Zoe Married", "u-1", email="zoe@example.com"), tag="2")
+    world.trial.run()
+    assert [one.text for card in world.there() for one in card.all("EMAIL")] == [
+        "ann.doe@example.com",
+        "zoe@example.com",
+    ]
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    fresh = World(person("Zoe Married", "u-1", email="zoe@example.com"))
+    fresh.new = fresh.route.new = world.new
+    fresh.trial.run()
+    assert fresh.trial.fates() == {Fate.NORMALISED: 1}
+    assert world.new.writes == before
 
 
 def test_a_card_changed_at_the_source_since_follows() -> None:
