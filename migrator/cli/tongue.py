@@ -17,16 +17,20 @@ from importlib import resources
 from migrator.cli import figures
 
 ENGLISH = "en"
-_PLACE = re.compile(r"\{([#*]?)(\w*)\}")
+_PLACE = re.compile(r"\{([#*@]?)(\w*)\}")
 _VALUES = {
-    "": "(.+?)",  # a name or a server's words: never changed
-    "#": r"(-?\d[\d,]*(?:\.\d+)?(?: (?:bytes?|[KMGTP]B))?)",  # a number or a size: written as the language writes it
+    "": "((?:(?!; ).)+?)",  # a name or a server's words, never changed; a semicolon ends them, for what follows may be ours
+    "@": r"([^\s:;,]+)",  # one word of that sort: an address
+    "#": r"(-?\d[\d,]*(?:\.\d+)?(?: ?(?:bytes?|[KMGTP]?B))?)",  # a number or a size: written as the language writes it
     "*": "(.+?)",  # a sentence of its own, which the catalogue may know
 }
+_LAST = "((?:(?!; |[.?!] [A-Z]).)+?)"  # such a value at the end: another sentence ends it too
+_IN_BRACKETS = r"([^()]+|.+?)"  # names in brackets, which semicolons stand between
 _BORDERS = (
     re.compile(r"((?<=[.?!]) (?=[A-Z\"{]))"),
-    re.compile("(; )"),
+    re.compile(r"(; )(?![^(]*\))"),
 )  # between sentences, and between reasons in a row
+_COMMA = re.compile("(, )")  # between amounts in a row; but names have commas too, so only where every part is known
 _SWAPPED = str.maketrans(",.", ".,")
 
 
@@ -51,6 +55,8 @@ class _Sentence:
     @classmethod
     def of(cls, english: str, said: str) -> _Sentence:
         """Raises ValueError if a place is named on one side alone."""
+        if english.endswith(".") and said.endswith("."):
+            english, said = english[:-1], said[:-1]
         places = list(_PLACE.finditer(english))
         names = [place[2] for place in places]
         if sorted(names) != sorted(place[2] for place in _PLACE.finditer(said)) or len(set(names)) != len(names):
@@ -58,7 +64,13 @@ class _Sentence:
         fixed = _PLACE.split(english)[::3]
         pattern = re.escape(fixed[0])
         for place, text in zip(places, fixed[1:], strict=True):
-            pattern += _VALUES[place[1]] + re.escape(text)
+            value = _VALUES[place[1]]
+            if not place[1] and not text:
+                value = _LAST
+            elif not place[1] and text.startswith(")") and english[: place.start()].endswith("("):
+                value = _IN_BRACKETS
+            pattern += value + re.escape(text)
+        pattern += r"(\.?)"  # a full stop may be left out, or stand behind a reason that has none of its own
         words = _PLACE.split(said)
         told: list[str | int] = [words[0]]
         for name, text in zip(words[2::3], words[3::3], strict=True):
@@ -108,15 +120,14 @@ class Tongue:
         known = self._known(text)
         if known is not None:
             return known
-        if text.endswith("."):
-            known = self._known(text[:-1])
-            if known is not None:
-                return [*known, Piece(".")]
         for border in _BORDERS:
             parts = border.split(text)
             if len(parts) > 1:
                 told = [self._pieces(part) if number % 2 == 0 else [Piece(part)] for number, part in enumerate(parts)]
                 return [piece for pieces in told for piece in pieces]
+        amounts = [self._known(part) for part in _COMMA.split(text)[::2]]
+        if len(amounts) > 1 and all(amounts):
+            return [piece for amount in amounts for piece in (Piece(", "), *(amount or ()))][1:]
         return [Piece(text, foreign=any(map(str.isalpha, text)))]
 
     def _known(self, text: str) -> Iterable[Piece] | None:
@@ -134,6 +145,7 @@ class Tongue:
             else:
                 value = found[word + 1]
                 yield Piece(self._figure(value) if sentence.kinds[word] == "#" else value)
+        yield Piece(found[len(sentence.kinds) + 1])
 
     # -- figures -------------------------------------------------------------------------------------------------------
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+import migrator
 from migrator.cli.tongue import Piece, Tongue
 
 SPANISH = Tongue.of("es")
@@ -15,7 +20,10 @@ SPANISH = Tongue.of("es")
     ("english", "spanish"),
     [
         ("larger than max_size 12.5 MB", "supera el tamaño máximo del plan (12,5 MB)"),
-        ("1,234 left behind are tried again", "se intentan de nuevo 1.234 que no se trasladaron"),
+        (
+            "1,234 messages are larger than max_size and stay",
+            "1.234 mensajes superan el tamaño máximo del plan y se quedan",
+        ),
         ("Run again.", "Ejecute de nuevo migrator run."),
         ("nothing new.", "nada nuevo."),
         ("nothing new; larger than max_size 1 GB", "nada nuevo; supera el tamaño máximo del plan (1 GB)"),
@@ -52,3 +60,168 @@ def test_sizes_moments_and_spans_of_time_are_written_as_in_spanish():
     assert SPANISH.size(None) == "tamaño desconocido"
     assert SPANISH.duration(3 * 86400 + 4 * 3600) == "3 días 4 h"
     assert SPANISH.moment(datetime(2026, 3, 14, 12, 0, tzinfo=UTC)).startswith("14/03/2026 ")
+
+
+def test_a_name_is_never_taken_for_a_sentence_and_a_sentence_never_for_a_name():
+    renamed = "is called all there at the target, which would not create it as it is (1,234 no)"
+    assert SPANISH.say(renamed) == "se llama all there en el destino, que no quiso crearla tal cual (1,234 no)"
+    assert SPANISH.pieces("the target says: no; what it meant is unknown") == (
+        Piece("el destino responde: no; "),
+        Piece("what it meant is unknown", foreign=True),
+    )
+
+
+# -- whether the rooms say anything that the catalogue does not know -----------------------------------------------------------
+
+ROOT = Path(migrator.__file__).parent
+ROOMS = ("mail", "panel", "contacts", "lists", "forms", "engine")
+TOLD = {
+    "note",
+    "cure",
+    "why",
+    "remedy",
+    "text",
+}  # the fields that a report shows; what errors say is for the admin at work
+
+# Sentences that the source puts together word by word: here as they are said.
+PUT_TOGETHER = {
+    "no password is known{}": [
+        "no password is known",
+        "no password is known (the source says that the password in the plan is wrong)",
+    ],
+    "{} It is read only where an account has its name.": ["Run again. It is read only where an account has its name."],
+    "{}: the target {}": [],  # a preview's alone
+    "{} of its cards {} not moved yet: {}": [
+        "1 of its cards is not moved yet: Ann",
+        "2 of its cards are not moved yet: Ann",
+    ],
+    "{} of its cards {} moved and {} not at the target any more: {}": [
+        "1 of its cards was moved and is not at the target any more: Ann",
+        "2 of its cards were moved and are not at the target any more: Ann, Zoë",
+    ],
+    "the source has {}": ["the source has 3 lines between its cards that belong to no card"],
+    "{} {} ({}){}, and the report names each": [
+        "1 card says otherwise at the source (TEL); the target's is kept, and the report names each",
+        "2 cards say otherwise at the source (TEL, NOTE); the target's is kept, and the report names each",
+        "1 card has what the source says beside what the target said (TEL), and the report names each",
+        "2 cards have what the source says beside what the target said (TEL), and the report names each",
+    ],
+    "{} says it no longer": ["was passed over, and the source says it no longer"],
+    "{}: {} instead of {}": ["name: Ann instead of nothing", "hidden: yes instead of no", "delivery: x instead of y"],
+    "{} {} not moved yet ({})": [
+        "1 member is not moved yet (a@example.com)",
+        "2 owners are not moved yet (a@example.com)",
+    ],
+    "{}: {} {} on {} {}": ["sheets of WPForms (wp_*): 1 entry on 1 sheet", "sheets of x: 1,204 entries on 2 sheets"],
+    "{}: {} cards were put into {}": ["contacts for a@example.com: 2 cards were put into Website"],
+    "{}: entries name {} uploaded {}, which no database holds": [
+        "sheets of x: entries name 1 uploaded file, which no database holds",
+        "sheets of x: entries name 1,204 uploaded files, which no database holds",
+    ],
+    "{}: {} times {}": ["sheets of x: 2 times a serialised value is broken and shown as it is"],
+    "{}: {}, since the plan names a time": ["wp_x: 1 without a date is left out, since the plan names a time"],
+    "{}: {} {} hidden whole for {}": [
+        "wp_x: 1 value could not be looked into and was hidden whole for wp_x.phone",
+        "wp_x: 2 values could not be looked into and were hidden whole for wp_x.phone",
+    ],
+    "the row {} is too large to be moved ({} MB; {}){}": [
+        "the row id 9 is too large to be moved (41.0 MB; dump.sql, line 7)",
+        "the row id 9 is too large to be moved (41.0 MB; dump.sql, line 7); whether it is one of those wanted was not looked at",
+    ],
+    "Set the SMTP host to {} there once the mailboxes have moved, or ask for it in the plan (senders: {change: true}).{}": [
+        "Set the SMTP host to x.example.com there once the mailboxes have moved, or ask for it in the plan (senders: {change: true})."
+    ],
+}
+
+
+class Source:
+    """A module's sentences: what it gives the fields that a report shows, as far as that is written in the module itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.tree = ast.parse(path.read_text("utf-8"))
+        self.functions = {node.name: node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)}
+        self.values: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(name)], value=value):
+                    self.values.setdefault(name, []).append(value)
+                case ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
+                    self.values.setdefault(name, []).append(value)
+
+    def told(self) -> Iterator[str]:
+        """Every sentence once, a value in it as {}."""
+        raised = {id(part) for node in ast.walk(self.tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
+        found: dict[str, None] = {}
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.Call) or id(node) in raised:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            shown = [] if name in {"Field", "Option"} else [one.value for one in node.keywords if one.arg in TOLD]
+            shown += node.args[3:] if name == "Finding" else []
+            found.update(dict.fromkeys(text for value in shown for text in self.texts(value, ())))
+        return (text for text in found if re.search("[a-z]{2}", text.replace("{}", "")))
+
+    def texts(self, node: ast.expr, seen: tuple[str, ...]) -> list[str]:
+        """What an expression may come to, as text."""
+        several: list[ast.expr] = []
+        match node:
+            case ast.Constant(str() as text):
+                return [text]
+            case ast.JoinedStr(values):
+                return ["".join(str(one.value) if isinstance(one, ast.Constant) else "{}" for one in values)]
+            case ast.BinOp(left, ast.Add(), right):
+                return [a + b for a in self.texts(left, seen) or ["{}"] for b in self.texts(right, seen) or ["{}"]]
+            case ast.IfExp(_, yes, no):
+                several = [yes, no]
+            case ast.BoolOp(_, values) | ast.Tuple(values) | ast.List(values):
+                several = values
+            case ast.GeneratorExp(one) | ast.ListComp(one):
+                several = [one]
+            case ast.Call(ast.Attribute(_, "join"), values):
+                several = values
+            case ast.Name(name) if name not in seen:
+                seen, several = (*seen, name), self.values.get(name, [])
+            case ast.Call(ast.Name(name)) if name in self.functions and name not in seen:
+                seen = (*seen, name)
+                several = [
+                    one.value
+                    for one in ast.walk(self.functions[name])
+                    if isinstance(one, ast.Return | ast.Yield) and one.value is not None
+                ]
+        return [text for one in several for text in self.texts(one, seen)]
+
+
+def said_by(room: str) -> dict[str, str]:
+    """What a room may say in a report, and in which of its files."""
+    # An adapter speaks of its own product to the admin who set it up; what becomes of things is said in the room itself.
+    paths = [path for path in sorted((ROOT / room).rglob("*.py")) if "adapters" not in path.parts]
+    return {text: str(path.relative_to(ROOT)) for path in paths for text in Source(path).told()}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_everything_a_room_says_in_a_report_can_be_said_in_spanish(room):
+    said = said_by(room)
+    missing = {
+        one: path
+        for text, path in said.items()
+        for one in PUT_TOGETHER.get(text, [text.replace("{}", "7")])
+        if any(piece.foreign for piece in SPANISH.pieces(one))
+    }
+
+    assert said
+    assert missing == {}, "write what these are in Spanish into migrator/cli/report.es.toml"
+
+
+def test_no_sentence_put_together_is_one_that_nobody_says_any_more():
+    said = {text for room in ROOMS for text in said_by(room)}
+
+    assert set(PUT_TOGETHER) - said == set()
+
+
+def test_a_room_that_says_something_new_would_be_found(tmp_path):
+    path = tmp_path / "room.py"
+    path.write_text(
+        'why = f"the {thing} is new"\nOutcome("x", Fate.SKIPPED, note=why, cure="Wait.")\nraise Bad(remedy="No")\n'
+    )
+
+    assert list(Source(path).told()) == ["the {} is new", "Wait."]
