@@ -27,7 +27,7 @@ CHUNK = 64 * KB  # larger ones leave the processor's cache: narrow rows are read
 LONGEST_HEAD = 64 * KB  # an INSERT's column list
 LARGEST_STATEMENT = 16 * MB  # but for INSERTs, which may be of any length
 LARGEST_ROW = 32 * MB
-LARGEST_STEP = 8 * MB
+LARGEST_STEP = 2 * MB
 LEAST_REACH = 4 * KB
 LONGEST_WORD = 64
 MOST_HELD = LARGEST_ROW + 2 * LONGEST_WORD  # of a row: so much of what stands behind it has to be seen
@@ -251,9 +251,10 @@ class _Style:
     spaced: bool = False  # there are blanks between values
     marked: bool = False  # some are _binary
 
-    def with_this(self, row: bytes) -> _Style:
-        """For rows like this one too."""
-        return _Style(self.spaced or bool(_BLANKS.search(row)), self.marked or b"_binary '" in row)
+    def with_this(self, text: bytearray, at: int, end: int) -> _Style:
+        """For rows like the one that stands there too."""
+        spaced = self.spaced or bool(_BLANKS.search(text, at, end))
+        return _Style(spaced, self.marked or text.find(b"_binary '", at, end) >= 0)
 
 
 _BLANKS = re.compile(rb"[,(]\s|\s[,)]")
@@ -362,20 +363,21 @@ def unquoted(name: bytes, codec: str) -> str:
 
 
 class Window:
-    """The part of a text that is in memory. Positions count from its front and hold until `more` is called."""
+    """The part of a text that is in memory. Positions count from its front and hold until `more` is called, which changes `text` itself: a long
+    row has room here once, and not once more for each time that it is read on.
+    """
 
     def __init__(self, source: Source, name: str, start: Place) -> None:
         self._source = source
         self.name = name
-        self.text = b""
+        self.text = bytearray()
         self.ended = False
         self._before = start.byte
         self._counted, self._line = 0, start.line
 
     def more(self, keep: int, limit: int = 0) -> int:
         """Read on, and forget what stands before `keep`, which is at 0 from then on: the new position of what was there. Where a long
-        piece is kept, as much again is read, so that looking at it anew costs no more than it is long. Raises Misbehaved beyond `limit`
-        (0: LARGEST_ROW).
+        piece is kept, more is read, so that it is seldom looked at anew. Raises Misbehaved beyond `limit` (0: LARGEST_ROW).
         """
         kept = len(self.text) - keep
         limit = limit or LARGEST_ROW
@@ -384,7 +386,8 @@ class Window:
         self._line += self.text.count(b"\n", self._counted, keep)
         self._counted = 0
         piece = self._read(min(max(CHUNK, kept), LARGEST_STEP))
-        self.text = (self.text[keep:] if keep else self.text) + piece
+        del self.text[:keep]
+        self.text += piece
         self._before += keep
         if not piece:
             self.text += SENTINEL
@@ -403,6 +406,14 @@ class Window:
         self._line += self.text.count(b"\n", self._counted, at)
         self._counted = max(at, self._counted)
         return Place(self._before + at, self._line)
+
+    def byte(self, at: int) -> int:
+        """Which byte of the text a position is."""
+        return self._before + at
+
+    def at(self, byte: int) -> int:
+        """The position of a byte of the text."""
+        return byte - self._before
 
     def too_long(self, at: int, limit: int) -> Misbehaved:
         """An error about what does not end within `limit` bytes."""
@@ -440,6 +451,10 @@ class _Reader:
         self._style = _Style()
         self._widths: dict[bytes, int] = {}
         self._front = start.byte == 0
+        self._looked_at = (
+            0,
+            0,
+        )  # where a long text begins that is not whole in memory yet, and how far it was looked at
 
     @property
     def _grammar(self) -> _Grammar:
@@ -479,7 +494,7 @@ class _Reader:
         self._need(LONGEST_HEAD)
         if not self._front:
             return
-        start = self._window.text[:2]
+        start = bytes(self._window.text[:2])
         if start in _OTHER_ENCODINGS or (len(start) == 2 and b"\0" in start and start != b"\0\0"):  # noqa: PLR2004
             raise self._window.misbehaved(
                 0,
@@ -541,7 +556,7 @@ class _Reader:
         while True:
             end = self._piece_end(self._at + length)
             if self._window.text.startswith(self._spelling.delimiter, end):
-                text = self._window.text[self._at : end]
+                text = bytes(self._window.text[self._at : end])
                 self._at = end + len(self._spelling.delimiter)
                 return text.strip().removesuffix(b"*/").rstrip()
             if self._window.ended:
@@ -633,7 +648,7 @@ class _Reader:
                 values, count = ([odd.values], 1) if want is Want.VALUES else ((), 1)
                 width = len(odd.values) if want is Want.VALUES else 0
                 self._widths[head] = width
-                self._style = self._style.with_this(window.text[self._at : odd.end])
+                self._style = self._style.with_this(window.text, self._at, odd.end)
                 self._at = odd.end
                 yield Rows(insert, values, count, place, self._spelling)
                 if not odd.another:
@@ -747,18 +762,59 @@ class _Reader:
 
     def _pass_text(self) -> bool:
         """Go behind the quoted text that begins here, of any length; False where the file ends before."""
-        window, inside = self._window, self._grammar.inside
+        window = self._window
         self._at += 1
         while True:
-            # In portions, for the same reason as the pieces of a statement.
-            while (end := inside.match(window.text, self._at, self._at + CHUNK).end()) > self._at:  # type: ignore[union-attr]  # matches always
+            for _, end in self._portions(self._at):
                 self._at = end
-            if window.text.startswith(b"'", end) and end + 1 < len(window.text):
+            if window.text.startswith(b"'", self._at) and self._at + 1 < len(window.text):
                 self._at += 1
                 return True
             if window.ended:
                 return False
             self._at = window.more(self._at)
+
+    def _portions(self, at: int) -> Iterator[tuple[int, int]]:
+        """The inside of a quoted text from here on, as far as it is in memory, in portions for the same reason as the pieces of a statement: from
+        where to where. None begins or ends in an escape.
+        """
+        text, inside, most = self._window.text, self._grammar.inside, max(CHUNK, 2)  # an escape is two bytes
+        while (end := inside.match(text, at, at + most).end()) > at:  # type: ignore[union-attr]  # matches always
+            yield at, end
+            at = end
+
+    def _quoted(self, at: int) -> tuple[bytes, int] | None:
+        """What the quoted text means that begins here, and the position behind it; None where none begins."""
+        text, spelling = self._window.text, self._spelling
+        if text.startswith(b"'", at):
+            found = self._grammar.text.match(text, at, at + CHUNK)
+            return (unescape(found[1], backslashes=spelling.backslashes), found.end()) if found else self._long_text(at)
+        if text.startswith(b'"', at) and not spelling.ansi_quotes:
+            found = self._grammar.double.match(text, at)
+            if found is None:
+                raise _ShortError
+            raw = found[1].replace(b'""', b'"').replace(b"'", b"''")
+            return unescape(raw, backslashes=spelling.backslashes), found.end()
+        return None
+
+    def _long_text(self, at: int) -> tuple[bytes, int]:
+        """What the text means that is quoted here, and the position behind it. What was looked at in vain is not looked at once more, and its
+        escapes are taken out portion by portion: a text of 32 MB has room twice, not six times.
+        """
+        window, begins = self._window, self._window.byte(at)
+        at += 1
+        end = window.at(self._looked_at[1]) if self._looked_at[0] == begins else at
+        for _, last in self._portions(end):
+            end = last
+        self._looked_at = begins, window.byte(end)
+        if not window.text.startswith(b"'", end) or end + 1 >= len(window.text):
+            raise _ShortError
+        self._looked_at = 0, 0
+        backslashes = self._spelling.backslashes
+        meant = [
+            unescape(bytes(window.text[first:last]), backslashes=backslashes) for first, last in self._portions(at)
+        ]
+        return b"".join(meant), end + 1
 
     def _another(self) -> bool:
         """Whether another row follows here, and go to it."""
@@ -804,13 +860,8 @@ class _Reader:
         if introduced := _INTRODUCER.match(text, at):
             charset = (introduced[1] or b"utf8").decode().lower()
             at = introduced.end()
-        quote = text[at : at + 1]
-        if quote == b"'" or (quote == b'"' and not spelling.ansi_quotes):
-            found = (self._grammar.text if quote == b"'" else self._grammar.double).match(text, at)
-            if found is None:
-                raise _ShortError
-            raw = found[1] if quote == b"'" else found[1].replace(b'""', b'"').replace(b"'", b"''")
-            return _recoded(unescape(raw, backslashes=spelling.backslashes), charset, spelling), found.end()
+        if quoted := self._quoted(at):
+            return _recoded(quoted[0], charset, spelling), quoted[1]
         if based := _QUOTED_BASE.match(text, at):
             return _based(based[1], based[2]), based.end()
         for pattern in (_HEX, _NUMBER, _WORD):
@@ -822,7 +873,7 @@ class _Reader:
                 except ValueError:
                     break
         raise self._wrong(
-            at, f"a value begins with {text[at : at + 12]!r}, which only a server can tell the meaning of"
+            at, f"a value begins with {bytes(text[at : at + 12])!r}, which only a server can tell the meaning of"
         )
 
     def _wrong(self, at: int, what: str) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import stat
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pyrage import x25519
 
 from migrator.engine.contract import Login
 from migrator.errors import Misbehaved, PlanError, Refused
+from migrator.forms.adapters import files
 from migrator.forms.adapters.files import FilesReader, FilesWriter, Options, lines, read_lines
 from migrator.forms.model import (
     EVERYTHING,
@@ -313,15 +315,26 @@ SAID = (
 )
 
 
-@given(st.lists(st.tuples(SAID, st.none() | st.binary(max_size=9)), max_size=5))
-def test_lines_are_read_back_as_they_were_written(rows) -> None:
-    said = lines(TWO, rows)
+@given(st.lists(st.tuples(SAID, st.none() | st.binary(max_size=9)), max_size=5), st.sampled_from([2, 64 * 1024]))
+def test_lines_are_read_back_as_they_were_written(rows, long) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "LONG", long)
+        said = lines(TWO, rows)
     assert said.count(b"\n") == len(rows)
     assert read_lines(TWO, said) == rows
     if rows:
         texts, raw = zip(*rows, strict=True)
         as_bytes = [None if one is None else one.encode("utf-8", "surrogatepass") for one in texts]
         assert read_lines(TWO, lines(TWO, Spelt([as_bytes, raw], (False, True)))) == rows
+
+
+def test_many_rows_and_a_long_one_are_quoted_in_little_more_than_they_are() -> None:
+    rows = [("😀 " + "x" * 400, b""), ("😀 " + "y" * 4_000_000, None)] * 2 + [("😀 " + "z" * 400, b"")] * 10_000
+    tracemalloc.start()
+    said = lines(TWO, rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2.5 * len(said)
 
 
 def test_a_range_that_shares_rows_with_others_takes_them_over(writer) -> None:

@@ -302,6 +302,25 @@ def test_a_row_that_is_too_long_is_passed_over_and_told_and_those_around_it_are_
     assert [row for one in others if isinstance(one, Rows) for row in one.values] == [(b"4",)]
 
 
+@pytest.mark.parametrize("text", [b"a" * 32, rb"\r\n it\'s \"so\" ", "Grüße, '' ".encode()])
+@pytest.mark.parametrize(("size", "times"), [(7, 3), (24, 1)])
+def test_a_long_row_is_in_memory_as_seldom_as_can_be(monkeypatch, text, size, times):
+    monkeypatch.setattr(sql_text, "LARGEST_ROW", 8 * sql_text.MB)
+    monkeypatch.setattr(sql_text, "MOST_HELD", 8 * sql_text.MB + 2 * sql_text.LONGEST_WORD)
+    rows = Repeated(b"INSERT INTO t VALUES (1,'", text * 4096, size * sql_text.MB // len(text) // 4096, b"'),(2,'x');")
+    tracemalloc.start()
+    found = [
+        (type(one), [len(row[1] or b"") for row in one.values] if isinstance(one, Rows) else one.values)
+        for one in parts(rows, "dump.sql", lambda *_: Want.VALUES)
+        if not isinstance(one, End)
+    ]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [kind for kind, _ in found] == ([Rows, Rows] if size < 8 else [LongRow, Rows])
+    assert found[1][1] == [1]
+    assert peak < (times * min(size, 8) + 5) * sql_text.MB
+
+
 def test_a_line_of_any_length_takes_little_memory():
     class OneLine:
         rows, comment = 40_000, 300
