@@ -38,6 +38,7 @@ IN_STEP = "="  # ends the mark of a member who was there before and was as at th
 SHOWN = 60  # characters of a value in a message
 MANY = 10  # fewer who leave at once are never taken for a source that was cut short
 NOBODY_LEFT = "the source shows nobody at all any more; nobody is taken off for that"
+NONE_LEFT = "the source shows none of the {} any more; nobody is taken off for that"
 MOST_LEFT = "whom we brought have left the list at the source at once; nobody is taken off for that"
 STAYS = "has left the list at the source with most others; stays"
 TITLES = {
@@ -126,6 +127,11 @@ class Past:
     unproven: bool = False
     halfway: AbstractSet[str] = frozenset()
 
+    @property
+    def brought(self) -> int:
+        """How many a run of ours has brought."""
+        return sum(one.fate in BROUGHT for one in self.outcomes.values())
+
 
 def decide(
     source: Mapping[str, Member], there: Mapping[str, Member], past: Past, as_kept: Callable[[Member], Member]
@@ -157,7 +163,7 @@ def decide_leavers(
 ) -> list[Decision]:
     """A decision for everybody who was on the source's list when that was recorded, and is not any more. `removes` says that those whom a
     run of ours has brought are taken off, `many` that they are however many they are. Nobody at all, or less than half of those who came,
-    is more often a file that was cut short than a list that people have left.
+    is more often a file that was cut short than a list that people have left; see `doubt_of_list` for all roles together.
     """
     wanted = {one.key for one in source.values()}
     left = [
@@ -166,14 +172,51 @@ def decide_leavers(
         if key not in source and one.fate is not Fate.GONE and one.ref not in wanted
     ]
     leaving = sum(one.do is Do.REMOVE for one in left)
-    brought = sum(one.fate in BROUGHT for one in past.outcomes.values())
-    if not source:
-        doubt = NOBODY_LEFT
-    elif leaving >= MANY and 2 * leaving > brought and not many:
-        doubt = f"{leaving:,} of {brought:,} {MOST_LEFT}"
-    else:
+    if many:
         return left
-    return [replace(one, do=Do.KEEP, why=STAYS, doubted=doubt) if one.do is Do.REMOVE else one for one in left]
+    if not source:
+        return in_doubt(left, NOBODY_LEFT)
+    brought = past.brought
+    return in_doubt(left, f"{leaving:,} of {brought:,} {MOST_LEFT}") if _are_most(leaving, brought) else left
+
+
+def _are_most(leaving: int, brought: int) -> bool:
+    return leaving >= MANY and 2 * leaving > brought
+
+
+def in_doubt(leavers: Sequence[Decision], doubt: str) -> list[Decision]:
+    """Those who have left; where there is a doubt, nobody of them is taken off for it."""
+    return [
+        replace(one, do=Do.KEEP, why=STAYS, doubted=doubt) if doubt and one.do is Do.REMOVE else one for one in leavers
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How many of one role have left at once: of whom we `brought`, the `leaving` are still at the target, and the source shows `shown`."""
+
+    word: str
+    shown: int
+    brought: int
+    leaving: int
+
+
+def doubt_of_list(roles: Sequence[Leaving], *, owners: str, many: bool) -> str:
+    """Why nobody of any role is taken off, "" where there is no doubt. A source that has lost everybody of a role (several, or even one
+    owner, without whom no list is), most of one, or most of all together, is more often a file that was cut short than a list that people
+    have left. `many` says that they are meant to go: then only a source that shows nobody at all is doubted.
+    """
+    leaving, brought = sum(one.leaving for one in roles), sum(one.brought for one in roles)
+    if not any(one.shown for one in roles):
+        return NOBODY_LEFT
+    if many or brought <= 1:
+        return ""
+    for one in roles:
+        if not one.shown and one.leaving and (one.leaving > 1 or one.word == owners):
+            return NONE_LEFT.format(one.word)
+        if _are_most(one.leaving, one.brought):
+            return f"{one.leaving:,} of {one.brought:,} {one.word} {MOST_LEFT}"
+    return f"{leaving:,} of {brought:,} of all roles {MOST_LEFT}" if _are_most(leaving, brought) else ""
 
 
 def _decide(

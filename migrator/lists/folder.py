@@ -517,9 +517,12 @@ def _look_through(path: Path, named: _Named) -> tuple[Sheet, list[tuple[int, str
     rows: list[tuple[int, Cells]] = []
     header_line = 0
     line, seen = 1, look.begins
+    short = False
+    last = b""
     for row in table.rows(io.BytesIO(content), look, look.begins):
         line += content.count(b"\n", seen, row.offset)  # blank lines are no rows
         seen = row.offset
+        last = row.raw
         if row.broken:
             wrong.append((line, row.broken))
         elif header is None:
@@ -531,7 +534,11 @@ def _look_through(path: Path, named: _Named) -> tuple[Sheet, list[tuple[int, str
         elif len(row.cells) > len(header) and any(row.cells[len(header) :]):
             wrong.append((line, "there are more cells than columns"))
         else:
+            short = short or (bool(rows) and len(rows[-1][1]) < len(header))  # people leave empty cells out
             rows.append((line, dict(zip(header, row.cells, strict=False))))
+    if header is not None and rows and not short and rows[-1][0] == line and _is_cut(last, rows[-1][1], header, look):
+        held = f"{len(rows.pop()[1])} of {len(header)} cells"
+        wrong.append((line, f"the file stops in the middle of this row ({held}). If it is whole, end the line"))
     if header is None and named.bare and not wrong and _are_addresses([cells for _, cells in before]):
         header = titles = (named.bare,)
         rows = [(line, {named.bare: cells[0]}) for line, cells in before]
@@ -541,6 +548,13 @@ def _look_through(path: Path, named: _Named) -> tuple[Sheet, list[tuple[int, str
     mark = content[: look.begins]
     above = tuple(cells for _, cells in before)
     return Sheet(path, tuple(header or ()), titles, tuple(rows), look, above, mark, header_line), wrong
+
+
+def _is_cut(raw: bytes, cells: Cells, header: Sequence[str], look: Look) -> bool:
+    """Whether a file's last row, which has no end of line, stops before its last cell, or in quotes that nobody closes."""
+    if raw.endswith("\n".encode(look.charset)):
+        return False
+    return len(cells) < len(header) or raw.count('"'.encode(look.charset)) % 2 == 1
 
 
 def _are_addresses(lines: Sequence[Sequence[str]]) -> bool:

@@ -324,7 +324,7 @@ class Features:
     settings. `creates` says that lists can be made; where they have a password, `list_password` says what it has to look like. `asks_panel`
     says that the session wants the endpoint's panel (see AsksPanel), `knows_addresses` that it fulfils KnowsAddresses, `makes_domains`
     MakesDomains, `foresees_refusals` ForeseesRefusals. `shares_names` says that somebody has one name, whatever lists he is on, and that the
-    session fulfils KnowsNames. `fewer_than` says that only lists of fewer members are made there, 0
+    session fulfils KnowsNames; `staff_are_members` that whoever is owner or moderator is among the members as well. `fewer_than` says that only lists of fewer members are made there, 0
     that it does not matter. `usual(address, told)` is what a list of that name has where nobody has set anything.
     """
 
@@ -346,6 +346,7 @@ class Features:
     foresees_refusals: bool = False
     fewer_than: int = 0
     shares_names: bool = False
+    staff_are_members: bool = False
     usual: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = (
         lambda _address, _told: {}
     )  # Any: a setting's own type

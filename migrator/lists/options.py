@@ -65,7 +65,7 @@ class ListsOptions(BaseModel):
     leavers: Literal["remove", "remove-many", "keep"] = Field(
         default="remove",
         description="Members that an earlier run brought and that have left the list at the source since. remove: take them off at the "
-        "target, but nobody where more than half of a list have left at once, which is told (a file that was cut short looks like that); "
+        "target, but nobody where more than half of a list, or a whole role, have left at once, which is told (a file that was cut short looks like that); "
         "remove-many: then too; keep: leave them there and tell of them. Nobody else is ever taken off a list.",
     )
 

@@ -96,7 +96,10 @@ from migrator.panel.model import make_password
 ELSEWHERE = "Give the list a place on a Mailman 3 (type: mailman3), or keep it in files (type: csv or google_csv)"
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 REFUSED = "refused"  # in an action's data: who will be refused, and why
-DOUBTED = "doubted"  # in an action's data: that the source may not be whole, for too many have left it
+DOUBTED = (
+    "doubted"  # in an action's data: that the source may not be whole, for too many have left it, with their names
+)
+DOUBT = "doubt"  # in an action's data: the same of all roles together, without names
 HELD = {
     True: "When it is to be opened, write hold: while-filling in the step (or leave hold out), then run again.",
     False: "A run opens it once everybody is there.",
@@ -223,7 +226,7 @@ class ListsStep:
         return replace(visit, people=people, see=cache(visit.see))
 
     def _actions(self, visit: Visit, *, makes_domain: bool) -> Iterator[Action]:
-        rosters = [visit.roster(word) for word, role in ROLES.items() if role in visit.source.features.roles]
+        rosters = visit.rosters()
         writes = any(roster.writes for roster in rosters)
         quiet = visit.standing.quiet is not None
         fresh = not visit.standing.is_there
@@ -242,7 +245,7 @@ class ListsStep:
         for roster in rosters:
             if roster.people or roster.past.outcomes:
                 action = _roster_action(visit, roster)
-                yield replace(action, data={**action.data, DOUBTED: doubted(roster)})
+                yield replace(action, data={**action.data, DOUBTED: doubted(roster), DOUBT: roster.doubt})
         release = _release_action(visit, quiet=quietens or quiet)
         if release.total.items or quietens or quiet:
             yield release
@@ -280,7 +283,7 @@ class ListsStep:
                 case "release":
                     _open(visit, target, work)
                 case word:
-                    _fill(visit, word, target, work)
+                    _fill(visit, word, action.data[DOUBT], target, work)
 
     def _make_list(self, key: str, plan: ListPlan, source: ListReader, target: ListWriter, work: Work) -> None:
         before = work.settled(f"{key}/list", [MADE]).get(MADE)
@@ -321,7 +324,7 @@ class ListsStep:
                     text = f"{plan.target}: the list is not at the target"
                     yield Finding("missing", Weight.DIFFERENCE, action.label, text, "Run again.")
             elif part in ROLES:
-                roster = visit.roster(part)
+                roster = visit.roster(part, action.data[DOUBT])
                 yield from compared(plan.target, roster, target)
                 if ROLES[part] is Role.MEMBER:
                     yield from _by_the_second_road(plan.target, roster, target)
@@ -475,15 +478,15 @@ def _set(visit: Visit, part: str, target: ListWriter, work: Work) -> None:
             work.note(Finding("otherwise-at-target", Weight.NOTE, about, f"{title_of(one.name)}: {one.aside}"))
 
 
-def _fill(visit: Visit, word: str, target: ListWriter, work: Work) -> None:
-    """Bring everybody of one role, and take off who has left."""
+def _fill(visit: Visit, word: str, doubt: str, target: ListWriter, work: Work) -> None:
+    """Bring everybody of one role, and take off who has left, unless the planning saw a `doubt` about the whole list."""
     key = f"{visit.key}/{word}"
     _begin(visit, key, work)
-    roster = visit.roster(word)
+    roster = visit.roster(word, doubt)
     move = _member_move(roster, visit, target)
     work.resolve(move)
     if move.written:  # a death had left some on the way, and they have arrived
-        roster = visit.roster(word)
+        roster = visit.roster(word, doubt)
         move = _member_move(roster, visit, target)
     if roster.writes:
         _refuse_noise(visit)

@@ -17,6 +17,7 @@ from migrator.lists.decisions import (
     Decision,
     Do,
     Ends,
+    Leaving,
     Past,
     SettingDecision,
     as_before,
@@ -24,6 +25,8 @@ from migrator.lists.decisions import (
     decide,
     decide_leavers,
     decide_settings,
+    doubt_of_list,
+    in_doubt,
     is_settled,
     name_stays,
     name_told,
@@ -35,6 +38,7 @@ from migrator.lists.naming import ListPlan
 from migrator.lists.options import ListsOptions
 
 ROLES = WORDS
+WORD_OF = {role: word for word, role in ROLES.items()}
 EMERGENCY = "emergency"
 # Facts of actions.
 QUIET = "quiet"  # of the list: what is held and silenced, and what it was before
@@ -120,6 +124,13 @@ class Roster:
     past: Past
     decisions: Sequence[Decision]
     leavers: Sequence[Decision] = ()
+    doubt: str = ""  # about the whole list: why nobody of any role is taken off
+
+    @property
+    def leaving(self) -> Leaving:
+        """How many have left at once, and would be taken off if nothing were doubted."""
+        going = sum(one.do is Do.REMOVE or bool(one.doubted) for one in self.leavers)
+        return Leaving(self.word, len(self.people), self.past.brought, going)
 
     @property
     def to_do(self) -> list[Decision]:
@@ -153,21 +164,24 @@ class Visit:
     tell: Callable[[], Settings]
     see: Callable[[], Settings]
 
-    def roster(self, word: str) -> Roster:
-        """Everybody of one role. Raises NotFound if the source has the list no longer."""
+    def roster(self, word: str, doubt: str = "") -> Roster:
+        """Everybody of one role. With a `doubt` about the whole list nobody is taken off. Raises NotFound if the source has the list no
+        longer.
+        """
         role, key, target = ROLES[word], f"{self.key}/{word}", self.target
         wants_one = role is Role.MEMBER and not target.features.inherits_moderation
         rule = self.tell().member_treatment if wants_one else None
         people = {
             one: as_wanted(member, self.names, rule, target.features) for one, member in self.people(role).items()
         }
-        there = everybody(target, self.plan.target, role) if self.standing.is_there else {}
+        there = self._there(role, {one.key for one in people.values()}) if self.standing.is_there else {}
         past = self._past(key)
         if role not in target.features.roles:
             why = f"{target.features.title} has no {word}"
             return Roster(word, people, there, past, [Decision(one, who, Do.LEAVE, why) for one, who in people.items()])
         leaving = self.options.leavers
         leavers = decide_leavers(people, there, past, removes=leaving != "keep", many=leaving == "remove-many")
+        leavers = in_doubt(leavers, doubt)
         if not target.features.shares_names or not isinstance(target, KnowsNames):
             return Roster(word, people, there, past, decide(people, there, past, target.as_kept), leavers)
         called, stays = self._called(people, there, past, target)
@@ -176,6 +190,24 @@ class Visit:
             for one in decide(called, there, past, target.as_kept)
         ]
         return Roster(word, people, there, past, decisions, leavers)
+
+    def _there(self, role: Role, wanted: AbstractSet[str]) -> dict[str, Member]:
+        """Everybody of one role at the target; who is a member there only because he has another role is told with that."""
+        there = everybody(self.target, self.plan.target, role)
+        if role is not Role.MEMBER or not self.target.features.staff_are_members:
+            return there
+        staff = {key for role in (Role.OWNER, Role.MODERATOR) for key in everybody(self.target, self.plan.target, role)}
+        return {key: one for key, one in there.items() if key in wanted or key not in staff}
+
+    def rosters(self) -> list[Roster]:
+        """Everybody of every role that the source tells; nobody is taken off where the whole list is doubted."""
+        found = [self.roster(word) for word, role in ROLES.items() if role in self.source.features.roles]
+        doubt = doubt_of_list(
+            [one.leaving for one in found],
+            owners=WORD_OF[Role.OWNER],
+            many=self.options.leavers == "remove-many",
+        )
+        return [replace(one, leavers=in_doubt(one.leavers, doubt), doubt=doubt) for one in found]
 
     def _called(
         self, people: Mapping[str, Member], there: Mapping[str, Member], past: Past, target: KnowsNames

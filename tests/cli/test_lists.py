@@ -263,3 +263,21 @@ def test_a_step_that_goes_on_from_where_an_earlier_one_fills_previews_without_al
     again = office.does("preview", "plan.yaml")
     assert "It reads what" not in again.stdout
     assert again.returncode == 0
+
+
+def test_owners_in_googles_file_are_not_told_as_members_of_the_target_alone(office: Office) -> None:
+    office.folder.joinpath("plan.yaml").write_text(
+        PLAN.replace("{type: csv, path: new}", "{type: google_csv, path: new}")
+    )
+    assert office.does("run", "plan.yaml").returncode in {0, 3}
+    shown = office.does("preview", "plan.yaml").stdout
+    assert "members" in shown
+    assert "on the target's list alone" not in shown
+    office.edit("old", lambda lines: [*lines, "owner@example.com,Owner,member,"])
+    office.does("run", "plan.yaml")
+    office.edit(
+        "old", lambda lines: lines[:-1]
+    )  # an owner who is a member no longer stays an owner there, and so a member
+    office.does("run", "plan.yaml")
+    assert "owner@example.com" not in office.does("preview", "plan.yaml").stdout
+    assert "owner@example.com,USER,OWNER" in (office.folder / "new" / NEWS).read_text()

@@ -250,3 +250,26 @@ def test_addresses_alone_are_a_list_without_a_line_that_names_the_column(folder,
             ("Bob@example.com", ""),
             ("cara@example.com", "Cara"),
         ]
+
+
+@pytest.mark.parametrize("last", ["bob@example.com,B", "bob@example.com", '"bob@exam', 'bob@example.com,Bob,"mem'])
+def test_a_file_that_stops_in_the_middle_of_a_row_is_told_and_is_no_person_who_lost_settings(
+    folder, writer, last: str
+) -> None:
+    by_hand(folder, f"address,name,role\nann@example.com,Ann,member\n{last}")
+    with pytest.raises(Misbehaved, match="line 3: the file stops in the middle of this row"):
+        everybody(writer, NEWS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "address,name,role\nann@example.com,Ann\nbob@example.com",  # cells that are left out all along
+        "address,name,role\nann@example.com,Ann,member\nbob@example.com\n",
+        "address,name,role\nann@example.com,Ann,member\nbob@example.com,,",
+        "address\nann@example.com\nbob@example.com",
+    ],
+)
+def test_a_last_row_that_is_whole_may_lack_its_end_or_empty_cells(folder, writer, text: str) -> None:
+    by_hand(folder, text)
+    assert [one.address for one in everybody(writer, NEWS)] == ["ann@example.com", "bob@example.com"]

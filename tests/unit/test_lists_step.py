@@ -957,6 +957,88 @@ def test_a_few_are_taken_off_though_they_are_most_of_a_list() -> None:
     assert len(world.new.people(NEWS)) == 2
 
 
+def staffed(**options: object) -> World:
+    """A list of 25 members, three owners and three moderators, moved."""
+    world = World()
+    for role, name in ((Role.OWNER, "owner"), (Role.MODERATOR, "mod")):
+        world.old.fill(NEWS, None, *(Member(f"{name}{n}@example.com", role=role) for n in (2, 3)))
+    world.trial.run()
+    world.plan_with(**options)
+    return world
+
+
+def leave(world: World, role: Role, *keys: str) -> None:
+    for key in keys:
+        del world.old.people(NEWS, role)[key]
+
+
+def test_where_all_owners_have_left_the_source_nobody_is_taken_off_whatever_his_role() -> None:
+    world = staffed()
+    world.old.people(NEWS, Role.OWNER).clear()
+    leave(world, Role.MEMBER, "p1@example.com")
+    leave(world, Role.MODERATOR, "mod2@example.com")
+    before = {role: dict(world.new.people(NEWS, role)) for role in Role}
+
+    assert world.done_again() == []
+
+    assert {role: dict(world.new.people(NEWS, role)) for role in Role} == before
+    told = {one.about: one.text for one in world.trial.findings("run") if one.code == "many-left"}
+    assert told.keys() == {f"{NEWS}: owners", f"{NEWS}: moderators", f"{NEWS}: members"}
+    assert told[f"{NEWS}: members"] == (
+        "the source shows none of the owners any more; nobody is taken off for that (p1@example.com)"
+    )
+    assert {one.code for one in world.trial.findings("run")} == {"many-left"}
+    assert world.trial.verify().differences == 3
+    world.plan_with(leavers="remove-many")
+    world.trial.run()
+    assert not world.new.people(NEWS, Role.OWNER)
+    assert "p1@example.com" not in world.new.people(NEWS)
+    assert world.trial.verify().differences == 0
+
+
+def test_where_one_moderator_of_one_has_left_the_others_who_left_are_taken_off() -> None:
+    world = World()
+    world.trial.run()
+    world.old.people(NEWS, Role.MODERATOR).clear()
+    leave(world, Role.MEMBER, "p1@example.com")
+
+    world.trial.run()
+
+    assert "p1@example.com" not in world.new.people(NEWS)
+    assert [*world.new.people(NEWS, Role.MODERATOR)] == ["mod@example.com"]
+
+
+def test_where_most_of_all_roles_have_left_nobody_is_taken_off() -> None:
+    world = World(*people(12))
+    for role, name in ((Role.OWNER, "owner"), (Role.MODERATOR, "mod")):
+        world.old.fill(NEWS, None, *(Member(f"{name}{n}@example.com", role=role) for n in range(2, 9)))
+    world.trial.run()
+    for role in (Role.OWNER, Role.MODERATOR, Role.MEMBER):
+        leave(world, role, *[*world.old.people(NEWS, role)][2:8])  # no role has lost ten
+    assert world.done_again() == []
+    told = [one.text for one in world.trial.findings("run") if one.code == "many-left"]
+    assert len(told) == 3
+    assert all(text.startswith("18 of 28 of all roles whom we brought have left the list") for text in told)
+
+
+def test_where_most_members_have_left_no_owner_is_taken_off_either() -> None:
+    world = staffed()
+    cut_short(world, 3)
+    leave(world, Role.OWNER, "owner2@example.com")
+    assert world.done_again() == []
+    assert "owner2@example.com" in world.new.people(NEWS, Role.OWNER)
+    told = {one.about: one.text for one in world.trial.findings("run") if one.code == "many-left"}
+    assert told[f"{NEWS}: owners"].startswith("22 of 25 members whom we brought have left the list at the source")
+
+
+def test_a_source_that_shows_nobody_in_any_role_takes_nobody_off_though_the_plan_says_many() -> None:
+    world = staffed(leavers="remove-many")
+    for role in Role:
+        world.old.people(NEWS, role).clear()
+    assert world.done_again() == []
+    assert len(world.new.people(NEWS)) == 25
+
+
 # -- told once for several ---------------------------------------------------------------------------------------------
 
 

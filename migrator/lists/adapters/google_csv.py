@@ -72,6 +72,7 @@ FEATURES = Features(
     sends=False,
     at_once=5000,
     foresees_refusals=True,
+    staff_are_members=True,
 )
 
 
