@@ -4,7 +4,7 @@ of the source.
 A UID that cards of several names claim is one card's only: the others are kept apart, each under a UID of its own (owners.py). Then the
 rules, the first that fits decides. A card whose UID is there: if both mean the same it stays; the one with the newer REV counts; else both
 become one. A card that is there under another UID and means the same stays. A card without a UID whose name and one e-mail or
-telephone are there becomes one with it, a group without one with the group of its name. Any other is added: what is only alike stays two.
+telephone are there becomes one with it, a group without one, or one of a product that knows groups by their names alone, with the group of its name. Any other is added: what is only alike stays two.
 Where two cards become one nothing is lost but what a card can have only once; that is the target's, and the decision names it.
 """
 
@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from migrator.contacts import dates, meaning
-from migrator.contacts.model import Card, Property
+from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.owners import apart, following, under
 from migrator.contacts.remarks import Remark
-from migrator.contacts.vcard import with_uid
+from migrator.contacts.vcard import uid_for, with_uid
 
 _ONCE = frozenset(
     {"FN", "N", "BDAY", "ANNIVERSARY", "GENDER", "KIND", "SORT-STRING", "CLASS", "MAILER", "DEATHDATE", "X-ABSHOWAS"}
@@ -270,7 +270,7 @@ class _Book:
             one
             for one in self._by_name[name]
             if not one.settled
-            and not (card.uid and one.card.uid)
+            and (not (card.uid and one.card.uid) or _is_told_by_name(one.card, card))
             and _name(one.card) == name  # a newer card may be here
         ]
         if not name[0]:
@@ -302,6 +302,15 @@ class _Book:
             return shelf.decision(Verdict.KEEP, f"{why}; it says all the source's says", conflicts)
         conflicts = (*conflicts, *_put_beside(theirs, ours))
         return shelf.change(place, _dated(united, shelf.newest), Verdict.UNITE, why, conflicts)
+
+
+def _is_told_by_name(there: Card, group: Card) -> bool:
+    """Whether a group of the target is of this very name, and its UID only made of that: by products that have groups as words of their
+    members.
+    """
+    if not there.is_group or there.label != group.label:
+        return False
+    return there.uid == uid_for(Card((text_property("KIND", "group"), text_property("FN", there.label))))
 
 
 def _name(card: Card) -> tuple[str, bool]:

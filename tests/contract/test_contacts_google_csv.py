@@ -235,7 +235,8 @@ def test_what_the_file_will_not_hold_is_foreseen_as_the_run_tells_it(tmp_path, o
         if one.fate in {Fate.LEFT_BEHIND, Fate.ALTERED}
     ]
     assert len(told) == 5
-    assert sorted(foreseen) == sorted(told)
+    why = "one of both has no UID; the target has a group of its name; "  # which the action's details say
+    assert sorted(foreseen) == sorted(one.removeprefix(why) for one in told)
 
 
 def test_when_one_of_two_cards_that_became_one_has_changed_the_preview_foresees_what_the_run_does(tmp_path):
@@ -271,3 +272,26 @@ def test_dates_stand_in_the_columns_as_google_reads_them_whatever_their_spelling
     assert row["Birthday"] == ("" if said == "2010" else day)
     (held,) = writer.fetch("contacts.csv", [put.ref])
     assert differences(card, held.card) == []
+
+
+def test_a_group_with_a_member_that_is_nowhere_is_found_again_when_the_state_is_lost(tmp_path):
+    options = google_csv.Options(path=tmp_path / "contacts")
+    old = MemoryBooks("old")
+    old.fill("ann@example.com", "contacts", ANNE, BOB, group("x", "Friends", "2", "nobody"))
+    step = KIND.build(ContactsOptions(), accounts_of("ann@example.com"))
+
+    def moved():
+        trial = Trial([Stage("contacts", "contacts", step, ToFile(old, options))])
+        trial.run()
+        told = {one.fate: one.note for one in trial.store.outcomes("contacts/source>target/ann@example.com/contacts")}
+        assert trial.verify().differences == 0
+        return trial.fates(), told[Fate.ALTERED]
+
+    fates, note = moved()
+    assert (fates, note) == ({Fate.COPIED: 2, Fate.ALTERED: 1}, "MEMBER is missing")
+    (file,) = (tmp_path / "contacts").rglob("*.csv")
+    before = file.read_bytes()
+    fates, note = moved()
+    assert fates == {Fate.FOUND: 2, Fate.ALTERED: 1}
+    assert note.endswith("; MEMBER is missing")
+    assert file.read_bytes() == before
