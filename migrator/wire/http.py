@@ -20,8 +20,18 @@ from typing import Any, Self
 import httpx2
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, TlsFailed, Unavailable, Unreachable
+from migrator.errors import (
+    Dropped,
+    EndpointRefused,
+    EndpointUnfit,
+    MigratorError,
+    Misbehaved,
+    TlsFailed,
+    Unavailable,
+    Unreachable,
+)
 from migrator.wire import tls
+from migrator.wire.speaker import PATIENCE, WEB, who_answers
 
 MB = 1024 * 1024
 LARGEST_ANSWER = 64 * MB
@@ -143,6 +153,7 @@ class Site:
         self._options = options
         self._url = httpx2.URL(options.url)
         self._maybe_tls = self._url.scheme == "http" and transport is None  # until something else answers
+        self._maybe_no_web = transport is None  # until it answered anything
         self.name = f"{self._url.host}:{self._url.port or (HTTPS if self._url.scheme == 'https' else HTTP)}"
         try:
             self._client = httpx2.Client(
@@ -219,7 +230,7 @@ class Site:
         request = self._client.build_request(
             method, path.lstrip("/"), params=params or None, headers=dict(headers or {}), **body
         )
-        with _translated(place, self._why_not_safe, self._refuse_tls):
+        with _translated(place, self._why_not_safe, self._refuse_what_is_no_web):
             reply = self._client.send(request, stream=True)
             try:
                 content_read = _limited(reply, place)
@@ -227,7 +238,7 @@ class Site:
                 reply.close()
         if reply.status_code == BAD_REQUEST:  # so nginx and Apache answer plain HTTP on a port for TLS
             self._refuse_tls()
-        self._maybe_tls = False
+        self._maybe_tls = self._maybe_no_web = False
         if reply.status_code in {TOO_MANY_REQUESTS, UNAVAILABLE}:
             raise Unavailable(
                 f"{place}: the server asks for patience (status {reply.status_code}).",
@@ -242,8 +253,26 @@ class Site:
             without_tls = (
                 "Write http:// in front of it in the plan, which is safe on this machine; or its port for https."
             )
+        if not isinstance(error, ssl.SSLCertVerificationError) and (other := self._other_service()):
+            return other
         return tls.failure(
             error, host, port, self._options.ca_file, self._look, self._certified_for or host, without_tls=without_tls
+        )
+
+    def _refuse_what_is_no_web(self) -> None:
+        """Raises what is the matter with a port that has answered nothing yet and belongs to another service, or wants TLS."""
+        self._refuse_tls()
+        if self._maybe_no_web and (other := self._other_service()):
+            raise other
+
+    def _other_service(self) -> EndpointUnfit | None:
+        host, port = self._url.host, self._url.port or (HTTPS if self._url.scheme == "https" else HTTP)
+        answers = who_answers(host, port, min(PATIENCE, self._options.timeout))
+        if answers is None or answers.what == WEB:
+            return None
+        return EndpointUnfit(
+            f"{self.name}: {answers.what} answers there, not a web server.",
+            remedy="Correct host and port in the plan's url.",
         )
 
     def _refuse_tls(self) -> None:
@@ -290,11 +319,11 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
     """Foreign errors as ours. No answer to a request means that nobody knows whether it had its effect."""
 
     def __init__(
-        self, place: str, not_safe: Callable[[ssl.SSLError], MigratorError], refuse_tls: Callable[[], None]
+        self, place: str, not_safe: Callable[[ssl.SSLError], MigratorError], refuse: Callable[[], None]
     ) -> None:
         self._place = place
         self._not_safe = not_safe
-        self._refuse_tls = refuse_tls
+        self._refuse = refuse
 
     def __enter__(self) -> None:
         pass
@@ -322,7 +351,7 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
             what = "no answer in time"
         else:
             what = "the connection broke"
-            self._refuse_tls()
+            self._refuse()
         raise Dropped(f"{self._place}: {what}; whether it had its effect is looked up.") from error
 
 

@@ -23,6 +23,7 @@ from migrator.engine.contract import Login
 from migrator.errors import (
     Dropped,
     EndpointRefused,
+    EndpointUnfit,
     LoginRefused,
     Misbehaved,
     NotFound,
@@ -509,8 +510,60 @@ def test_capabilities_that_are_no_words_are_survived(told):
     refused_at_the_door(script, Misbehaved, "does not speak IMAP")
 
 
-def test_something_else_behind_the_port_is_told():
-    refused_at_the_door(lambda client: client.say(b"220 smtp.example.com ESMTP"), Misbehaved, "does not speak IMAP")
+OTHERS = {
+    b"220 smtp.example.com ESMTP Postfix": "an SMTP server",
+    b"220 files.example.com FTP server ready": "an FTP server",
+    b"+OK Dovecot ready.": "a POP3 server",
+    b"SSH-2.0-OpenSSH_9.6": "an SSH server",
+    b'"IMPLEMENTATION" "Dovecot Pigeonhole"': "a ManageSieve server",
+}
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+@pytest.mark.parametrize("greeting", OTHERS, ids=OTHERS.values())
+def test_another_service_behind_the_port_is_named(greeting, security):
+    refused_at_the_door(
+        lambda client: client.say(greeting),
+        EndpointUnfit,
+        f"{OTHERS[greeting]} answers there, not an IMAP server",
+        security=security,
+    )
+
+
+def web(client):
+    """What a web server does: it waits for a line, and answers it."""
+    client.hear()
+    client.say(b"HTTP/1.1 400 Bad Request", b"Content-Length: 0", b"")
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+def test_a_web_server_behind_the_port_is_named_whatever_the_plan_says_of_tls(security):
+    match = "a web server answers there, not an IMAP server"
+    refused_at_the_door(web, EndpointUnfit, match, security=security, timeout=0.3)
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+def test_a_web_server_with_tls_behind_the_port_is_named(security, tmp_path):
+    context, ca_file, _ = certified(tmp_path, "127.0.0.1")
+    with (
+        serving(web, context) as (port, _),
+        pytest.raises(EndpointUnfit, match="a web server answers there, not an IMAP server"),
+    ):
+        ADAPTER.reader(options(port, security=security, timeout=0.5, ca_file=ca_file), ALICE)
+
+
+def test_a_port_for_tls_that_is_spoken_to_in_the_clear_is_told_with_what_to_write(tmp_path):
+    context, _, _ = certified(tmp_path, "127.0.0.1")
+    with (
+        serving(lambda client: client.say(GREETING), context) as (port, _),
+        pytest.raises(TlsFailed, match="IMAP is spoken there inside TLS alone") as told,
+    ):
+        ADAPTER.reader(options(port, security="starttls", timeout=0.5), ALICE)
+    assert told.value.remedy == "Write security: tls for it."
+
+
+def test_something_unknown_behind_the_port_is_told():
+    refused_at_the_door(lambda client: client.say(b"Hello, who are you?"), Misbehaved, "does not speak IMAP")
 
 
 def test_nothing_behind_the_port_is_told():

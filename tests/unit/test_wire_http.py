@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import Dropped, TlsFailed
+from migrator.errors import Dropped, EndpointUnfit, TlsFailed
 from migrator.testing.authority import Authority
 from migrator.wire.http import Site, WebOptions
 
@@ -114,3 +114,34 @@ def test_https_to_a_port_without_tls_is_told_with_what_to_write_on_this_machine(
             safe.read("GET", "books")
         assert "http://" in told.value.remedy
         assert "IMAP" not in told.value.remedy
+
+
+GREETINGS = {
+    b"* OK [CAPABILITY IMAP4rev1] ready": "an IMAP server",
+    b"220 smtp.example.com ESMTP": "an SMTP server",
+    b"+OK ready": "a POP3 server",
+}
+
+
+@pytest.mark.parametrize("in_tls", [False, True])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("greeting", GREETINGS, ids=GREETINGS.values())
+def test_a_server_of_mail_behind_the_url_is_named(
+    greeting: bytes, scheme: str, tmp_path: Path, *, in_tls: bool
+) -> None:
+    authority = Authority(tmp_path)
+    context = authority.context("127.0.0.1")
+
+    def answer(line: socket.socket) -> None:
+        with context.wrap_socket(line, server_side=True) if in_tls else line as spoken:
+            spoken.sendall(greeting + b"\r\n")
+            spoken.recv(65536)
+
+    with serving(answer) as port:
+        asked = Site(WebOptions(url=f"{scheme}://127.0.0.1:{port}", timeout=1, ca_file=authority.ca_file), writes=False)
+        expected = TlsFailed if scheme == "http" and in_tls else EndpointUnfit
+        with pytest.raises(expected) as told:
+            asked.read("GET", "books")
+        asked.close()
+    if expected is EndpointUnfit:
+        assert f"{GREETINGS[greeting]} answers there, not a web server" in str(told.value)

@@ -26,6 +26,7 @@ from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import (
     Dropped,
     EndpointRefused,
+    EndpointUnfit,
     LoginRefused,
     MigratorError,
     Misbehaved,
@@ -41,6 +42,7 @@ from migrator.mail.model import Namespace
 from migrator.wire import hosts, tls
 from migrator.wire.imap import GB, Connection, Incoming, Limits, SaidBye, Spoken, plain
 from migrator.wire.imap_login import Credentials, log_in, refused_otherwise
+from migrator.wire.speaker import IMAP, PATIENCE, who_answers
 
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
 PATIENCE_TO_CONNECT = 20.0  # seconds for the TCP connection, the handshake and the greeting
@@ -352,10 +354,14 @@ def _connect(options: Options) -> _Client:
         return _dial(options, limits, context)
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, Dropped) as error:
         if isinstance(error.__cause__, TimeoutError) and options.security != "tls":
-            raise _said_nothing(options) from error
-        raise _hung_up_on(host, port, error) from error
+            raise _otherwise(options, _said_nothing(options)) from error
+        told = _hung_up_on(host, port, error)
+        puzzling = isinstance(error, ssl.SSLError) or isinstance(error.__cause__, TimeoutError)
+        raise (_otherwise(options, told) if puzzling else told) from error
     except ssl.SSLError as error:
-        raise tls.failure(error, host, port, options.ca_file, look) from error
+        refused = tls.failure(error, host, port, options.ca_file, look)
+        certified = isinstance(error, ssl.SSLCertVerificationError)
+        raise (refused if certified else _otherwise(options, refused)) from error
     except socket.gaierror as error:
         raise Unreachable(
             f"{host}: the name cannot be resolved ({error.strerror}).",
@@ -404,9 +410,34 @@ def _no_greeting(options: Options, said: str) -> MigratorError:
         return TlsFailed(
             f"{host}:{port}: the server refused STARTTLS: {said}", remedy="Use security: tls with the port for it."
         )
-    return Misbehaved(
-        f"{host}:{port}: what answers there does not speak IMAP: {said}", remedy="Correct host and port in the plan."
+    return _otherwise(
+        options,
+        Misbehaved(
+            f"{host}:{port}: what answers there does not speak IMAP: {said}",
+            remedy="Correct host and port in the plan.",
+        ),
     )
+
+
+def _otherwise(options: Options, error: MigratorError) -> MigratorError:
+    """The error, or a better one where another look shows who it is that answers there."""
+    host, port = options.where
+    answers = who_answers(host, port, min(PATIENCE, options.timeout))
+    if answers is None:
+        return error
+    if answers.what != IMAP:
+        return EndpointUnfit(
+            f"{host}:{port}: {answers.what} answers there, not an IMAP server.",
+            remedy="Name the port for IMAP in the plan: usually 993 with security: tls, or 143 with security: starttls.",
+        )
+    if answers.in_tls and options.security != "tls":
+        return TlsFailed(f"{host}:{port}: IMAP is spoken there inside TLS alone.", remedy="Write security: tls for it.")
+    if not answers.in_tls and options.security == "tls":
+        return TlsFailed(
+            f"{host}:{port}: the server does not speak TLS on this port from the first byte; IMAP is spoken there in the clear.",
+            remedy="Write security: starttls for it, or name the port for TLS (usually 993).",
+        )
+    return error
 
 
 # -- the adapter ------------------------------------------------------------------------------------------------------
