@@ -325,7 +325,8 @@ class CardMove:
         found = paired({key: wish.decision.card for key, wish in wanted.items()}, there)
         rest = _without(there, found.values())
         found |= paired({key: wish.held.card for key, wish in wanted.items() if key not in found}, rest)
-        outcomes = []
+        arrived: dict[str, tuple[Card, Held]] = {}
+        completed: dict[str, str] = {}  # by key: where it was put once more
         for one in intended:
             held = found.get(one.key)
             if held is None:
@@ -337,37 +338,47 @@ class CardMove:
             if verdict == Verdict.ADD.value and not wish.held.card.is_group:
                 card = with_uid(wish.decision.wanted)
             if verdict == Verdict.ADD.value:
-                held = self._completed(wish, card, held)
+                if ref := self._completed(wish, card, held):
+                    completed[one.key] = ref
             elif not meaning.same(card, held.card, frozenset({"UID"})):
                 continue
-            self._arrived[one.key] = held
-            outcomes.append(self._judged(one, wish, card, held))
+            arrived[one.key] = card, held
+        fetched = self.target.fetch(self.target_book, list(completed.values())) if completed else ()
+        now = {held.entry.ref: held for held in map(_light, fetched)}
+        outcomes = []
+        for one in intended:
+            if one.key in arrived:
+                card, held = arrived[one.key]
+                held = now.get(completed.get(one.key, ""), held)
+                self._arrived[one.key] = held
+                outcomes.append(self._judged(one, wanted[one.key], card, held))
         return outcomes
 
-    def _completed(self, wish: Wish, card: Card, held: Held) -> Held:
-        """The addition as it is at the target, with what it lacks altogether put there: some products take a card in several writes.
+    def _completed(self, wish: Wish, card: Card, held: Held) -> str:
+        """Put what an addition lacks altogether at the target there, for some products take a card in several writes: where it is then, ""
+        where nothing was put.
 
         What the target says in another way stays, for that may be its habit, or somebody's doing since.
         """
         place = wish.decision.place
         changes = wish.decision.verdict in {Verdict.UNITE, Verdict.REPLACE}
         if not changes or place is None or self.there[place].entry.ref != held.entry.ref:
-            return held
+            return ""
         lacking = _lacking(card, held.card)
         if not lacking.is_whole:
             lacking = lacking.restored(data_of(self.source.fetch(self.source_book, [wish.held.entry.ref])))
         united, _ = unite(held.card, lacking)
         if meaning.same(united, held.card):
-            return held
+            return ""
         try:
             put = self._put_in_place(replace(wish.decision, card=united))
         except Refused:
-            return held
+            return ""
         if put.refused:
-            return held
+            return ""
         ref = put.ref or held.entry.ref
         self._known.add(ref)
-        return next(map(_light, self.target.fetch(self.target_book, [ref])), held)
+        return ref
 
 
 def _lacking(wanted: Card, there: Card) -> Card:

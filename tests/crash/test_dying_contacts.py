@@ -162,6 +162,27 @@ def test_dying_anywhere_in_two_books_that_go_to_one_makes_no_two_people_one(habi
         assert world.told() == expected.told(), f"after dying at moment {at}"
 
 
+def questions_of_a_resume(people: int) -> int:
+    """How often the target is asked for cards by a run after one that died between an import and the groups."""
+
+    def crowd(_: str) -> World:
+        world = World("categories later")
+        world.old.shelves.clear()
+        friends = text_property("CATEGORIES", "Friends")
+        world.old.fill(ANN, "Contacts", *(person(n, f"u{n}").with_property(friends) for n in range(100, 100 + people)))
+        return world
+
+    undisturbed = Mortality()
+    crowd("").run(undisturbed)
+    world = die_and_resume("", undisturbed.moments.index(f"after import {people}") + 1, before=crowd)
+    assert [card.text("CATEGORIES") for card in world.new.cards(ANN, "Contacts")] == ["", *["Friends"] * people]
+    return world.new.calls["fetch"]
+
+
+def test_what_a_death_left_half_done_is_completed_without_a_question_for_each_card() -> None:
+    assert questions_of_a_resume(20) == questions_of_a_resume(2)
+
+
 def test_without_the_fence_our_own_cards_are_taken_for_somebody_elses() -> None:
     """The harness has teeth."""
     expected, undisturbed = World("importer"), Mortality()

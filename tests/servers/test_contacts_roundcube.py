@@ -868,3 +868,35 @@ def test_the_columns_and_the_search_index_are_those_that_roundcube_writes(
         assert row[:4] == theirs[uid][:4]
         assert set(row[4].split()) == set(theirs[uid][4].split()), uid
         assert sorted(row[5].splitlines()) == sorted(theirs[uid][5].splitlines())
+
+
+def test_cards_that_a_death_left_outside_their_groups_are_put_there_with_one_look_at_these(
+    front, through, writer, login
+):
+    names = [f"Group {number}" for number in range(6)]
+    people = [
+        person(f"u{number}", f"Person {number}", mail(f"p{number}@example.com")).with_property(
+            Property("CATEGORIES", ((names[0], *names[number % 6 : number % 6 + 1]),))
+        )
+        for number in range(10)
+    ]
+    writer.add("0", [person("x", "Another"), *(group(f"g{place}", name, "x") for place, name in enumerate(names))])
+    writer._bring_in("0", {one.uid: to_roundcube(one) for one in people})
+    with closing(product.ADAPTER.writer(through, login)) as session:
+        there = {held.card.uid: held for held in everything(session, "0") if not held.card.is_group}
+        assert not groups_of(there["u1"].card)
+        before = len(front.requests)
+        puts = [session.update("0", there[one.uid].entry, one) for one in people]
+        asked = front.requests[before:]
+        assert not any(put.refused for put in puts)
+        assert not [one for one in asked if "_action=list" in one.query], "what was just read is known"
+        assert len(asked) <= 5 * len(people)
+        before += len(asked)
+        told = [groups_of(held.card) for held in session.fetch("0", [put.ref for put in puts])]
+        assert told == [groups_of(one) for one in people]
+        asked = front.requests[before:]
+        assert len([one for one in asked if "_gid=" in one.query]) == len(names), "who reads them reads the server's"
+
+
+def groups_of(one: Card) -> list[str]:
+    return sorted({word for words in one.all("CATEGORIES") for part in words.parts for word in part})

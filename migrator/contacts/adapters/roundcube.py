@@ -85,10 +85,13 @@ FEATURES = Features(title="Roundcube", makes_books=False)
 
 @dataclass(slots=True)
 class _Shelf:
-    """What is known of a book for the time being."""
+    """What is known of a book for the time being: as it was read, with what this session has made of it since. `touched` says that there is
+    such, so that who reads the book asks anew.
+    """
 
     rows: dict[str, Row] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] | None = None  # members by the group's id
+    touched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ class RoundcubeReader:
 
     def index(self, book: str) -> Iterator[Entry]:
         """Every card in the order of Roundcube's list, then the groups that are cards of their own."""
+        self._look_anew(book)
         self._check(book)
         self._shelves.pop(book, None)
         cards: dict[str, Card] = {}
@@ -146,6 +150,7 @@ class RoundcubeReader:
 
     def fetch(self, book: str, refs: Sequence[str]) -> Iterator[Held]:
         """These cards, the groups last."""
+        self._look_anew(book)
         self._check(book)
         numbers = [ref for ref in dict.fromkeys(refs) if _is_number(ref)]
         for found in self._export(book, numbers):
@@ -176,6 +181,12 @@ class RoundcubeReader:
 
     def _check(self, book: str) -> None:
         self._source(book)
+
+    def _look_anew(self, book: str) -> None:
+        """Ask the server from here on, where this session has changed something."""
+        if self._shelf(book).touched:
+            self._shelves.pop(book)
+            self._webmail.forget()
 
     def _shelf(self, book: str) -> _Shelf:
         return self._shelves.setdefault(book, _Shelf())
@@ -243,6 +254,14 @@ class RoundcubeReader:
             for number, raw, read in self._portion(book, numbers[start : start + CARDS_AT_ONCE], shelf.rows):
                 card = groups.in_groups(read.card, in_groups.get(number, frozenset()))
                 yield _Found(number, raw, card, read.dropped)
+
+    def _alone(self, book: str, number: str) -> _Found | None:
+        """One contact as it is now, without a look at the list; None where it is not there."""
+        for raw in self._texts(book, [number]):
+            read = self._meant(book, number, vcard.parse(raw, "utf-8"))
+            names = frozenset(name for _, name, members in self._groups(book) if number in members)
+            return _Found(number, raw, groups.in_groups(read.card, names), read.dropped)
+        return None
 
     def _portion(
         self, book: str, numbers: Sequence[str], rows: Mapping[str, Row]
@@ -335,7 +354,7 @@ class RoundcubeWriter(RoundcubeReader):
         self._check_writable(book)
         if entry.ref.startswith(GROUP):
             return self._update_group(book, entry, card)
-        there = next(iter(self._export(book, [entry.ref])), None) if _is_number(entry.ref) else None
+        there = self._alone(book, entry.ref) if _is_number(entry.ref) else None
         if there is None:
             return _GONE
         if there.entry.tag != entry.tag:
@@ -350,14 +369,12 @@ class RoundcubeWriter(RoundcubeReader):
                 return refusals[card.uid]
             number = self._known(book)[card.uid]
             self._take_over(book, entry.ref, number, before)
-        self._changed(book)
         self._categorise(book, {number: groups.categories(card)})
         for group, name, members in self._groups(book):
             if name in before and name not in groups.categories(card) and number in members:
                 self._members(book, "group-delmembers", group, [number])
-        self._changed(book)
-        self._look_again(book)
-        return next((Put(found.id, found.entry.tag) for found in self._export(book, [number])), _GONE)
+        found = self._alone(book, number)
+        return Put(found.id, found.entry.tag) if found else _GONE
 
     def _take_over(self, book: str, old: str, number: str, categories: Sequence[str]) -> None:
         """Have a contact in the groups of the one it replaces, but for those of its CATEGORIES, and delete that one."""
@@ -406,7 +423,8 @@ class RoundcubeWriter(RoundcubeReader):
 
     def _changed(self, book: str) -> None:
         """Groups and members are not what they were."""
-        self._shelf(book).groups = None
+        shelf = self._shelf(book)
+        shelf.groups, shelf.touched = None, False
         self._webmail.forget()
 
     # -- bringing cards in
@@ -494,10 +512,20 @@ class RoundcubeWriter(RoundcubeReader):
         """Save a contact by its form; the words of a refusal, "" when it is saved."""
         fields = [("_source", book), ("_cid", number), *pages.form(sent)]
         answer = self._webmail.post("save", fields)
+        self._touched(book).rows = {}  # it may be called otherwise now
         return "" if pages.confirms(answer) else pages.complaint(answer) or "no confirmation"
 
     def _delete(self, book: str, number: str) -> None:
         self._order("delete", [("_source", book), ("_cid", number)])
+        shelf = self._touched(book)
+        shelf.rows.pop(number, None)
+        if shelf.groups is not None:
+            shelf.groups = {group: members - {number} for group, members in shelf.groups.items()}
+
+    def _touched(self, book: str) -> _Shelf:
+        shelf = self._shelf(book)
+        shelf.touched = True
+        return shelf
 
     # -- groups
 
@@ -511,7 +539,8 @@ class RoundcubeWriter(RoundcubeReader):
         return self._group_put(book, number)
 
     def _update_group(self, book: str, entry: Entry, card: Card) -> Put:
-        self._changed(book)
+        self._webmail.forget()
+        self._read_group(book, entry.ref.removeprefix(GROUP))
         there = {f"{GROUP}{number}": (number, name, members) for number, name, members in self._groups(book)}
         if entry.ref not in there:
             return _GONE
@@ -524,7 +553,7 @@ class RoundcubeWriter(RoundcubeReader):
             if card.label in self._group_names(book).values():
                 return Put(refused="Another group has this name already.")
             self._order("group-rename", [("_source", book), ("_gid", number), ("_name", card.label)])
-            self._changed(book)
+            self._webmail.forget()
         known = self._known(book)
         wanted = {known[uid] for uid in card.members if uid in known}
         self._members(book, "group-addmembers", number, sorted(wanted - members))
@@ -532,12 +561,21 @@ class RoundcubeWriter(RoundcubeReader):
         return self._group_put(book, number)
 
     def _group_put(self, book: str, number: str) -> Put:
-        self._changed(book)
+        self._read_group(book, number)
         return next(
-            Put(f"{GROUP}{number}", _group_entry(number, name, members).tag)
-            for one, name, members in self._groups(book)
-            if one == number
+            (
+                Put(f"{GROUP}{number}", _group_entry(number, name, members).tag)
+                for one, name, members in self._groups(book)
+                if one == number
+            ),
+            _GONE,
         )
+
+    def _read_group(self, book: str, number: str) -> None:
+        """Look who is in a group now."""
+        shelf = self._shelf(book)
+        if shelf.groups is not None and number in shelf.groups:
+            shelf.groups[number] = frozenset(row.id for row in self._list(book, number))
 
     def _categorise(self, book: str, categories: Mapping[str, Sequence[str]]) -> None:
         """Have contacts in the groups that their CATEGORIES name."""
@@ -560,15 +598,22 @@ class RoundcubeWriter(RoundcubeReader):
             if not made or not isinstance(made[0], Mapping) or not made[0].get("id"):
                 raise Misbehaved(f"{self._account}: Roundcube did not say which group it made.")
             group = str(made[0]["id"])
-            self._changed(book)
+            self._webmail.forget()
+            if (shelf := self._touched(book)).groups is not None:
+                shelf.groups[group] = frozenset()
         members = {number: there for number, _, there in self._groups(book)}.get(group, frozenset())
         self._members(book, "group-addmembers", group, [number for number in numbers if number not in members])
         return group
 
     def _members(self, book: str, action: str, group: str, numbers: Sequence[str]) -> None:
         for start in range(0, len(numbers), MEMBERS_AT_ONCE):
-            portion = ",".join(numbers[start : start + MEMBERS_AT_ONCE])
-            self._order(action, [("_source", book), ("_gid", group), ("_cid", portion)])
+            portion = numbers[start : start + MEMBERS_AT_ONCE]
+            self._order(action, [("_source", book), ("_gid", group), ("_cid", ",".join(portion))])
+            if (shelf := self._touched(book)).groups is not None:
+                there = shelf.groups.get(group, frozenset())
+                shelf.groups[group] = (
+                    there.union(portion) if action == "group-addmembers" else there.difference(portion)
+                )
 
     def _order(self, action: str, fields: Sequence[tuple[str, str]]) -> str:
         told = str(self._webmail.tell(action, fields).get("exec") or "")
