@@ -22,6 +22,7 @@ from migrator.handout import Handout, handout_of
 from migrator.plan.bind import RouteOpener, bind, plan_digest
 from migrator.plan.load import load
 from migrator.plan.model import Plan
+from migrator.plan.unset import refuse_unset
 from migrator.registry import REGISTRY
 from migrator.secrets import Secrets
 from migrator.strongbox import FileStrongbox, strongbox_of
@@ -72,7 +73,10 @@ def secrets_of(plan: Plan, console: Console) -> Secrets:
 
 
 def programme_of(plan: Plan, console: Console) -> Programme:
-    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal."""
+    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal; but environment variables
+    that are not set are told now, all at once.
+    """
+    refuse_unset(plan, REGISTRY, os.environ)
     secrets = secrets_of(plan, console)
     recipient = plan.written.handout.recipient
     handout = Handout(
