@@ -82,7 +82,6 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
     nouns = summary.report_nouns(seen, [] if seen.parts else _planned_kinds(plan))
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
-    warnings = summary.findings(seen, Weight.WARNING, Weight.WARNING)
     so_far = (
         f"{summary.done_of(seen.parts, nouns)} done",
         f"{nouns.items(seen.sums.arrived)} on the target",
@@ -101,7 +100,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
         *summary.gone(seen),
         *summary.given_up(seen),
         *(["Differences found by verifying:", *differences] if differences else []),
-        *(["Worth a look:", *warnings] if warnings else []),
+        *summary.worth_a_look(seen),
         *([] if works or seen.finished else [f"To go on: {_to_go_on(plan, seen)}"]),
     ]
 

@@ -258,6 +258,12 @@ def difference_lines(report: Report, epoch: int) -> list[str]:
     return ["Differences that an earlier verification found; another one tells whether they are over:", *told]
 
 
+def worth_a_look(report: Report) -> list[str]:
+    """What is no difference and yet not as one would want it."""
+    told = findings(report, Weight.WARNING, Weight.WARNING)
+    return ["Worth a look:", *told] if told else []
+
+
 def findings(report: Report, least: Weight, most: Weight = Weight.DIFFERENCE) -> list[str]:
     """What was found that weighs at least this much, and at most that, differences first."""
     fitting = (one for one in report.placed if least <= one.finding.weight <= most)

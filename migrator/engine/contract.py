@@ -96,6 +96,7 @@ class Action:
     of what became of it. `details` are lines a preview shows below it, for those who want to know before they say yes. An action without
     lanes only tells something (a folder that is left out). `present` are the keys of all items of the source, as far as planning knows them:
     where nothing is to do, what is on record of others is taken off the books as departed; None where the source is as the last pass saw it.
+    `told` is what an admin should know of an action with which nothing is to be done; a run records it as if `apply` had noted it.
     `proven` says of an action that is not counted among its subject's others (see `prepares`) that a verification looks at it all the same.
     """
 
@@ -112,6 +113,7 @@ class Action:
     details: tuple[str, ...] = ()
     present: Collection[str] | None = None
     proven: bool = False
+    told: tuple[Finding, ...] = ()
 
 
 def temporary(account: str) -> str:
@@ -489,6 +491,7 @@ class Adapter(Generic[R, W]):
     `connections` says how many sessions the options allow to the endpoint and to one account of it.
     `contents(options)` is there where the options name files of this machine, which `migrator check` reads: all of their mistakes at once,
     and nothing is connected to. It raises NotFound where they are not there, which a target's need not be, and what else cannot be looked at.
+    `leans_on(options)` names another service that the same endpoint must have then, and what it is wanted for; "" if none.
     `visit(options, login, side)` may be there beside it: by reading alone it raises what a session of this account will meet at that side, for
     `migrator check` too.
     """
@@ -501,6 +504,7 @@ class Adapter(Generic[R, W]):
     connections: Callable[[Any], tuple[int, int]] = lambda _: (4, 4)
     contents: Callable[[Any], Contents] | None = None  # Any: as above
     visit: Callable[[Any, Login, Side], None] | None = None  # Any: as above
+    leans_on: Callable[[Any], tuple[str, str]] = lambda _: ("", "")  # Any: as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,9 @@ def report(store: Store, made: datetime) -> Report:
     planned = newest_planning(rows)
     findings: dict[str, list[Finding]] = {}
     for _, ledger_key, _, finding in store.findings():
-        findings.setdefault(ledger_key, []).append(finding)
+        of_key = findings.setdefault(ledger_key, [])
+        if finding not in of_key:  # a run and a verification may know the same
+            of_key.append(finding)
     named, untold = _named_items(store)
     called = _called(store)
     lines: dict[tuple[str, str, str], list[Line]] = {}

@@ -15,6 +15,7 @@ from migrator.engine.departed import Listing, left_since
 from migrator.engine.events import (
     ActionBegan,
     ActionEnded,
+    Noted,
     RunBegan,
     RunEnded,
     StageBegan,
@@ -153,6 +154,8 @@ class _StageRun:
         for action in actions:
             if action.verb is Verb.KEEP and action.present is not None:
                 self._take_off_books(self.stage.ledger_key(action.key), action.present, action.total.items)
+            if action.verb is Verb.KEEP and action.told:
+                self._keep_told(action)
             if action.verb is Verb.BY_HAND:
                 self.walk.codes.add(BY_HAND)
                 self.desk.tell(ActionEnded(self.stage.name, subject.key, action, Status.FAILED, action.why))
@@ -163,6 +166,13 @@ class _StageRun:
                 if action.verb not in IDLE
             ]
         )
+
+    def _keep_told(self, action: Action) -> None:
+        ledger_key = self.stage.ledger_key(action.key)
+        self.desk.store.found(self.desk.epoch, self.stage.name, ledger_key, "run", action.told)
+        self.desk.noted.add(ledger_key)
+        for finding in action.told:
+            self.desk.tell(Noted(self.stage.name, finding))
 
     def _take_off_books(self, ledger_key: str, present: Collection[str], items: int) -> None:
         """Record what has left the source of an action with which nothing is to be done."""

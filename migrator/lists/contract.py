@@ -121,6 +121,9 @@ class KeptInFolder(Protocol):
     def look_for_folder(self) -> None:
         """Raises NotFound, with what to do, where the folder is not there; to be asked of a source that shows no list."""
 
+    def no_lists(self) -> Sequence[tuple[str, str]]:
+        """The files that were meant to be a list's and are none, by name, and why, as a sentence that begins after "it"."""
+
 
 @runtime_checkable
 class NamesLists(Protocol):

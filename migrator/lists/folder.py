@@ -144,34 +144,38 @@ class FolderReader:
     def contents(self) -> Contents:
         """The lists, and everything that is wrong with their files. Raises NotFound where the folder is not there."""
         self.look_for_folder()
-        names: list[str] = []
+        names = [address for path in self._files(SUFFIX) if all(split(address := self._address_of(path)))]
         mistakes: list[Mistake] = []
-        files = self._files(SUFFIX)
-        for path in files:
+        for path in self._files(SUFFIX):
             mistakes += _or_why_not(path, partial(mistakes_of_members, path, self._layout))
-            try:
-                address = self._named(path.name.removesuffix(SUFFIX))
-            except MigratorError:  # the file of settings tells why
-                address = path.name.removesuffix(SUFFIX)
-            if all(split(address)):
-                names.append(address)
-            else:
-                mistakes.append(
-                    Mistake(path, 0, f"its name is no address of a list. Call it like news@example.com{SUFFIX}")
-                )
         for path in self._files(OF_SETTINGS) if self._layout.has_settings else ():
             mistakes += _or_why_not(path, partial(_mistakes_of_settings, path))
-            beside = path.name.removesuffix(OF_SETTINGS) + SUFFIX
-            if not path.with_name(beside).is_file():
-                hint = perhaps(beside, [one.name for one in files])
-                mistakes.append(
-                    Mistake(path, 0, f"there is no {beside} with the members beside it, so this is no list{hint}")
-                )
+        mistakes += [Mistake(self._path / name, 0, why) for name, why in self.no_lists()]
         for path in self._all_files():
             if path.suffix.lower() in BOOKS:
                 text = f"is passed over. To make a list of it, save it as CSV and call it like news@example.com{SUFFIX}"
                 mistakes.append(Mistake(path, 0, text, odd=True))
         return Contents(tuple(names), tuple(mistakes))
+
+    def no_lists(self) -> Sequence[tuple[str, str]]:
+        """Files of members whose name is no list's, and files of settings without members."""
+        files = self._files(SUFFIX)
+        why = f"its name is no address of a list. Call it like news@example.com{SUFFIX}"
+        found = [(path.name, why) for path in files if not all(split(self._address_of(path)))]
+        for path in self._files(OF_SETTINGS) if self._layout.has_settings else ():
+            beside = path.name.removesuffix(OF_SETTINGS) + SUFFIX
+            if not path.with_name(beside).is_file():
+                hint = perhaps(beside, [one.name for one in files])
+                found.append((path.name, f"there is no {beside} with the members beside it, so this is no list{hint}"))
+        return found
+
+    def _address_of(self, path: Path) -> str:
+        """The list whose file this is, as far as its settings can be read."""
+        stem = path.name.removesuffix(SUFFIX)
+        try:
+            return self._named(stem)
+        except MigratorError:  # the file of settings tells why
+            return stem
 
     def lists(self) -> Sequence[MailingList]:
         """One for each file of members."""

@@ -120,12 +120,14 @@ class ListsStep:
 
     def subjects(self, read: Reading) -> Iterator[Subject]:
         with _reading(read, Side.SOURCE) as source:
-            lists = source.lists()
+            lists = _lists_of(source)
             plans = list(plan_lists(lists, self._domains(), self.names, self.options))
             if isinstance(source, NamesLists):
                 planned = {plan.address.lower() for plan in plans}
                 missing = [one for one in source.missing() if one.lower() not in planned]
                 plans += names_missing(missing, self._domains(), self.options)
+            if isinstance(source, KeptInFolder):
+                plans += [ListPlan(name, name, f"{name}: {why}", by_hand=True) for name, why in source.no_lists()]
             by_key = {_key(plan): plan for plan in plans}
             known = read.known_subjects()
             gone = dict(plans_gone(known, by_key.keys(), lists))
@@ -329,8 +331,7 @@ class ListsStep:
                 if ROLES[part] is Role.MEMBER:
                     yield from _by_the_second_road(plan.target, roster, target)
             elif part == "release" and visit.standing.quiet is not None:
-                text = f"{plan.target} stays held and silent: no post goes out"
-                yield Finding("held", Weight.WARNING, plan.target, text, HELD[self.options.hold == "keep"])
+                yield _held(plan.target, keeps=self.options.hold == "keep")
             elif part in {"settings", "release"}:
                 decisions = visit.settings(part)
                 there = target.settings_as_kept(target.settings(plan.target))
@@ -421,9 +422,17 @@ def _release_action(visit: Visit, *, quiet: bool) -> Action:
         return action
     if visit.options.hold == "keep" and visit.standing.ours:
         why = "stays held and silent (hold: keep), until a lists step of the plan says hold: while-filling"
-        return replace(action, verb=Verb.KEEP, why=why, size=Size(), total=Size(), details=())
+        told = (_held(visit.plan.target, keeps=True),)
+        return replace(action, verb=Verb.KEEP, why=why, size=Size(), total=Size(), details=(), told=told)
     why = "posts and notices go out again once everybody is there"
-    return replace(action, verb=Verb.CHANGE, why="; ".join(filter(None, (why, action.why))))
+    given_back = len(visit.standing.quiet.before) if visit.standing.quiet is not None else 0
+    size = Size(max(action.size.items, given_back))
+    return replace(action, verb=Verb.CHANGE, why="; ".join(filter(None, (why, action.why))), size=size)
+
+
+def _held(address: str, *, keeps: bool) -> Finding:
+    """That no post goes out, and what opens the list."""
+    return Finding("held", Weight.WARNING, address, f"{address} stays held and silent: no post goes out", HELD[keeps])
 
 
 # -- doing -------------------------------------------------------------------------------------------------------------------
@@ -584,6 +593,16 @@ def _by_the_second_road(address: str, roster: Roster, target: ListReader) -> Ite
         where = "by its second road alone" if one in second else "in the roster alone"
         text = f"{one}: the target shows the member {where}"
         yield Finding("roads-differ", Weight.DIFFERENCE, one, text, "Look at the list at the target.")
+
+
+def _lists_of(source: ListReader) -> Sequence[MailingList]:
+    """The source's lists. Raises PlanError, before anything moves, where a file does not even tell which list it is about."""
+    try:
+        return source.lists()
+    except Misbehaved as error:
+        if not isinstance(source, KeptInFolder):
+            raise
+        raise PlanError(str(error), remedy=error.remedy) from error
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------------

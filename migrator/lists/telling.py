@@ -81,6 +81,8 @@ def summary(roster: Roster, refusals: Mapping[str, str]) -> str:
     counts = outlook(roster, refusals)
     if not roster.to_do and counts.keys() <= {_Outlook.THERE}:
         return f"{len(roster.decisions):,} as they should be"
+    if counts.keys() == {_Outlook.THERE}:
+        return f"{len(roster.decisions):,} there already; a run takes note of it and writes nothing"
     of_source = [each.value.format(counts[each]) for each in _Outlook if counts[each] and each not in _OF_LEAVERS]
     of_leavers = [each.value.format(counts[each]) for each in _OF_LEAVERS if counts[each]]
     return "; ".join(filter(None, (", ".join(of_source), ", ".join(of_leavers))))

@@ -78,6 +78,7 @@ class Examination:
         self._used: set[str] = set()
         self._needs_accounts = False
         self._visited: set[tuple[tuple[str, str], Side]] = set()
+        self._leaning: set[tuple[str, str]] = set()
         self._written = self._shape()
         self._endpoints = self._walk_endpoints()
         self._steps = self._walk_steps()
@@ -367,12 +368,24 @@ class Examination:
         for name in dict.fromkeys(lacking):
             text = f"goes {route}, but the endpoint {plain(name)} has no {kind.service} service."
             self.problems.at(at, text, of_key=True)
+        for name in dict.fromkeys((route.source, route.target)):
+            self._lean_on(name, kind.service)
         entry = self._endpoints.get(route.target, {}).get(kind.service)
         if entry and self.registry.adapter(kind.service, entry.adapter).writer is None:
             text = f"goes {route}, but {entry.adapter} can only be read, so {plain(route.target)} cannot be a target."
             self.problems.at(at, text, of_key=True)
             return False
         return all(kind.service in self._endpoints.get(name, {}) for name in (route.source, route.target))
+
+    def _lean_on(self, name: str, service: str) -> None:
+        """A mistake where a service of an endpoint wants another one beside it that is not there; told once."""
+        entry = self._endpoints.get(name, {}).get(service)
+        if entry is None or (name, service) in self._leaning:
+            return
+        self._leaning.add((name, service))
+        word, what = self.registry.adapter(service, entry.adapter).leans_on(entry.options)
+        if word and word not in _mapping(_mapping(self._data.get("endpoints"))[name]):
+            self.problems.at(("endpoints", name, service), f": {what}", of_key=True)
 
     def _verify(self, at: Path, name: str, options: dict[str, Any], kinds_before: set[str]) -> VerifyEntry | None:
         if not kinds_before:

@@ -40,11 +40,14 @@ class Problem:
 
 
 class PlanMistakes(PlanError):
-    """Everything that is wrong with a plan; `str()` is one line for each, `problems` the same as data."""
+    """Everything that is wrong with a plan; `str()` is one line for each, `problems` the same as data. What is only odd is told behind it, so
+    that nobody finds out about it a round later.
+    """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
+    def __init__(self, problems: Sequence[Problem], odd: Sequence[Problem] = ()) -> None:
+        super().__init__("\n".join(map(str, [*problems, *odd])))
         self.problems = tuple(problems)
+        self.odd = tuple(odd)
 
 
 @dataclass(slots=True)
@@ -96,7 +99,8 @@ class Problems:
     def raise_any(self) -> None:
         """Raises PlanMistakes if there is a mistake."""
         if self.mistakes:
-            raise PlanMistakes(self.all())
+            # What is odd about the plan itself (a secret that nothing uses) may come of a mistake in it.
+            raise PlanMistakes(self.all(), [one for one in self.warnings if one.file != self.file])
 
     def _in_plan(self, path: Path, text: str, *, of_key: bool) -> Problem:
         sentence = text if not path else f"{dotted(path)}{text}" if text[:1] in ":." else f"{dotted(path)} {text}"

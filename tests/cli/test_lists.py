@@ -281,3 +281,26 @@ def test_owners_in_googles_file_are_not_told_as_members_of_the_target_alone(offi
     office.does("run", "plan.yaml")
     assert "owner@example.com" not in office.does("preview", "plan.yaml").stdout
     assert "owner@example.com,USER,OWNER" in (office.folder / "new" / NEWS).read_text()
+
+
+def test_a_file_that_makes_no_list_is_told_by_preview_and_run_too(office: Office) -> None:
+    office.write("notes.csv", "address", "ann@example.com")
+    office.write("bored@example.com.settings.csv", "setting,value", "description,Board")
+    assert office.does("check", "plan.yaml").returncode == 2
+    shown = office.does("preview", "plan.yaml")
+    assert shown.returncode == 3
+    assert "notes.csv: its name is no address of a list. Call it like news@example.com.csv" in shown.stdout
+    assert "(did you mean board@example.com.csv?)" in shown.stdout
+    ran = office.does("run", "plan.yaml")
+    assert ran.returncode == 3
+    assert "notes.csv: its name is no address of a list" in ran.stdout
+    assert "47 copied; it adds up." in ran.stdout
+
+
+def test_settings_that_do_not_even_tell_their_list_are_told_before_anything_moves(office: Office) -> None:
+    office.write("news@example.com.settings.csv", "foo,bar", "description,News")
+    for verb in ("check", "preview", "run"):
+        said = office.does(verb, "plan.yaml")
+        assert said.returncode == 2, (verb, said)
+        assert "no line names the columns setting and value" in said.stderr
+    assert not (office.folder / "new").exists()

@@ -186,7 +186,8 @@ def test_a_list_without_a_password_and_without_a_panel_is_told_in_a_sentence(tmp
         old.give_list("news", advertised=1)
         service = {key: value for key, value in web(old).items() if key != "site_password"}
         move = Move(tmp_path, old=service, files={"type": "csv", "path": "files"}, new={"type": "csv", "path": "new"})
-        done = move.does("run")
-    assert done.returncode == 2
-    told = "The endpoint old has no panel service. It opens the lists there, for which the plan has no passwords."
-    assert told in " ".join((done.stdout + done.stderr).split()), done
+        for verb in ("check", "preview", "run"):
+            done = move.does(verb)
+            assert done.returncode == 2
+            told = "endpoints.old.lists: nothing opens the lists: name the secret of a password"
+            assert told in " ".join((done.stdout + done.stderr).split()), done

@@ -280,3 +280,29 @@ def test_a_route_from_a_place_to_itself_is_a_mistake_about_lists_and_not_about_s
     assert desk.mistakes() == [
         "plan.yaml:5:9: steps.lists would copy what is there onto itself: old -> new are the same place. Correct the route or the endpoints."
     ]
+
+
+def test_what_is_only_odd_is_told_beside_the_mistakes(desk: Desk) -> None:
+    desk.write(
+        "lists/news@example.com.csv", "address,role", "ann@example.com,ownr", "bob@example.com,", "bob@example.com,"
+    )
+    with pytest.raises(PlanMistakes) as wrong:
+        check(desk.folder / "plan.yaml")
+    told = [line.rpartition("/")[2] for line in str(wrong.value).splitlines()]
+    assert [line.partition(": ")[0] for line in told] == ["news@example.com.csv:2", "news@example.com.csv:4"]
+
+
+@pytest.mark.parametrize("options", ["{type: mailman2, url: 'https://old.example.net/mailman'}", "{type: panel}"])
+def test_lists_that_nothing_opens_are_a_mistake_of_the_plan(desk: Desk, options: str) -> None:
+    text = (desk.folder / "plan.yaml").read_text().replace("{type: csv, path: lists}", options)
+    (desk.folder / "plan.yaml").write_text(text)
+    (told,) = desk.mistakes()
+    assert "plan.yaml:3:9: endpoints.old.lists: " in told
+    assert "panel" in told
+    panel = "panel: {type: csv, path: accounts.csv}, lists:"
+    (desk.folder / "plan.yaml").write_text(
+        text.replace("lists: {type: mailman2", f"{panel} {{type: mailman2").replace(
+            "lists: {type: panel", f"{panel} {{type: panel"
+        )
+    )
+    assert not any("endpoints.old.lists" in one for one in desk.mistakes())

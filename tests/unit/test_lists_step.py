@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from migrator.engine.contract import Fate, Verb, Weight
+from migrator.engine.events import Noted
 from migrator.engine.lease import utc_now
 from migrator.engine.report import report
 from migrator.engine.stage import Stage
@@ -1217,3 +1218,39 @@ def test_a_list_that_the_plan_leaves_out_since_is_not_told_as_gone() -> None:
     sums = world.trial.sums()
     assert (sums.total.items, sums.open) == (0, 0)
     assert world.whys()["list"] == (Verb.KEEP, "the plan leaves it out (except)")
+
+
+def test_a_list_that_stays_held_is_told_by_the_run_itself_until_it_is_open() -> None:
+    world = World()
+    world.plan_with(hold="keep")
+    for _ in range(2):
+        world.trial.run()
+        (held,) = [one for one in world.trial.findings("run") if one.code == "held"]
+        assert (held.weight, held.about) == (Weight.WARNING, NEWS)
+        assert held in [event.finding for event in world.trial.told(Noted)]
+    world.trial.verify()
+    told = [placed.finding.code for placed in report(world.trial.store, utc_now()).placed]
+    assert told.count("held") == 1
+    world.plan_with()
+    world.trial.run()
+    assert [one for one in world.trial.findings("run") if one.code == "held"] == []
+
+
+def test_a_release_alone_is_something_to_do() -> None:
+    world = World()
+    world.plan_with(hold="keep")
+    world.trial.run()
+    world.plan_with()
+    release = world.preview()["release"]
+    assert (release.verb, release.size.items > 0) == (Verb.CHANGE, True)
+    world.trial.run()
+    assert world.preview()["release"].size.items == 0
+
+
+def test_who_is_there_already_is_told_as_nothing_to_write() -> None:
+    world = World()
+    for one in people(25):
+        world.new.fill(NEWS, None, one)
+    members = world.preview()["members"]
+    assert members.why == "25 there already; a run takes note of it and writes nothing"
+    assert world.preview()["members"].size.items == 0

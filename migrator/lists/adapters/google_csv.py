@@ -176,6 +176,10 @@ class OneFileReader(FolderReader):
             groups.setdefault(group.key, group)
         return [group for key, group in groups.items() if key]
 
+    def no_lists(self) -> Sequence[tuple[str, str]]:
+        """Only this one file is looked at."""
+        return ()
+
     def _file(self, address: str) -> Path:
         if address.lower() not in {one.key for one in self.lists()}:
             return super()._file(address)  # says that it is not there

@@ -43,7 +43,7 @@ from migrator.lists.model import (
     Stopped,
     Treatment,
 )
-from migrator.panel.contract import MakesLists, OpensLists, PanelReader
+from migrator.panel.contract import PANEL, MakesLists, OpensLists, PanelReader
 from migrator.panel.model import ListName, PasswordPolicy, changed
 from migrator.wire.http import Site, WebOptions
 
@@ -874,6 +874,11 @@ def _connections(options: Options) -> tuple[int, int]:
     return (1, 1) if options.asks_panel else (options.connections, options.connections)
 
 
+def _leans_on(options: Options) -> tuple[str, str]:
+    what = "nothing opens the lists: name the secret of a password (password, passwords, site_password), or give the endpoint its panel"
+    return (PANEL.service, what) if options.asks_panel else ("", "")
+
+
 ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     word="mailman2",
     title="Mailman 2.1",
@@ -882,4 +887,5 @@ ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
     writer=open_writer,
     connections=_connections,
     contents=_contents,
+    leans_on=_leans_on,
 )

@@ -30,7 +30,7 @@ from migrator.lists.model import (
     member_without_lost,
     without_settings,
 )
-from migrator.panel.contract import PanelReader, PanelWriter, ReadsLists
+from migrator.panel.contract import PANEL, PanelReader, PanelWriter, ReadsLists
 from migrator.panel.model import Destination, Forwarder, ListName, Way, lost
 
 FEWER_THAN = 20  # members; beyond that a forwarder without bounce handling does harm
@@ -235,5 +235,14 @@ def _fill(options: Options, login: Login) -> ListWriter:
 
 
 ADAPTER: Adapter[ListReader, ListWriter] = Adapter(
-    word="panel", title="the panel's lists", options=Options, reader=_read, writer=_fill, connections=lambda _: (1, 1)
+    word="panel",
+    title="the panel's lists",
+    options=Options,
+    reader=_read,
+    writer=_fill,
+    connections=lambda _: (1, 1),
+    leans_on=lambda _: (
+        PANEL.service,
+        "the endpoint has no panel service, which tells of the lists. Add one beside it",
+    ),
 )
