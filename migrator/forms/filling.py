@@ -155,6 +155,7 @@ class Filling:
             Extract(on_road.there),
             recorded,
             held=held,
+            about=self.action.total.items,
             road=on_road,
             redacted=redaction,
         )
@@ -436,7 +437,7 @@ class Filling:
             self.step.redaction(self.taking, self.source, hash_key(self.work, self.step.options)),
         )
         recorded = recorded_of(self.work, self.action.key)
-        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held)
+        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held, self.action.total.items)
         if not recorded and (without := without_date(self.taking, self.source)):
             text = f"{self.action.label}: {without}, since the plan names a time"
             remedy = "Move them with a step without since and older_than if they are wanted."
@@ -445,7 +446,7 @@ class Filling:
         recorded = recorded_of(self.work, self.action.key)
         stale = stale_in(self.source, extract, recorded)
         self.work.record(_reconsidered(recorded[among]) for among in stale)
-        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held)
+        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held, self.action.total.items)
         self.work.carry(self._leaving(move), LIMIT)
         self._tell_hidden(redaction, of_all=not recorded and total_of(recorded_of(self.work, self.action.key)).rows > 0)
         return move

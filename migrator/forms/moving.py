@@ -72,7 +72,8 @@ class RangeMove:
     """Carries the ranges of one table. `known` are ranges that were recorded, in order; what lies behind the last one is asked for.
 
     `place` is where the rows go (the shadow, or the table itself), `held` what the target's range is known to hold where that is the table
-    itself. `unsure` counts ranges whose first reading was not the whole truth.
+    itself. `about` is how many rows the source had when it was planned, for the progress shown. `unsure` counts ranges whose first reading was
+    not the whole truth.
     """
 
     source: TableReader
@@ -82,20 +83,15 @@ class RangeMove:
     known: Mapping[KeyRange, Outcome]
     redaction: Callable[[Sequence[Row]], Sequence[Row]] = field(default_factory=Redaction)
     held: Mapping[KeyRange, Checksum] | None = None
+    about: int = 0
     unsure: Counter[str] = field(default_factory=Counter)
 
     def items(self) -> Iterator[Item]:
         rows, width = rows_at_once(self.extract.table, self.target.features)
         each = min(rows, MOST_ROWS)
         yield from known_items(self.known)
-        yield from fresh_items(
-            self.source,
-            self.extract,
-            self.known,
-            fresh_ranges(self.source, self.extract, list(self.known), rows),
-            each,
-            width,
-        )
+        fresh = fresh_ranges(self.source, self.extract, list(self.known), rows)
+        yield from fresh_items(self.known, fresh, each, width, self.about)
 
     def read(self, part: Sequence[Item]) -> Sequence[Loaded[Rows] | Outcome]:
         return [self._load(item) for item in part]
@@ -239,19 +235,13 @@ def known_items(known: Mapping[KeyRange, Outcome]) -> Iterator[Item]:
 
 
 def fresh_items(
-    source: TableReader,
-    extract: Extract,
-    known: Mapping[KeyRange, Outcome],
-    ranges: Iterable[KeyRange],
-    each: int,
-    width: int,
+    known: Mapping[KeyRange, Outcome], ranges: Iterable[KeyRange], each: int, width: int, about: int
 ) -> Iterator[Item]:
-    """These ranges as items, with how many rows each is about, for the progress shown: `each`, or what is left by then, and one at least."""
-    rest: int | None = None
+    """These ranges as items, with how many rows each is about, for the progress shown: `each`, or what is left by then of the `about` so many that
+    the source has, and one at least.
+    """
+    rest = about - sum(map(rows_in, known.values()))
     for among in ranges:
-        if rest is None:
-            whole = source.count(extract) if source.features.counts else UNDIVIDED
-            rest = whole - sum(map(rows_in, known.values()))
         rows = max(1, min(each, rest))
         rest -= rows
         yield Item(among.key, rows * width, rows)

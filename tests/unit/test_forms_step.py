@@ -14,7 +14,7 @@ from migrator.engine.ledger import Ending
 from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.errors import PlanError
-from migrator.forms.model import Features, LeftRow, Paging, Row, Table
+from migrator.forms.model import Extract, Features, LeftRow, Paging, Row, Table
 from migrator.forms.moving import rows_at_once
 from migrator.forms.options import FormsOptions
 from migrator.forms.step import KIND
@@ -40,7 +40,7 @@ from migrator.testing.form_suite import (
     table,
     text,
 )
-from migrator.testing.memory_tables import MemoryTables, TablesRoute
+from migrator.testing.memory_tables import MemoryReader, MemoryTables, TablesRoute
 from migrator.testing.trial import Trial
 
 FORMS = PLAIN.name
@@ -92,6 +92,21 @@ def test_a_plugins_table_arrives_whole_and_is_proven() -> None:
     assert {one.fate for one in world.outcomes()} == {Fate.COPIED}
     assert len(world.outcomes()) == 4
     assert world.trial.verify().differences == 0
+
+
+def test_a_run_has_a_table_counted_when_it_is_planned_and_not_once_more(monkeypatch) -> None:
+    world = World((LOG, LOG_ROWS), plugins=(), tables=(LOG.name,))
+    counted: list[str] = []
+    count = MemoryReader.count
+
+    def told(reader: MemoryReader, extract: Extract) -> int:
+        counted.append(extract.table.name)
+        return count(reader, extract)
+
+    monkeypatch.setattr(MemoryReader, "count", told)
+    assert not world.trial.run().codes
+    assert world.same(LOG.name)
+    assert counted.count(LOG.name) == 1
 
 
 def test_a_preview_tells_what_was_found_and_writes_nothing() -> None:

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from io import BufferedReader
 from json.encoder import encode_basestring, encode_basestring_ascii
-from operator import itemgetter
+from operator import itemgetter, lt
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -565,8 +565,7 @@ class FilesWriter(FilesReader):
             )
         if table.paging is Paging.KEY:
             rest = () if instead_of == NOTHING else self._keys_beside(folder, table, among)
-            keys = [*rest, *_keys_of(table, rows)]
-            if len(keys) != len(set(keys)) or not _lie_in(table, keys[len(rest) :], among):
+            if not _each_once(table, rows, rest, among):
                 raise Refused(f"{table.name}, {among.label}: two rows have one key, or one has another range's.")
         folder.put(table, among, rows)
 
@@ -700,7 +699,8 @@ def _quoted_at_once(rows: Spelt) -> bytes | None:
     for character, escape in _ESCAPES:
         said = said.replace(character, escape)
     said = b'["' + said.replace(_UNIT, b'","').replace(_RECORD, b'"]\n["') + b'"]\n'
-    said = said.replace(b'"' + _NULL + b'"', b"null")
+    if nulls:
+        said = said.replace(b'"' + _NULL + b'"', b"null")
     try:
         said.decode()
     except UnicodeDecodeError:
@@ -783,6 +783,23 @@ def _keys_of(table: Table, rows: Sequence[Row]) -> list[Key]:
         return list(zip(*[rows.values(table.place(name)) for name in table.page_by], strict=True))
     pick = itemgetter(*[table.place(name) for name in table.page_by])
     return [pick(row) for row in rows] if len(table.page_by) > 1 else [(pick(row),) for row in rows]
+
+
+def _each_once(table: Table, rows: Sequence[Row], rest: Sequence[Key], among: KeyRange) -> bool:
+    """Whether no two rows have one key, nor one of the `rest`, and all lie in their range."""
+    if not rest and _ascend_in(table, rows, among):
+        return True
+    keys = _keys_of(table, rows)
+    return len({*rest, *keys}) == len(rest) + len(keys) and _lie_in(table, keys, among)
+
+
+def _ascend_in(table: Table, rows: Sequence[Row], among: KeyRange) -> bool:
+    """Whether it is seen at once that all keys lie in a range and each but once: numbers of a server, in their order."""
+    if not isinstance(rows, Spelt) or [table.column(name).family for name in table.page_by] != [Family.INTEGER]:
+        return False
+    numbers = [int(one or b"0") for one in rows.columns[table.place(table.page_by[0])]]
+    low = among.after is None or numbers[0] > int(among.after[0])
+    return low and (among.upto is None or numbers[-1] <= int(among.upto[0])) and all(map(lt, numbers, numbers[1:]))
 
 
 def _lie_in(table: Table, keys: Sequence[Key], among: KeyRange) -> bool:

@@ -355,7 +355,7 @@ class NumberedMove(RangeMove):
         rows, width = rows_at_once(self.extract.table, self.target.features)
         fresh = self.road.fresh(self.source, list(self.known), rows)
         yield from known_items(self.known)
-        yield from fresh_items(self.source, self.extract, self.known, fresh, min(rows, MOST_ROWS), width)
+        yield from fresh_items(self.known, fresh, min(rows, MOST_ROWS), width, self.about)
 
     def _rewritten(self, rows: Sequence[Row]) -> Sequence[Row]:
         self._newest = self.road.rows(rows, self.redacted, self.source)
