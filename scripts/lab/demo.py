@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,16 +26,30 @@ def main(words: Sequence[str] | None = None) -> int:
         prog="scripts/demo", description="Move three mailboxes between two servers on this machine."
     )
     grammar.add_argument("--embedded", action="store_true", help="without servers: from an mbox into a Maildir")
+    grammar.add_argument("--keep", action="store_true", help="keep the plan, the mail and the report at the end")
     asked = grammar.parse_args(words)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what is left behind is taken away
     try:
-        programs = environment.prepare("requirements.txt")
-        folder = ground.prepare(Path(tempfile.mkdtemp(prefix="migrator-demo-")))
-        if not asked.embedded and _can_serve():
-            return _between_servers(programs, folder)
-        return _embedded(programs, folder)
+        return show(environment.prepare("requirements.txt"), embedded=asked.embedded, keep=asked.keep)
     except LabError as error:
         print(f"scripts/demo: {error}", file=sys.stderr)
         return 1
+
+
+def show(programs: Path, *, embedded: bool, keep: bool) -> int:
+    """The journey with these programs, in a folder of its own, which is taken away at the end however that comes, unless it is to be kept."""
+    folder = Path(tempfile.mkdtemp(prefix="migrator-demo-"))
+    try:
+        ground.prepare(folder)
+        journey = _between_servers if not embedded and _can_serve() else _embedded
+        return journey(programs, folder)
+    finally:
+        if keep:
+            report = next(iter(sorted(folder.glob("*report*.html"))), None)
+            print(f"\nKept is {folder}{f', the report is {report}' if report else ''}.")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            print("\nEverything the demo made is taken away again. To read the report: scripts/demo --keep")
 
 
 def _can_serve() -> bool:
@@ -93,11 +108,6 @@ def _journey(programs: Path, plan: Path, secret: Mapping[str, str]) -> int:
             [programs / "migrator", verb, plan], env={**os.environ, **secret}, cwd=plan.parent, check=False
         )
         if ended.returncode != 0:
-            print(
-                f"migrator {verb} ended with {ended.returncode}. The plan and its state are in {plan.parent}.",
-                file=sys.stderr,
-            )
+            print(f"migrator {verb} ended with {ended.returncode}.", file=sys.stderr)
             return ended.returncode
-    reports = sorted(plan.parent.glob("*report*.html"))
-    print(f"\nThe report: {reports[0] if reports else plan.parent}")
     return 0
