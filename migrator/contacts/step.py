@@ -148,7 +148,9 @@ class ContactsStep:
         key = _key_of(subject, plan.source)
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
-            return Action(key, Verb.KEEP, label, plan.why, data={"left_out": plan.why})
+            # What an earlier run moved of it counts as it did: neither side has changed, only the plan.
+            on_record = _sum_of(read.present_counts(key).values())
+            return Action(key, Verb.KEEP, label, plan.why, total=on_record, data={"left_out": plan.why})
         rules = self._rules(plan.source.id, features, beside)
         unchanged = self._unchanged(key, source, plan.source.id, rules, read)
         keep = Action(
@@ -520,6 +522,11 @@ def _compared(card: Card, outcome: Outcome, there: Card) -> Iterator[Finding]:
 
 def _lanes(account: Account, at_target: int = 1) -> tuple[Lane, ...]:
     return Lane(Side.SOURCE, account.source.account), *[Lane(Side.TARGET, account.target.account)] * at_target
+
+
+def _sum_of(sizes: Iterable[Size]) -> Size:
+    several = list(sizes)
+    return Size(sum(size.items for size in several), sum(size.bytes or 0 for size in several))
 
 
 def _size(wishes: Iterable[Wish]) -> Size:

@@ -687,6 +687,24 @@ def test_books_the_product_fills_itself_stay_unless_they_are_named() -> None:
     assert world.trial.actions()[f"{ANN}/Collected"].verb is Verb.KEEP
 
 
+@pytest.mark.parametrize("books", [{"except": ["Work"]}, {"only": ["Contacts"]}])
+def test_a_book_that_the_plan_leaves_out_since_it_was_moved_counts_as_it_did(books: dict[str, object]) -> None:
+    world = World()
+    world.old.fill(ANN, "Work", person("Jefa", "u8"))
+    world.trial.run()
+    narrower = World(books=books)
+    narrower.old.fill(ANN, "Work", person("Jefa", "u8"))
+    narrower.new = narrower.route.new = world.new
+    narrower.trial.store = world.trial.store
+    before = list(world.new.writes)
+    assert not narrower.trial.run().codes
+    assert world.new.writes == before
+    sums = report(world.trial.store, datetime.now(UTC)).sums
+    assert (sums.total.items, sums.by_fate[Fate.COPIED].items, sums.departed, sums.adds_up) == (6, 6, 0, True)
+    assert "the plan" in narrower.trial.actions()[f"{ANN}/Work"].why
+    assert narrower.trial.verify().differences == 0
+
+
 def test_a_single_book_goes_to_a_single_book() -> None:
     world = World()
     world.new.fill(ANN, "Adressbuch")
