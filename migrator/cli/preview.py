@@ -231,7 +231,7 @@ def _stage_lines(stage: StagePreview) -> list[str]:
     lines = ["", heading(stage.name, stage.kind, stage.route)]
     if stage.awaits:
         lines.append(
-            f'It reads what the step "{stage.awaits}" writes, so only what is there now is listed; preview again after that step has run.'
+            f'It reads what the step "{stage.awaits}" has still to write, so only what is there now is listed; preview again once that is done.'
         )
     for subject, actions in _by_subject(stage):
         lines += ["", figures.name(subject.label), *_action_lines(actions, nouns_of([stage.kind]))]

@@ -20,6 +20,7 @@ from migrator.engine.report import Part, Placed, Reason, Report, Sums, added, to
 NOT_THERE = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
 MOST_REASONS = 10
 NAMED = 3  # of those who share a reason; the report names more
+MOST_ALIKE = 5  # findings of one kind about one thing that a preview tells line by line
 MOST_FINDINGS = 50
 MOST_GONE = 10
 WORDS = {
@@ -277,8 +278,18 @@ def findings(report: Report, least: Weight, most: Weight = Weight.DIFFERENCE) ->
 
 
 def finding_lines(several: Iterable[Finding]) -> list[str]:
-    """warning: bob@example.com: there is no room for it. Raise the quota."""
-    return [_finding_line(one.about, one) for one in several]
+    """warning: bob@example.com: there is no room for it. Raise the quota. Of many that differ in their words alone, such as one for each
+    card that will be refused, the first few.
+    """
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for one in several:
+        alike.setdefault((one.code, one.about, one.remedy), []).append(one)
+    lines: list[str] = []
+    for findings in alike.values():
+        lines += [_finding_line(one.about, one) for one in findings[:MOST_ALIKE]]
+        if (more := len(findings) - MOST_ALIKE) > 0:
+            lines.append(f"  and {figures.count(more)} more like these; --json tells all")
+    return lines
 
 
 def _finding_line(place: str, finding: Finding) -> str:

@@ -23,6 +23,9 @@ BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
 MEMBERS = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})  # properties that name a group's members
 
 
+_NAMELESS = "(without a name)"  # of which UIDs are made: it stays as it is
+
+
 @dataclass(frozen=True, slots=True)
 class Aside:
     """Embedded data that was left where it is: its SHA-256 in hexadecimal, and how many bytes it has."""
@@ -161,13 +164,15 @@ class Card:
                     self.uid,
                 ),
             ),
-            "(without a name)",
+            _NAMELESS,
         )
 
     @property
     def shown(self) -> str:
         """The label as messages name the card: a very long one is cut."""
         label = self.label
+        if label == _NAMELESS:
+            return "a card without a name"
         return label if len(label) <= LONGEST_SHOWN else f"{label[: LONGEST_SHOWN - 1]}…"
 
 

@@ -112,7 +112,8 @@ class ContactsStep:
             if not books:
                 if isinstance(source, TellsOddities):
                     source.look_for_account()
-                yield Action(f"{subject.key}/", Verb.KEEP, "no address book", "the source has none of this account")
+                none = f"{subject.key}#none"  # so that it is not counted as an address book
+                yield Action(none, Verb.KEEP, "no address book", "the source has none of this account")
             plans = [
                 _as_before(plan, there, read.remembered(_key_of(subject, plan.source)))
                 for plan in plan_books(books, there, self.options.books, features)

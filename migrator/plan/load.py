@@ -106,13 +106,13 @@ class Examination:
             if not isinstance(step, StepEntry):
                 continue
             source, target = ((name, step.service) for name in (step.route.source, step.route.target))
-            for name, service in (source, target):
-                if (name, service) not in known:
-                    is_made = (name, service) in filled or (name, service) == target
-                    known[name, service] = self._contents(name, service, is_made=is_made)
+            if source not in known:
+                known[source] = self._contents(*source, is_made=source in filled or source == target)
             if source not in filled and known[source] is not None:
                 self._visit(source, Side.SOURCE, people)
-            self._visit(target, Side.TARGET, people)
+            fit = self._visit(target, Side.TARGET, people)
+            if target not in known:  # of what nobody can fill nothing more has to be told
+                known[target] = self._contents(*target, is_made=True) if fit else None
             held = known[source]
             if held is not None and held.names is not None and source not in filled:
                 at: Path = ("steps", step.position, step.kind)
@@ -120,13 +120,15 @@ class Examination:
                     self.problems.at((*at, word), f": {text}")
             filled.add(target)
 
-    def _visit(self, place: tuple[str, str], side: Side, people: Sequence[Person]) -> None:
-        """Mistakes where a service in files has nothing for one of these people, or nothing can be written for them; each told once."""
+    def _visit(self, place: tuple[str, str], side: Side, people: Sequence[Person]) -> bool:
+        """Mistakes where a service in files has nothing for one of these people, or nothing can be written for them; each told once. False
+        where one was told that is about the whole of it.
+        """
         name, service = place
         entry = self._endpoints[name][service]
         visit = self.registry.adapter(service, entry.adapter).visit
         if visit is None or (place, side) in self._visited:
-            return
+            return True
         self._visited.add((place, side))
         options = entry.options.model_copy(update=absolute(entry.options, self.document.path.parent))
         listed_here = isinstance(self._data.get("accounts"), list) and len(self._data["accounts"]) == len(people)
@@ -137,9 +139,10 @@ class Examination:
             except MigratorError as error:
                 if error.stops >= Stops.ENDPOINT:
                     self.problems.at(("endpoints", name, service), f": {error.sentence()}", of_key=True)
-                    return
+                    return False
                 at: Path = ("accounts", position) if listed_here else ("accounts", "from")
                 self.problems.at(at, f": {error.sentence()}")
+        return True
 
     def _contents(self, name: str, service: str, *, is_made: bool) -> Contents | None:
         """What is in the files of a service, their mistakes told; `is_made` says that they need not be there yet."""

@@ -243,7 +243,11 @@ def test_a_target_that_cannot_be_written_is_told_by_check_and_preview_as_by_the_
 def test_a_target_whose_file_is_no_address_book_is_left_as_it_is(office: Office) -> None:
     (office.folder / "notes").write_text("buy milk\n")
     (office.folder / "plan.yaml").write_text(PLAN.replace("path: out", "path: notes").replace(", bob@example.com", ""))
-    assert office.does("check", "plan.yaml").returncode == 2
+    checked = office.does("check", "plan.yaml")
+    assert checked.returncode == 2
+    assert [line for line in checked.stderr.splitlines() if "notes" in line] == [
+        "plan.yaml:7:5: endpoints.new.contacts: notes: it is there, and it is no address book. Name another path in the plan."
+    ]
     for verb, code in (("preview", 0), ("run", 5)):
         done = office.does(verb, "plan.yaml")
         assert done.returncode == code

@@ -256,7 +256,7 @@ def test_a_step_that_goes_on_from_where_an_earlier_one_fills_previews_without_al
     (office.folder / "plan.yaml").write_text(plan)
     shown = office.does("preview", "plan.yaml")
     assert shown.returncode == 0, shown
-    assert 'It reads what the step "copy" writes' in shown.stdout
+    assert 'It reads what the step "copy" has still to write' in shown.stdout
     assert "the source has no list" not in shown.stdout
     assert office.does("run", "plan.yaml").returncode == 0
     assert len(office.rows("last")) == 41

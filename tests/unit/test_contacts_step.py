@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from migrator.cli.summary import finding_lines
 from migrator.contacts.meaning import digest
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
-from migrator.engine.contract import Fate, Outcome, Side, Verb, Weight
+from migrator.engine.contract import Fate, Outcome, Side, Verb, Weight, prepares
 from migrator.engine.lease import utc_now
 from migrator.engine.report import report
 from migrator.engine.stage import Stage
@@ -669,7 +670,8 @@ def test_a_source_without_a_book_says_so() -> None:
     world = World()
     world.old.shelves.clear()
     (stage,) = world.trial.preview().stages
-    ((_, action),) = stage.actions
+    ((subject, action),) = stage.actions
+    assert prepares(subject.key, action.key), "it counts as no address book"
     assert (action.verb, action.label, action.why) == (
         Verb.KEEP,
         "no address book",
@@ -976,6 +978,24 @@ def test_a_preview_tells_which_cards_will_be_refused_and_the_run_refuses_those(b
     assert found.about == f"{ANN}: Contacts"
     world.trial.run()
     assert world.notes(Fate.LEFT_BEHIND) == ["Zoë Müller: the target says: no umlauts here"]
+
+
+def test_a_card_without_a_name_is_told_as_that() -> None:
+    world = World(Card((text_property("NOTE", "who was it"),)))
+    world.new.refuses = lambda _: "no"
+    (stage,) = world.trial.preview().stages
+    assert [one.text for one in stage.findings] == ["a card without a name: the target says: no"]
+
+
+def test_of_many_cards_that_will_be_refused_a_preview_names_the_first_on_the_screen() -> None:
+    world = World(*(person(f"Ana {number}", f"u{number}") for number in range(9)))
+    world.new.refuses = lambda _: "no"
+    (stage,) = world.trial.preview().stages
+    assert len(stage.findings) == 9
+    lines = finding_lines(stage.findings)
+    assert len(lines) == 6
+    assert "Ana 4: the target says: no" in lines[4]
+    assert lines[5] == "  and 4 more like these; --json tells all"
 
 
 def test_what_is_at_the_target_already_is_not_foreseen_as_refused() -> None:
