@@ -42,7 +42,7 @@ def report_nouns(report: Report, planned: Iterable[str] = ()) -> Nouns:
 def sums_sentence(sums: Sums, nouns: Nouns, differences: int = 0) -> str:
     """12,345 messages at the source: 12,300 copied, 43 found there, 2 left behind; it adds up."""
     fates = [f"{figures.count(size.items)} {WORDS[fate]}" for fate, size in sums.by_fate.items() if size.items]
-    return f"{nouns.items(sums.total.items)} at the source: {', '.join(fates) or 'none moved yet'}; {adding_up(sums, differences)}."
+    return f"{nouns.items(sums.total.items)} at the source: {', '.join(fates) or ('none moved yet' if sums.total.items else 'nothing to move')}; {adding_up(sums, differences)}."
 
 
 def adding_up(sums: Sums, differences: int) -> str:
@@ -240,7 +240,9 @@ def gone(report: Report) -> list[str]:
     rows = []
     for part in report.parts:
         label = _placed(part, part.label) if several else part.label
-        lost = [line.label for line in part.lines if line.vanished and not line.prepares]
+        if not (part.sums.recorded or part.sums.departed):
+            continue
+        lost = [line.label for line in part.lines if line.vanished and line.sums.departed and not line.prepares]
         if part.gone or not part.named:
             rows.append(f"  {figures.name(label)}")
         elif lost:

@@ -69,7 +69,8 @@ def plans_gone(
     hidden = {split(one.address)[0].lower() for one in lists if one.somewhere}  # may be of any domain
     for key in known:
         address, _, target = key.partition(">")
-        if key not in named and "@" in address and address not in shown and split(address)[0] not in hidden:
+        is_list = "@" in address and " " not in address  # and no file, nor that there is no list
+        if key not in named and is_list and address not in shown and split(address)[0] not in hidden:
             yield key, ListPlan(address, target or address, GONE, gone=True)
 
 

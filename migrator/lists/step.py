@@ -127,7 +127,8 @@ class ListsStep:
                 missing = [one for one in source.missing() if one.lower() not in planned]
                 plans += names_missing(missing, self._domains(), self.options)
             if isinstance(source, KeptInFolder):
-                plans += [ListPlan(name, name, f"{name}: {why}", by_hand=True) for name, why in source.no_lists()]
+                files = ((f"file {name}", f"{name}: {why}") for name, why in source.no_lists())
+                plans += [ListPlan(about, about, why, by_hand=True) for about, why in files]
             by_key = {_key(plan): plan for plan in plans}
             known = read.known_subjects()
             gone = dict(plans_gone(known, by_key.keys(), lists))

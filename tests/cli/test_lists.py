@@ -295,6 +295,10 @@ def test_a_file_that_makes_no_list_is_told_by_preview_and_run_too(office: Office
     assert ran.returncode == 3
     assert "notes.csv: its name is no address of a list" in ran.stdout
     assert "47 copied; it adds up." in ran.stdout
+    (office.folder / "old" / "notes.csv").unlink()
+    (office.folder / "old" / "bored@example.com.settings.csv").unlink()
+    again = office.does("run", "plan.yaml")
+    assert (again.returncode, "notes" in again.stdout, "bored" in again.stdout) == (0, False, False)
 
 
 def test_settings_that_do_not_even_tell_their_list_are_told_before_anything_moves(office: Office) -> None:

@@ -235,3 +235,32 @@ def test_a_list_of_a_real_mailman_3_goes_to_a_mailman_2(mailman2, mailman3, tmp_
     move.does("verify")
     assert mailman2.mails == []
     assert mailman3.mail() == []
+
+
+def test_a_list_of_a_mailman_2_goes_through_files_to_a_real_mailman_3(mailman2, mailman3, tmp_path) -> None:
+    address = f"news@{mailman3.fresh_domain()}"
+    one = mailman2.give_list("news", host_name=address.partition("@")[2], description=b"News")
+    populate(one, 40, languages=("de",))
+    user, password = mailman3.login
+    files = {"type": "csv", "path": str(tmp_path / "files")}
+    for name in ("out", "in"):
+        (tmp_path / name).mkdir()
+    out = Move(
+        tmp_path / "out",
+        {"type": "mailman2", "url": mailman2.base, "tls_fingerprint": mailman2.fingerprint, "lists": [address], "password": "old_lists"},
+        files,
+        {"old_lists": "list-secret"},
+        {"only": [address]},
+    )  # fmt: skip
+    out.does("run")
+    core = {"type": "mailman3", "url": mailman3.url, "user": user, "password": "core"}
+    into = Move(tmp_path / "in", files, core, {"core": password}, {"only": [address]})
+    into.does("run", codes=(0, 3))
+    told = {(kept.moderated, kept.language) for kept in one.members.values()}
+    assert {moderated for moderated, _ in told} == {False, True}
+    assert {language for _, language in told} >= {"en", "de"}
+    assert differences(mailman3, address, one) == {}
+    into.does("verify")
+    assert mailman2.written == []
+    assert mailman2.mails == []
+    assert mailman3.mail() == []
