@@ -177,23 +177,36 @@ class Progress:
 
 
 class Asides:
-    """What an admin should read at once, each trouble of a whole subject told once and not again for every action it takes along."""
+    """What an admin should read at once, each trouble of a subject told once and not again for every action it takes along."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str, str]] = set()
+        self._labels: dict[str, str] = {}
 
     def of(self, event: Event) -> str:
         """The line for an event, "" if there is nothing to say."""
+        whose = ""
         match event:
-            case SubjectFailed():
-                self._told.add((event.step, event.subject.key, event.text))
-            case ActionEnded(status=Status.FAILED) if (event.step, event.subject, event.text) in self._told:
+            case SubjectPlanned():
+                self._labels[event.subject.key] = event.subject.label
+            case SubjectFailed() if self._is_told(event.step, event.subject.key, event.text):
+                return ""  # one of its actions met it first; that it was given up is told at the end
+            case ActionEnded(status=Status.FAILED) if self._is_told(event.step, event.subject, event.text):
                 return ""
-        return aside(event)
+            case ActionEnded():
+                whose = self._labels.get(event.subject, "")
+        return aside(event, whose)
+
+    def _is_told(self, step: str, subject: str, text: str) -> bool:
+        before = (step, subject, text) in self._told
+        self._told.add((step, subject, text))
+        return before
 
 
-def aside(event: Event) -> str:
-    """What an admin should read at once, "" if the event is no such thing: a failure, a long pause, a narrowed endpoint."""
+def aside(event: Event, whose: str = "") -> str:
+    """What an admin should read at once, "" if the event is no such thing: a failure, a long pause, a narrowed endpoint. `whose` is the label
+    of the subject that an action is of, where its own does not say it.
+    """
     line = ""
     match event:
         case StageBegan():
@@ -201,7 +214,8 @@ def aside(event: Event) -> str:
         case SubjectFailed():
             line = figures.sentence(event.subject.label, event.text, event.remedy)
         case ActionEnded(status=Status.FAILED):
-            line = figures.sentence(event.action.label, event.text, event.remedy)
+            about = ", ".join(dict.fromkeys(word for word in (whose, event.action.label) if word))
+            line = figures.sentence(about, event.text, event.remedy)
         case Waiting() if event.seconds >= QUIETER:
             line = f"{event.about}: {event.text} Trying again in {figures.duration(event.seconds)}."
         case Narrowed():

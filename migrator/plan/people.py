@@ -344,7 +344,7 @@ def _wrong_row(fields: Sequence[str], columns: Sequence[str]) -> str:
         if field.isascii() and field.isprintable():
             continue
         if _NOT_UTF8.search(field):
-            return "this line is not UTF-8. Save the file as UTF-8."
+            return "this line is not UTF-8. Save the file as UTF-8 (in Excel: “CSV UTF-8”)."
         if _NOT_IN_A_FIELD.search(field):
             return f"{column} holds a line break or a control character."
     return ""

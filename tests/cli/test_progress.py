@@ -229,3 +229,13 @@ def test_a_trouble_of_a_whole_subject_is_not_told_again_for_every_action_it_take
     other = replace(lost, text="no room.")
     assert asides.of(SubjectFailed("mail", ALICE, "unreachable", "the server has gone.", "Run again."))
     assert [asides.of(one) for one in (lost, other)] == ["", "INBOX: no room. Run again."]
+
+
+def test_a_trouble_that_an_action_met_names_its_mailbox_and_is_not_told_again_for_the_whole_of_it():
+    asides = Asides()
+    full = ActionEnded("mail", ALICE.key, INBOX, Status.FAILED, "the account is full.", "Make room.")
+    asides.of(SubjectPlanned("mail", ALICE, (INBOX,)))
+
+    assert asides.of(full) == "alice@example.com, INBOX: the account is full. Make room."
+    assert asides.of(SubjectFailed("mail", ALICE, "quota", "the account is full.", "Make room.")) == ""
+    assert asides.of(replace(full, action=replace(INBOX, label="Sent"))) == ""

@@ -136,7 +136,7 @@ def test_names_at_the_target_come_from_a_second_file_too(accounts, tmp_path, pro
         ("source,target\n,a@example.com\n", ["accounts.csv:2: is empty; an address is needed."]),
         ("source\na@example.com,b,c\n", ["accounts.csv:2: this line has 3 fields, and the first line names 1 columns. Quote fields that hold the separator."]),
         ('source,target\n"a@example.com\nb@example.com,\n', ["accounts.csv:2: this line is not CSV (unexpected end of data). Is a quote missing?"]),
-        (b"source\na@example.com\n\xe9@example.com\n", ["accounts.csv:3: this line is not UTF-8. Save the file as UTF-8."]),
+        (b"source\na@example.com\n\xe9@example.com\n", ["accounts.csv:3: this line is not UTF-8. Save the file as UTF-8 (in Excel: “CSV UTF-8”)."]),
         ("source,source_user\na@example.com,x\x1b[2J\n", ["accounts.csv:2: source_user holds a line break or a control character."]),
         ('source\n"a@example.com"x\n', ["accounts.csv:2: this line is not CSV (',' expected after '\"'). Is a quote missing?"]),
     ],
