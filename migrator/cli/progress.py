@@ -193,7 +193,7 @@ class Asides:
                 return ""  # one of its actions met it first; that it was given up is told at the end
             case ActionEnded(status=Status.FAILED) if self._is_told(event.step, event.subject, event.text):
                 return ""
-            case ActionEnded():
+            case ActionEnded() | Noted():
                 whose = self._labels.get(event.subject, "")
         return aside(event, whose)
 
@@ -214,16 +214,20 @@ def aside(event: Event, whose: str = "") -> str:
         case SubjectFailed():
             line = figures.sentence(event.subject.label, event.text, event.remedy)
         case ActionEnded(status=Status.FAILED):
-            about = ", ".join(dict.fromkeys(word for word in (whose, event.action.label) if word))
-            line = figures.sentence(about, event.text, event.remedy)
+            line = figures.sentence(_placed(whose, event.action.label), event.text, event.remedy)
         case Waiting() if event.seconds >= QUIETER:
             line = f"{event.about}: {event.text} Trying again in {figures.duration(event.seconds)}."
         case Narrowed():
             held = figures.counted(event.width, "connection", "connections")
             line = f"{event.endpoint} takes fewer connections than planned; going on with {held}."
         case Noted() if event.finding.weight is Weight.WARNING:  # a difference is told at the end, with its mailbox
-            line = figures.sentence(event.finding.about, event.finding.text, event.finding.remedy)
+            line = figures.sentence(_placed(whose, event.finding.about), event.finding.text, event.finding.remedy)
     return line.rstrip()
+
+
+def _placed(whose: str, about: str) -> str:
+    """bob@example.com, INBOX; once what is both."""
+    return ", ".join(dict.fromkeys(word for word in (whose, about) if word))
 
 
 def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:

@@ -103,10 +103,11 @@ class Narrowed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A finding, of run or verify."""
+    """A finding, of run or verify, about something of this subject."""
 
     step: str
     finding: Finding
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ class _StageRun:
             if action.verb is Verb.KEEP and action.present is not None:
                 self._take_off_books(self.stage.ledger_key(action.key), action.present, action.total.items)
             if action.verb is Verb.KEEP and action.told:
-                self._keep_told(action)
+                self._keep_told(subject, action)
             if action.verb is Verb.BY_HAND:
                 self.walk.codes.add(BY_HAND)
                 self.desk.tell(ActionEnded(self.stage.name, subject.key, action, Status.FAILED, action.why))
@@ -167,12 +167,12 @@ class _StageRun:
             ]
         )
 
-    def _keep_told(self, action: Action) -> None:
+    def _keep_told(self, subject: Subject, action: Action) -> None:
         ledger_key = self.stage.ledger_key(action.key)
         self.desk.store.found(self.desk.epoch, self.stage.name, ledger_key, "run", action.told)
         self.desk.noted.add(ledger_key)
         for finding in action.told:
-            self.desk.tell(Noted(self.stage.name, finding))
+            self.desk.tell(Noted(self.stage.name, finding, subject.key))
 
     def _take_off_books(self, ledger_key: str, present: Collection[str], items: int) -> None:
         """Record what has left the source of an action with which nothing is to be done."""

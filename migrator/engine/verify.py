@@ -167,7 +167,7 @@ class _StageVerification:
         self._found(action.key, [])
         self.result.not_moved += 1
         told = Finding("not-moved", Weight.DIFFERENCE, action.label, "was given up before anything of it was moved")
-        self.desk.tell(Noted(self.stage.name, told))
+        self.desk.tell(Noted(self.stage.name, told, subject.key))
         self.desk.tell(Verified(self.stage.name, subject.key, action, action.total.items, 0))
 
     def _job(self, subject: Subject, action: Action) -> Job:
@@ -194,7 +194,7 @@ class _StageVerification:
         self.result.items += action.total.items
         self.result.differences += differences
         for finding in findings:
-            self.desk.tell(Noted(self.stage.name, finding))
+            self.desk.tell(Noted(self.stage.name, finding, subject.key))
         self.desk.tell(Verified(self.stage.name, subject.key, action, action.total.items, differences))
 
     def _subject_given_up(self, subject: Subject, error: MigratorError) -> None:

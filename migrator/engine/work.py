@@ -169,7 +169,7 @@ class ActionWork(StageReading):
 
     def note(self, finding: Finding) -> None:
         self._findings.append(finding)
-        self._desk.tell(Noted(self._stage.name, finding))
+        self._desk.tell(Noted(self._stage.name, finding, self._subject.key))
 
     def edge(self) -> None:
         if self._desk.stop.asked:

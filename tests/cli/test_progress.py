@@ -239,3 +239,12 @@ def test_a_trouble_that_an_action_met_names_its_mailbox_and_is_not_told_again_fo
     assert asides.of(full) == "alice@example.com, INBOX: the account is full. Make room."
     assert asides.of(SubjectFailed("mail", ALICE, "quota", "the account is full.", "Make room.")) == ""
     assert asides.of(replace(full, action=replace(INBOX, label="Sent"))) == ""
+
+
+def test_a_warning_names_the_mailbox_of_its_folder():
+    asides = Asides()
+    asides.of(SubjectPlanned("mail", ALICE, (INBOX,)))
+    odd = Finding("x", Weight.WARNING, "INBOX", "2 lack flags.")
+
+    assert asides.of(Noted("mail", odd, ALICE.key)) == "alice@example.com, INBOX: 2 lack flags."
+    assert asides.of(Noted("mail", replace(odd, about=ALICE.label), ALICE.key)) == "alice@example.com: 2 lack flags."
