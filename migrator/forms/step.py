@@ -111,6 +111,7 @@ FORESEEN = "behind"  # names what a preview's action says of rows that will be l
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
+NO_TABLE = "the source has not one table that this login can see; correct its path, or its database, in the plan"
 UNCOUNTED = Size()
 PROBED = 1000  # rows read at once to see how fast the source is
 
@@ -129,6 +130,10 @@ class FormsStep:
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
             tables = source.tables()
+            damaged = _damaged(source)
+            if not (tables or damaged):
+                yield _by_hand(action_key("*"), "tables", NO_TABLE, {})
+                return
             found = present(source, self.options.plugins)
             wanted = self._wanted(source, tables, found)
             refuse_slips(tables, self.options)
@@ -140,7 +145,6 @@ class FormsStep:
             for pattern, why in absent(tables, found, self.options):
                 yield Action(action_key(pattern), Verb.BY_HAND, pattern, why)
             there = {one.name: one for one in target.tables()}
-            damaged = _damaged(source)
             for name in damaged.keys() - {one.name for one in tables}:
                 yield Action(action_key(name), Verb.BY_HAND, name, damaged[name])
             damaged_there = _damaged(target)

@@ -59,6 +59,23 @@ def session(stocked):
         yield reader
 
 
+def test_rights_that_a_target_needs_and_that_are_lacking_are_told_before_anything_is_put(phpmyadmin) -> None:
+    options, server = fresh(phpmyadmin), phpmyadmin_lab.behind(phpmyadmin)
+    mariadb_lab.say(
+        server,
+        f"CREATE USER looks@'127.0.0.1' IDENTIFIED BY 'pw-looks'; GRANT SELECT, INSERT ON {options.database}.* TO looks@'127.0.0.1'",
+    )
+    theirs = options.model_copy(update={"user": "looks", "password": "pw-looks"})
+    with closing(PhpMyAdminReader(theirs, LOGIN)) as session:
+        refusal = session.want_of_rights()
+    with closing(PhpMyAdminReader(options, LOGIN)) as session:
+        assert session.want_of_rights() is None
+    assert refusal is not None
+    assert f"may not DELETE, CREATE, DROP, ALTER in {options.database}" in str(refusal)
+    assert "TO `looks`@`127.0.0.1`" in refusal.remedy
+    assert "pw-looks" not in f"{refusal}{refusal.remedy}"
+
+
 class TestPhpMyAdmin(TableReaderContract):
     @pytest.fixture
     def reading(self, stocked) -> Opens:

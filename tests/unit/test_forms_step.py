@@ -128,6 +128,17 @@ def test_of_what_was_found_only_tables_that_are_there_are_counted_and_those_that
     assert "= Flamingo (wp_*): 3 tables" in found.details[0]
 
 
+@pytest.mark.parametrize("options", [{"plugins": ()}, {}, {"tables": ("*",)}, {"existing": "remap"}])
+def test_a_source_without_a_single_table_is_told_once_and_not_done_with(options) -> None:
+    world = World(**options)
+    world.old.kept.clear()
+    (stage,) = world.trial.preview().stages
+    ((_, action),) = stage.actions
+    assert (action.verb, "not one table" in action.why) == (Verb.BY_HAND, True)
+    assert world.trial.run().codes == {"by-hand"}
+    assert world.trial.verify().not_moved == 1
+
+
 def test_a_preview_of_two_routes_counts_a_table_once() -> None:
     world = World()
     (stage,) = world.trial.stages

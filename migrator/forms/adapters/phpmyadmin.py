@@ -43,7 +43,7 @@ from migrator.forms.model import (
     Value,
     checksum_of,
 )
-from migrator.forms.sql import asking, schema, spelling
+from migrator.forms.sql import asking, rights, schema, spelling
 from migrator.wire.http import Reply, Site, WebOptions
 
 PAGE = 10_000  # rows of one export at most
@@ -112,6 +112,17 @@ class PhpMyAdminReader:
 
     def shadows(self) -> Sequence[str]:
         return [one.name for one in self._described() if schema.is_shadow(one)]
+
+    def want_of_rights(self) -> EndpointRefused | None:
+        grants = [line or "" for (line,) in self._ask("SHOW GRANTS", 1)]
+        database = self._pages.database
+        missing = rights.lacking(grants, database)
+        if not missing:
+            return None
+        return EndpointRefused(
+            f"{self._pages.name}: the database's user may not {', '.join(missing)} in {database}, and a target's user has to.",
+            remedy=f"Have it granted, or name another user: {rights.granting(missing, grants, database)}",
+        )
 
     def count(self, extract: Extract) -> int:
         ((rows,),) = self._ask(f"SELECT COUNT(*) FROM {_from(extract)}{self._where(extract, EVERYTHING)}", 1)
@@ -456,8 +467,8 @@ class _Pages:
         self.database = options.database
 
     def export(self, statement: str, width: int) -> list[tuple[bytes | None, ...]]:
-        """The rows a SELECT gives, or as many as PHP's time allows."""
-        assert statement.startswith("SELECT ")
+        """The rows a SELECT or SHOW gives, or as many as PHP's time allows."""
+        assert statement.startswith(("SELECT ", "SHOW "))
         reply = self._send("export", {**_EXPORT, "sql_query": statement})
         if reply.content.startswith(b"<") or "attachment" not in reply.headers.get("content-disposition", ""):
             raise self._trouble(reply, "")
