@@ -29,7 +29,7 @@ from migrator.engine.contract import (
 )
 from migrator.errors import NotFound, Refused
 from migrator.forms.beside import DOES, Beside
-from migrator.forms.channels import strange_terms
+from migrator.forms.channels import Strange, strange_terms
 from migrator.forms.contract import (
     FORMS,
     SHADOW,
@@ -147,7 +147,6 @@ class FormsStep:
             there = {one.name: one for one in target.tables()}
             for name in damaged.keys() - {one.name for one in tables}:
                 yield Action(action_key(name), Verb.BY_HAND, name, damaged[name])
-            damaged_there = _damaged(target)
             blocked = ""
             if self._renumbers:
                 numbers = plan_numbers(subject, self._sides(source, target, wanted, found), read)
@@ -155,18 +154,11 @@ class FormsStep:
                 yield numbers
             strange = None if self._renumbers else strange_terms(source, target, found, self.options.prefixes)
             divided = [self._divided(taking, wanted, target) for taking in wanted]
-            actions = []
-            for taking in divided:
-                name = renamed(taking.table.name, self.options.prefixes)
-                if damage := damaged.get(taking.table.name) or damaged_there.get(name):
-                    about = {"table": taking.table.name, "name": name}
-                    actions.append(_by_hand(action_key(taking.table.name), taking.table.name, damage, about))
-                elif strange and not strange.told.isdisjoint(taking.plugins):
-                    about = {"table": taking.table.name, "name": name}
-                    held = Size(source.count(taking.extract))
-                    actions.append(_by_hand(action_key(taking.table.name), taking.table.name, strange.why, about, held))
-                else:
-                    actions.append(self._action(taking, source, target, there, read))
+            broken = self._broken(divided, damaged, _damaged(target))
+            actions = [
+                self._held_up(taking, source, broken, strange) or self._action(taking, source, target, there, read)
+                for taking in divided
+            ]
             alone = self._renumbers or not target.features.merges  # into a dump goes all that can
             for action in actions if alone else self._together(divided, actions, found, source):
                 if blocked and action.verb is not Verb.KEEP:
@@ -174,6 +166,24 @@ class FormsStep:
                     continue
                 yield action
             yield from self._beside(PRESUMED_KEY).plan(source, target, read)
+
+    def _broken(self, wanted: Sequence[Taking], here: Mapping[str, str], there: Mapping[str, str]) -> Mapping[str, str]:
+        """What is damaged of the tables that are taken, at either side, by their names at the source."""
+        names = {one.table.name: renamed(one.table.name, self.options.prefixes) for one in wanted}
+        found = {name: here.get(name) or there.get(called, "") for name, called in names.items()}
+        return {name: damage for name, damage in found.items() if damage}
+
+    def _held_up(
+        self, taking: Taking, source: TableReader, broken: Mapping[str, str], strange: Strange | None
+    ) -> Action | None:
+        """The action of a table that nobody can look into, or whose rows name what is not there; None for any other."""
+        name = taking.table.name
+        about = {"table": name, "name": renamed(name, self.options.prefixes)}
+        if name in broken:
+            return _by_hand(action_key(name), name, broken[name], about)
+        if strange and not strange.told.isdisjoint(taking.plugins):
+            return _by_hand(action_key(name), name, strange.why, about, Size(source.count(taking.extract)))
+        return None
 
     def _together(
         self, wanted: Sequence[Taking], actions: Sequence[Action], found: Sequence[Stored], source: TableReader
@@ -224,56 +234,26 @@ class FormsStep:
     ) -> Action:
         table, key = taking.table, action_key(taking.table.name)
         name = renamed(table.name, self.options.prefixes)
-        redaction = self.redaction(taking, source)
-        recorded = recorded_of(read, key)
-        place = read.remembered(key).get(PLACE, "")
         label = table.name if name == table.name else f"{table.name} -> {name}"
-        rows_each, width = rows_at_once(table, target.features)
-        count = source.count(taking.extract)
-        left = left_rows(source, table)
+        _, width = rows_at_once(table, target.features)
+        count, left = source.count(taking.extract), left_rows(source, table)
         total = Size(count + len(left), width * count + sum(one.size for one in left))
-        if otherwise := self.otherwise(read.remembered(key), table, recorded):
-            return _by_hand(key, label, otherwise, {"table": table.name, "name": name}, total)
-        if recorded and not self.goes_on(read.remembered(key), table, recorded):
-            recorded = {}
-        stale = stale_in(source, taking.extract, recorded)
-        found = None
-        if not (recorded or place or self._renumbers) and name in there:
-            at = at_target(taking.extract, there[name], self.options.prefixes)
-            hashed = self.redaction(taking, source, _known_hash_key(read))
-            found = Search(source, target, taking.extract, at, hashed).found()
-        if found:
-            recorded = {range_of(one.key): one for one in found.outcomes}
-            stale = {among: sums_of(one)[0] for among, one in recorded.items() if one.fate not in ARRIVED}
-        fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
-        if not (count or recorded or left or taking.extract.is_whole):
+        data = {"table": table.name, "name": name}
+        if otherwise := self.otherwise(read.remembered(key), table, recorded_of(read, key)):
+            return _by_hand(key, label, otherwise, data, total)
+        stands = self._stands(taking, source, target, there.get(name), read)
+        if not (count or stands.recorded or left or taking.extract.is_whole):
             nothing = "; ".join(filter(None, (f"no rows of {', '.join(taking.plugins)}", without_date(taking, source))))
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
-        merging = read.remembered(key).get(MERGING)
-        to_do = bool(stale or fresh or left or left_before(read, key) or merging or not place)
-        work = _Remaining.of(count, recorded, stale, fresh)
+        to_do = stands.lacks or bool(left or left_before(read, key))
         refusal, meets, behind = "", "", ""
-        if to_do and not found and not self._came_unrecorded(taking, there.get(name), target, recorded):
-            refusal, meets, behind = self._in_the_way(
-                taking, there.get(name), source, target, read, [*recorded, *fresh]
-            )
-        why = "; ".join(
-            filter(
-                None,
-                (
-                    f"{count:,} {'row' if count == 1 else 'rows'}"
-                    + (f" of {', '.join(taking.plugins)}" if taking.plugins else ""),
-                    without_date(taking, source),
-                    _of_lost(found) if found else work.told("" if merging else place) if recorded else "",
-                    _divided(table),
-                    f"changed on the way: {redaction.told}" if redaction else "",
-                    told_together(left),
-                    meets,
-                ),
-            )
-        )
+        if to_do and not stands.found and not self._came_unrecorded(taking, there.get(name), target, stands.recorded):
+            ranges = [*stands.recorded, *stands.fresh]
+            refusal, meets, behind = self._in_the_way(taking, there.get(name), source, target, read, ranges)
+        work = stands.remaining(count)
+        why = self._why(taking, source, count, (stands.told(work), told_together(left), meets))
         if refusal:
-            return _by_hand(key, label, f"{why}; {refusal}", {"table": table.name, "name": name}, total)
+            return _by_hand(key, label, f"{why}; {refusal}", data, total)
         return Action(
             key,
             Verb.COPY if to_do else Verb.KEEP,
@@ -283,9 +263,47 @@ class FormsStep:
             total=total,
             lanes=LANES,
             after=(*((KEY,) if self._renumbers else ()), *(action_key(parent) for parent in taking.parents)),
-            data={"table": table.name, "name": name} | ({FORESEEN: behind} if behind else {}),
+            data=data | ({FORESEEN: behind} if behind else {}),
             details=(*_details(taking), *(f"! left behind: {told(one, taking.extract)}" for one in left)),
         )
+
+    def _stands(
+        self, taking: Taking, source: TableReader, target: TableReader, there: Table | None, read: Reading
+    ) -> _Stands:
+        """How a table stands: what is on record, or what a lost state has put, and what of it is to be done."""
+        facts = read.remembered(action_key(taking.table.name))
+        recorded = recorded_of(read, action_key(taking.table.name))
+        if recorded and not self.goes_on(facts, taking.table, recorded):
+            recorded = {}
+        found = None
+        if there is not None and not (recorded or facts.get(PLACE) or self._renumbers):
+            at = at_target(taking.extract, there, self.options.prefixes)
+            hashed = self.redaction(taking, source, _known_hash_key(read))
+            found = Search(source, target, taking.extract, at, hashed).found()
+        if found:
+            recorded = {range_of(one.key): one for one in found.outcomes}
+            stale = {among: sums_of(one)[0] for among, one in recorded.items() if one.fate not in ARRIVED}
+        else:
+            stale = stale_in(source, taking.extract, recorded)
+        rows_each, _ = rows_at_once(taking.table, target.features)
+        fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
+        return _Stands(recorded, stale, fresh, found, facts.get(PLACE, ""), merging=bool(facts.get(MERGING)))
+
+    def _why(self, taking: Taking, source: TableReader, count: int, more: tuple[str, str, str]) -> str:
+        """What is told of a table: how many rows, what is to do of them, what is changed on the way, and what they meet."""
+        to_do, left, meets = more
+        redaction = self.redaction(taking, source)
+        rows = f"{count:,} {'row' if count == 1 else 'rows'}"
+        parts = (
+            f"{rows} of {', '.join(taking.plugins)}" if taking.plugins else rows,
+            without_date(taking, source),
+            to_do,
+            _divided(taking.table),
+            f"changed on the way: {redaction.told}" if redaction else "",
+            left,
+            meets,
+        )
+        return "; ".join(filter(None, parts))
 
     def otherwise(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> str:
         """Why what earlier runs have put at the target cannot be gone on with as the plan is now; "" if it can, or if nothing is there."""
@@ -661,6 +679,35 @@ class _Remaining:
             f"{self.behind:,} left behind before" if self.behind else "",
         )
         return ", ".join(filter(None, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stands:
+    """How a table stands: its ranges on record, those of them that have changed or never arrived, those that no run has recorded, what of it was
+    found at the target by a run without a state, and where its rows are.
+    """
+
+    recorded: Mapping[KeyRange, Outcome]
+    stale: Mapping[KeyRange, Checksum]
+    fresh: Sequence[KeyRange]
+    found: Found | None
+    place: str
+    merging: bool
+
+    @property
+    def lacks(self) -> bool:
+        """Whether something is to be done."""
+        return bool(self.stale or self.fresh or self.merging or not self.place)
+
+    def remaining(self, count: int) -> _Remaining:
+        """How much that is, of a table that has so many rows."""
+        return _Remaining.of(count, self.recorded, self.stale, self.fresh)
+
+    def told(self, work: _Remaining) -> str:
+        """The same in words; "" for a table that nothing is known of."""
+        if not self.recorded:
+            return ""
+        return _of_lost(self.found) if self.found else work.told("" if self.merging else self.place)
 
 
 def _of_lost(found: Found) -> str:

@@ -224,12 +224,13 @@ def test_numbers_that_a_column_cannot_hold_are_refused_before_anything_is_put(
 
 
 def an_entry_of_the_new_site_takes_our_number(world: World) -> None:
-    """Its counter cannot be moved on, and it goes on between the giving of numbers and the putting of rows."""
+    """Its counter cannot be moved on, and it goes on between the giving of numbers, when they are sure, and the putting of rows."""
     kept = world.new.kept["new_gf_entry"]
     theirs = ("3", *kept.rows[0][1:3], "2027-01-01 00:00:00", *kept.rows[0][4:])
 
     def an_entry_comes(what: str) -> None:
-        if what.startswith("load _migrator_numbers") and theirs not in kept.rows:
+        written = sum(one.startswith("load _migrator_numbers") for one in world.new.writes)
+        if what.startswith("load _migrator_numbers") and written == 2 and theirs not in kept.rows:
             world.new.kept["new_gf_entry"].rows.append(theirs)
 
     world.new.after_write = an_entry_comes
