@@ -216,6 +216,7 @@ def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
         DIFFERENCE=Weight.DIFFERENCE,
         detail=detail,
         n=tongue.count,
+        figure=tongue.figure,
         size=tongue.size,
         moment=tongue.moment,
         duration=tongue.duration,

@@ -24,10 +24,10 @@ _VALUES = {
     "#": r"(-?\d[\d,]*(?:\.\d+)?(?: ?(?:bytes?|[KMGTP]?B))?)",  # a number or a size: written as the language writes it
     "*": "(.+?)",  # a sentence of its own, which the catalogue may know
 }
-_LAST = "((?:(?!; |[.?!] [A-Z]).)+?)"  # such a value at the end: another sentence ends it too
+_LAST = "((?:(?!; |[.?] [A-Z]).)+?)"  # such a value at the end: another sentence ends it too
 _IN_BRACKETS = r"([^()]+|.+?)"  # names in brackets, which semicolons stand between
 _BORDERS = (
-    re.compile(r"((?<=[.?!]) (?=[A-Z\"{]))"),
+    re.compile(r"((?<=[.?]) (?=[A-Z\"{]))"),
     re.compile(r"(; )(?![^(]*\))"),
 )  # between sentences, and between reasons in a row
 _COMMA = re.compile("(, )")  # between amounts in a row; but names have commas too, so only where every part is known
@@ -144,14 +144,14 @@ class Tongue:
                 yield from self._pieces(found[word + 1])
             else:
                 value = found[word + 1]
-                yield Piece(self._figure(value) if sentence.kinds[word] == "#" else value)
+                yield Piece(self.figure(value) if sentence.kinds[word] == "#" else value)
         yield Piece(found[len(sentence.kinds) + 1])
 
     # -- figures -------------------------------------------------------------------------------------------------------
 
     def count(self, number: int) -> str:
         """1,204,331; in Spanish 1.204.331."""
-        return self._figure(figures.count(number))
+        return self.figure(figures.count(number))
 
     def counted(self, number: int, one: str, many: str) -> str:
         """1 folder, 1,204 folders."""
@@ -159,7 +159,7 @@ class Tongue:
 
     def size(self, number: float | None) -> str:
         """1.9 GB; in Spanish 1,9 GB."""
-        return self.label(figures.size(None)) if number is None else self._figure(figures.size(number))
+        return self.label(figures.size(None)) if number is None else self.figure(figures.size(number))
 
     def duration(self, seconds: float) -> str:
         """3 days 4 h."""
@@ -173,7 +173,8 @@ class Tongue:
         day, _, clock = told.partition(" ")
         return f"{'/'.join(reversed(day.split('-')))} {clock}"
 
-    def _figure(self, text: str) -> str:
+    def figure(self, text: str) -> str:
+        """A number or a size as this language writes it: 12.5 MB, in Spanish 12,5 MB."""
         return text if self.language == ENGLISH else text.translate(_SWAPPED)
 
 

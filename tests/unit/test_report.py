@@ -628,6 +628,13 @@ def test_one_is_told_as_one_in_both_languages(filled, language, one, many):
     assert [words for words in (*one, many) if words not in html] == []
 
 
+def test_a_share_is_written_in_the_pages_language(filled):
+    filled.folder("alice@example.com", "INBOX", 2000, copied(*range(1999)))
+
+    assert 'aria-label="100.0 %"' in page(filled.seen(), "x", "en")
+    assert 'aria-label="100,0 %"' in page(filled.seen(), "x", "es")
+
+
 def test_none_copied_is_a_nought_in_the_table(filled):
     filled.folder("alice@example.com", "INBOX", 0)
 
