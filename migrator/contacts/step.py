@@ -316,7 +316,6 @@ class ContactsStep:
                 read.target(CONTACTS, account.target.account) as target,
             ):
                 yield from _detour(f"{subject.label}: target", target)
-                yield from _others_come(subject, account, self.accounts.values())
                 if any(action.verb is Verb.COPY for action in actions):
                     yield from _no_room(f"{subject.label}: target", target)
                 if isinstance(target, (Objects, Rehearses)):
@@ -555,22 +554,6 @@ def _detour(about: str, session: BookReader) -> Iterator[Finding]:
             about,
             told,
             "If these are the books meant, write that path into the plan's url.",
-        )
-
-
-def _others_come(subject: Subject, account: Account, accounts: Iterable[Account]) -> Iterator[Finding]:
-    """Which other accounts of the plan fill the same one, for what they bring is not at the target yet."""
-    target = account.target.account
-    others = [one.source.account for one in accounts if one is not account and one.target.account == target]
-    if others:
-        named = ", ".join(others[:NAMED]) + (f" and {len(others) - NAMED:,} more" if len(others) > NAMED else "")
-        text = f"{target} is filled by {named} too, which this preview does not count with"
-        yield Finding(
-            "shared-target",
-            Weight.NOTE,
-            subject.label,
-            text,
-            "What is one card is decided while they are moved; see the report.",
         )
 
 
