@@ -50,7 +50,7 @@ def show(console: Console, plan: Path, state: str | None, *, as_json: bool, tell
     from migrator.cli.exits import Exit
     from migrator.cli.outcome import exit_of_codes
     from migrator.cli.progress import Progress, watching
-    from migrator.cli.ready import kinds_of, plan_of, programme_of
+    from migrator.cli.ready import kinds_of, plan_to_work, programme_of
     from migrator.cli.signals import asking
     from migrator.engine.preview import preview as make
     from migrator.engine.stop import Stop
@@ -61,7 +61,7 @@ def show(console: Console, plan: Path, state: str | None, *, as_json: bool, tell
     stop = Stop()
     store = None
     try:
-        programme = programme_of(plan_of(plan, console), console)
+        programme = programme_of(plan_to_work(plan, console), console)
         store = _state_if_there(state_of(plan, state))
         with (
             asking(stop, console.screen) as asked,

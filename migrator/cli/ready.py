@@ -60,6 +60,15 @@ def plan_of(path: Path, console: Console) -> Plan:
     return plan
 
 
+def plan_to_work(path: Path, console: Console) -> Plan:
+    """The same for a verb that asks servers: environment variables that its secrets want and that are not set are mistakes too, told before
+    anything is begun.
+    """
+    plan = plan_of(path, console)
+    refuse_unset(plan, REGISTRY, os.environ)
+    return plan
+
+
 def secrets_of(plan: Plan, console: Console) -> Secrets:
     """The plan's secrets, read when they are first needed, asked for only at a terminal."""
     secrets = HeardSecrets(
@@ -73,10 +82,7 @@ def secrets_of(plan: Plan, console: Console) -> Secrets:
 
 
 def programme_of(plan: Plan, console: Console) -> Programme:
-    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal; but environment variables
-    that are not set are told now, all at once.
-    """
-    refuse_unset(plan, REGISTRY, os.environ)
+    """The plan made ready to be worked. Secrets are read when they are first needed, asked for only at a terminal."""
     secrets = secrets_of(plan, console)
     recipient = plan.written.handout.recipient
     handout = Handout(

@@ -62,10 +62,10 @@ def run(
 def _run(
     console: Console, path: Path, where: str | Path, *, take_over: bool, rebuild_state: bool, as_json: bool
 ) -> int:
-    from migrator.cli.ready import claimed, plan_of
+    from migrator.cli.ready import claimed, plan_to_work
     from migrator.state.store import open_store
 
-    plan = plan_of(path, console)
+    plan = plan_to_work(path, console)
     if rebuild_state:
         _set_aside(console, where)
     store = open_store(where)

@@ -65,10 +65,10 @@ def share_of(sample: str) -> float:
 
 
 def _verify(console: Console, path: Path, where: str | Path, share: float | None, *, as_json: bool) -> int:
-    from migrator.cli.ready import claimed, plan_of
+    from migrator.cli.ready import claimed, plan_to_work
     from migrator.state.store import open_store
 
-    plan = plan_of(path, console)
+    plan = plan_to_work(path, console)
     store = open_store(where)
     try:
         claim = claimed(store, plan, "verify", take_over=False)

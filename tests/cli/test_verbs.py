@@ -337,6 +337,26 @@ def test_a_damaged_state_is_named_and_can_be_rebuilt_without_a_duplicate(office)
     assert office.arrived() == 20
 
 
+@pytest.mark.parametrize("verb", ["preview", "run", "verify"])
+def test_variables_that_are_not_set_are_told_together_and_nothing_is_begun(office, verb):
+    secrets = "secrets:\n  alice: {env: MIGRATOR_TEST_ALICE}\n  bob: {env: MIGRATOR_TEST_BOB}\n"
+    lines = "".join(f"  - {{source: {who}@example.com, source_password: {who}}}\n" for who in ("alice", "bob"))
+    office.plan.write_text(
+        PLAN.replace("endpoints:", f"{secrets}endpoints:").replace(
+            "accounts: [alice@example.com, bob@example.com]", f"accounts:\n{lines.rstrip()}"
+        )
+    )
+
+    told = office.does(verb, "plan.yaml")
+
+    assert told.returncode == 2
+    assert [line.partition(" the environment variable")[0] for line in told.stderr.splitlines()] == [
+        "plan.yaml:4:16: secrets.alice.env:",
+        "plan.yaml:5:14: secrets.bob.env:",
+    ]
+    assert sorted(path.name for path in office.folder.iterdir()) == ["in", "plan.yaml"]
+
+
 def test_a_plan_whose_accounts_are_wrong_gives_the_lease_back(office):
     (office.folder / "accounts.csv").write_text("source\nnot an address\n")
     office.plan.write_text(PLAN.replace("[alice@example.com, bob@example.com]", "{from: accounts.csv}"))
