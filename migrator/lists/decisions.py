@@ -159,9 +159,15 @@ def _told_twice(key: str, wanted: Member, first: str, counts: Member) -> str:
 
 
 def decide_leavers(
-    source: Mapping[str, Member], there: Mapping[str, Member], past: Past, *, removes: bool, many: bool = False
+    word: str,
+    source: Mapping[str, Member],
+    there: Mapping[str, Member],
+    past: Past,
+    *,
+    removes: bool,
+    many: bool = False,
 ) -> list[Decision]:
-    """A decision for everybody who was on the source's list when that was recorded, and is not any more. `removes` says that those whom a
+    """A decision for everybody of one role (`word`) who was on the source's list when that was recorded, and is not any more. `removes` says that those whom a
     run of ours has brought are taken off, `many` that they are however many they are. Nobody at all, or less than half of those who came,
     is more often a file that was cut short than a list that people have left; see `doubt_of_list` for all roles together.
     """
@@ -175,7 +181,7 @@ def decide_leavers(
     if many:
         return left
     if not source:
-        return in_doubt(left, NOBODY_LEFT)
+        return in_doubt(left, NONE_LEFT.format(word))
     brought = past.brought
     return in_doubt(left, f"{leaving:,} of {brought:,} {MOST_LEFT}") if _are_most(leaving, brought) else left
 

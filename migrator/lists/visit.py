@@ -180,7 +180,7 @@ class Visit:
             why = f"{target.features.title} has no {word}"
             return Roster(word, people, there, past, [Decision(one, who, Do.LEAVE, why) for one, who in people.items()])
         leaving = self.options.leavers
-        leavers = decide_leavers(people, there, past, removes=leaving != "keep", many=leaving == "remove-many")
+        leavers = decide_leavers(word, people, there, past, removes=leaving != "keep", many=leaving == "remove-many")
         leavers = in_doubt(leavers, doubt)
         if not target.features.shares_names or not isinstance(target, KnowsNames):
             return Roster(word, people, there, past, decide(people, there, past, target.as_kept), leavers)
