@@ -203,7 +203,9 @@ class Meeting:
         """The marks of these rows that the target has."""
         here, there = self.ours.place(self.identity), self.there.place(self.identity)
         marks = list(dict.fromkeys(row[here] for row in rows if row[here]))
-        return {row[there] for page in _rows_of(self.target, Extract(self.there), self.identity, marks) for row in page}
+        return {
+            row[there] for page in rows_naming(self.target, Extract(self.there), self.identity, marks) for row in page
+        }
 
 
 @dataclass(slots=True)
@@ -245,10 +247,10 @@ def missing_parents(
     """
     wanted = [*dict.fromkeys(values)]
     at = parent.table.place(key)
-    ours = {row[at]: row for page in _rows_of(source, parent, key, wanted) for row in hidden(page)}
+    ours = {row[at]: row for page in rows_naming(source, parent, key, wanted) for row in hidden(page)}
     theirs = {}
     if meeting is not None and ours:
-        pages = _rows_of(meeting.target, Extract(meeting.there), key, wanted)
+        pages = rows_naming(meeting.target, Extract(meeting.there), key, wanted)
         theirs = {row[at]: row for row in meeting.told(pages)}
     return {
         value
@@ -257,7 +259,10 @@ def missing_parents(
     }
 
 
-def _rows_of(reader: TableReader, extract: Extract, column: str, values: Sequence[object]) -> Iterator[Sequence[Row]]:
+def rows_naming(
+    reader: TableReader, extract: Extract, column: str, values: Sequence[object]
+) -> Iterator[Sequence[Row]]:
+    """The rows that have one of these values in a column, page by page."""
     for start in range(0, len(values), AT_ONCE):
         some = tuple(one for one in values[start : start + AT_ONCE] if isinstance(one, str | bytes))
         among = Condition(column, Operator.IN, some)

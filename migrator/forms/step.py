@@ -7,7 +7,7 @@ changed or come since into the table itself, as long as nobody else has changed 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -46,13 +46,15 @@ from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
 from migrator.forms.leaving import TOO_LARGE, left_before, left_rows, told, told_together
-from migrator.forms.meeting import Meeting, Met, belong_to_others, foreseen, why_behind
+from migrator.forms.meeting import Foreseen, Meeting, Met, belong_to_others, foreseen, rows_naming, why_behind
 from migrator.forms.model import (
     EVERYTHING,
     Checksum,
     Extract,
+    Key,
     KeyRange,
     Paging,
+    Row,
     Stored,
     Summed,
     Table,
@@ -155,9 +157,9 @@ class FormsStep:
             strange = None if self._renumbers else strange_terms(source, target, found, self.options.prefixes)
             divided = [self._divided(taking, wanted, target) for taking in wanted]
             broken = self._broken(divided, damaged, _damaged(target))
+            look = _Look(source, target, there, read)
             actions = [
-                self._held_up(taking, source, broken, strange) or self._action(taking, source, target, there, read)
-                for taking in divided
+                self._held_up(taking, source, broken, strange) or self._action(taking, look) for taking in divided
             ]
             alone = self._renumbers or not target.features.merges  # into a dump goes all that can
             for action in actions if alone else self._together(divided, actions, found, source):
@@ -229,9 +231,8 @@ class FormsStep:
     ) -> Sides:
         return Sides(source, target, wanted, found, self.options.prefixes, self.options.forms)
 
-    def _action(
-        self, taking: Taking, source: TableReader, target: TableReader, there: Mapping[str, Table], read: Reading
-    ) -> Action:
+    def _action(self, taking: Taking, look: _Look) -> Action:
+        source, target, read = look.source, look.target, look.read
         table, key = taking.table, action_key(taking.table.name)
         name = renamed(table.name, self.options.prefixes)
         label = table.name if name == table.name else f"{table.name} -> {name}"
@@ -241,15 +242,16 @@ class FormsStep:
         data = {"table": table.name, "name": name}
         if otherwise := self.otherwise(read.remembered(key), table, recorded_of(read, key)):
             return _by_hand(key, label, otherwise, data, total)
-        stands = self._stands(taking, source, target, there.get(name), read)
+        there = look.there.get(name)
+        stands = self._stands(taking, there, look)
         if not (count or stands.recorded or left or taking.extract.is_whole):
             nothing = "; ".join(filter(None, (f"no rows of {', '.join(taking.plugins)}", without_date(taking, source))))
             return Action(key, Verb.KEEP, label, nothing, details=_details(taking))
         to_do = stands.lacks or bool(left or left_before(read, key))
         refusal, meets, behind = "", "", ""
-        if to_do and not stands.found and not self._came_unrecorded(taking, there.get(name), target, stands.recorded):
+        if to_do and not stands.found and not self._came_unrecorded(taking, there, target, stands.recorded):
             ranges = [*stands.recorded, *stands.fresh]
-            refusal, meets, behind = self._in_the_way(taking, there.get(name), source, target, read, ranges)
+            refusal, meets, behind = self._in_the_way(taking, there, look, ranges)
         work = stands.remaining(count)
         why = self._why(taking, source, count, (stands.told(work), told_together(left), meets))
         if refusal:
@@ -267,10 +269,9 @@ class FormsStep:
             details=(*_details(taking), *(f"! left behind: {told(one, taking.extract)}" for one in left)),
         )
 
-    def _stands(
-        self, taking: Taking, source: TableReader, target: TableReader, there: Table | None, read: Reading
-    ) -> _Stands:
+    def _stands(self, taking: Taking, there: Table | None, look: _Look) -> _Stands:
         """How a table stands: what is on record, or what a lost state has put, and what of it is to be done."""
+        source, target, read = look.source, look.target, look.read
         facts = read.remembered(action_key(taking.table.name))
         recorded = recorded_of(read, action_key(taking.table.name))
         if recorded and not self.goes_on(facts, taking.table, recorded):
@@ -327,25 +328,19 @@ class FormsStep:
         return target.checksum(at_target(taking.extract, there, self.options.prefixes), EVERYTHING) == total
 
     def _in_the_way(
-        self,
-        taking: Taking,
-        there: Table | None,
-        source: TableReader,
-        target: TableReader,
-        read: Reading,
-        ranges: Sequence[KeyRange],
+        self, taking: Taking, there: Table | None, look: _Look, ranges: Sequence[KeyRange]
     ) -> tuple[str, str, str]:
         """Why a table at the target cannot be filled as the plan is now ("" if it can), what is told of rows that are there
         already, and of those that will be left behind.
         """
-        facts = read.remembered(action_key(taking.table.name))
-        if there is None or facts.get(PLACE) or facts.get(MERGING) or self._renumbers:
+        facts = look.read.remembered(action_key(taking.table.name))
+        if facts.get(PLACE) or facts.get(MERGING) or self._renumbers:
             return "", "", ""
-        rows = target.count(Extract(there))
-        if not rows:
-            return "", "", ""
+        rows = look.target.count(Extract(there)) if there else 0
+        if not (rows and there):
+            return self._meets(taking, None, look, ranges)
         has = f"the target has {rows:,} {'row' if rows == 1 else 'rows'} in {there.name}"
-        if not target.features.merges:
+        if not look.target.features.merges:
             return (
                 f"{has}, and rows cannot be put beside them there; name another folder in the plan, or move that one away",
                 "",
@@ -353,31 +348,30 @@ class FormsStep:
             )
         if self.options.existing == "refuse":
             return f"{has}; say in `existing` what is to become of them (keep-ids, skip-existing, remap)", "", ""
-        return self._meets(taking, there, source, target, read, ranges)
+        return self._meets(taking, there, look, ranges)
 
     def _meets(
-        self,
-        taking: Taking,
-        there: Table,
-        source: TableReader,
-        target: TableReader,
-        read: Reading,
-        ranges: Sequence[KeyRange],
+        self, taking: Taking, there: Table | None, look: _Look, ranges: Sequence[KeyRange]
     ) -> tuple[str, str, str]:
-        """The same of rows that are put beside others."""
-        if not target.features.exact:  # what it makes of our rows is only known when they are put
+        """The same of rows that are put beside others, or where there are none yet."""
+        if not look.target.features.exact:  # what it makes of our rows is only known when they are put
             return "", "", ""
-        redaction = self.redaction(taking, source, _known_hash_key(read))
-        identity = "" if self.options.existing == "keep-ids" else taking.identity
-        try:
-            met = foreseen(Meeting(taking.table, there, target, identity), source, taking.extract, ranges, redaction)
-        except Refused as error:  # a table of other columns is one action's trouble
-            return f"{error} {error.remedy}".removesuffix("."), "", ""
+        met = Foreseen()
+        if there is not None:
+            redaction = self.redaction(taking, look.source, _known_hash_key(look.read))
+            identity = "" if self.options.existing == "keep-ids" else taking.identity
+            meeting = Meeting(taking.table, there, look.target, identity)
+            try:
+                met = foreseen(meeting, look.source, taking.extract, ranges, redaction)
+            except Refused as error:  # a table of other columns is one action's trouble
+                return f"{error} {error.remedy}".removesuffix("."), "", ""
         if met.taken and self.options.existing == "keep-ids":
             return f"{belong_to_others(met.taken)}. {ID_CURE}", "", ""
+        hanging = look.hanging(taking, met.taken)
+        left = look.left[taking.table.name] = [*met.taken, *hanging]
         found = f"{met.found:,} of them {'is' if met.found == 1 else 'are'} there already" if met.found else ""
-        behind = f"{len(met.taken):,} of them will be left behind" if met.taken else ""
-        return "", "; ".join(filter(None, (found, behind))), why_behind(met.taken, ())
+        behind = f"{len(left):,} of them will be left behind" if left else ""
+        return "", "; ".join(filter(None, (found, behind))), why_behind(met.taken, hanging)
 
     def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table; without a key, hashes are only told of. Raises PlanError."""
@@ -641,6 +635,31 @@ def _found(subject: Subject, tables: Sequence[Table], found: Sequence[Stored], w
         + (f", {named:,} of them because the plan names {'it' if named == 1 else 'them'}" if named else "")
     )
     return Action(subject.key + PLUGINS, Verb.KEEP, "plugins", why, details=tuple(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Both sides as a planning sees them, the tables there by name, what is on record; and `left`, of each table planned so far, the ids of those
+    rows of ours that will not be there.
+    """
+
+    source: TableReader
+    target: TableReader
+    there: Mapping[str, Table]
+    read: Reading
+    left: dict[str, list[Key]] = field(default_factory=dict)
+
+    def hanging(self, taking: Taking, taken: Sequence[Key]) -> list[Key]:
+        """The ids of rows that name one of those, but for rows that are `taken` themselves."""
+        columns = {one.name for one in taking.table.columns}
+        found: dict[Row, Key] = {}
+        for column, table, _ in taking.references:
+            ids = [key[0] for key in self.left.get(table, ()) if len(key) == 1]
+            if ids and column in columns and table != taking.table.name:
+                for page in rows_naming(self.source, taking.extract, column, ids):
+                    found |= {row: taking.table.key_of(row) for row in page}
+        others = set(taken)
+        return [key for key in found.values() if key not in others]
 
 
 @dataclass(frozen=True, slots=True)

@@ -462,6 +462,10 @@ def test_answers_never_hang_on_the_row_of_another(there: tuple[str, ...]) -> Non
     theirs = [(f"9{n}", "3", "colour", "red") for n in there]
     if theirs:
         world.new.fill(META, theirs)
+    hang = [row for row in META_ROWS if row[1] == "3"]
+    assert f"{len(hang)} of them will be left behind" in told(world, META.name).why
+    (finding,) = [one for one in world.trial.preview(world.trial.store).stages[0].findings if one.about == META.name]
+    assert f"{len(hang)} rows are left behind, which hang on rows that are not there" in finding.text
     for _ in range(2):
         assert world.trial.run().left_behind
         assert [row[0] for row in world.new.rows(POSTS.name)] == ["3", "6", "9"]
