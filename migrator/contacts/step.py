@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books, unmatched
@@ -27,7 +27,7 @@ from migrator.contacts.contract import (
 from migrator.contacts.foresight import Foresight
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, decided, unite
-from migrator.contacts.model import Book, Card, Features, Held
+from migrator.contacts.model import Book, Card, Entry, Features, Held
 from migrator.contacts.moving import (
     AT_ONCE,
     BOTH,
@@ -90,6 +90,16 @@ _IN_ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
+class _SoFar:
+    """What a planning knows of books that go to one: their cards by the keys of their actions, and what the target's will hold once those
+    before have come to it.
+    """
+
+    read: dict[str, Sequence[Held]] = field(default_factory=dict)
+    there: dict[tuple[str, str], Sequence[Held]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ContactsStep:
     """See the module; fulfils Step."""
 
@@ -107,7 +117,7 @@ class ContactsStep:
         with read.source(CONTACTS, account.source.account) as source:
             there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
-            seen: dict[str, Sequence[Held]] = {}
+            so_far = _SoFar()
             books = source.books()
             if not books:
                 if isinstance(source, TellsOddities):
@@ -119,9 +129,8 @@ class ContactsStep:
                 for plan in plan_books(books, there, self.options.books, features)
             ]
             for plan in plans:
-                action = self._action(
-                    subject, account, plan, _beside(subject, plan, plans), seen, source, features, read
-                )
+                beside = _beside(subject, plan, plans)
+                action = self._action(subject, account, plan, beside, so_far, source, features, read)
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
                     filling[plan.name] = action.key  # two that fill one book go one after the other
@@ -140,12 +149,12 @@ class ContactsStep:
         account: Account,
         plan: BookPlan,
         beside: Mapping[str, str],
-        seen: dict[str, Sequence[Held]],
+        so_far: _SoFar,
         source: BookReader,
         features: Features,
         read: Reading,
     ) -> Action:
-        """What is to be done about a book; `beside` is what goes to the same, itself too, and `seen` what of that has been read."""
+        """What is to be done about a book; `beside` is what goes to the same, itself too."""
         key = _key_of(subject, plan.source)
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
@@ -171,7 +180,7 @@ class ContactsStep:
         )
         if unchanged is not None:
             return keep
-        shelf = _shelf(keep, source, seen)
+        shelf = _shelf(keep, source, so_far.read)
         held = shelf[key]
         strays = _strays(source, plan.source.id)
         if strays and not held:
@@ -179,11 +188,13 @@ class ContactsStep:
             return Action(
                 key, Verb.BY_HAND, label, f"nothing in it is a card: {told}; look at the file, or leave it out"
             )
-        there = self._cards_at_target(account, plan, read)
+        there = so_far.there.get(_place(plan)) or self._cards_at_target(account, plan, read)
         wishes = self._wishes(key, shelf, there, features, read)
         recorded = _recorded(key, list(wishes), read)
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
+        if beside:
+            so_far.there[_place(plan)] = _filled(there, {ref: wishes[ref] for ref in to_do}, key)
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
         dropped = _left_behind_and_dropped(key, held, wishes, read)
         gone = sum(one.fate is Fate.GONE for one in dropped)
@@ -448,9 +459,13 @@ def _key_of(subject: Subject, book: Book) -> str:
 
 def _beside(subject: Subject, plan: BookPlan, plans: Sequence[BookPlan]) -> dict[str, str]:
     """The books of the source that go to the same as this one, itself among them, by the keys of their actions; none if it goes alone."""
-    place = (plan.target.id if plan.target else "", plan.name)
-    others = [one for one in plans if one.name and (one.target.id if one.target else "", one.name) == place]
+    others = [one for one in plans if one.name and _place(one) == _place(plan)]
     return {_key_of(subject, one.source): one.source.id for one in others} if len(others) > 1 else {}
+
+
+def _place(plan: BookPlan) -> tuple[str, str]:
+    """Which book of the target a plan means, be it still to be made."""
+    return plan.target.id if plan.target else "", plan.name
 
 
 def _told_beside(action: Action) -> dict[str, str]:
@@ -478,6 +493,18 @@ def _shelf(action: Action, source: BookReader, seen: dict[str, Sequence[Held]] |
     if seen is not None and len(books) > 1:
         seen.update(shelf)
     return shelf
+
+
+def _filled(there: Sequence[Held], to_do: Mapping[str, Wish], key: str) -> list[Held]:
+    """What a book of the target will hold once this has been done. Of a card that is not there yet nobody knows the place."""
+    found = list(there)
+    for ref, wish in to_do.items():
+        decision = wish.decision
+        if decision.verdict is Verdict.ADD:
+            found.append(Held(Entry(f"{key}/{ref}"), decision.card))
+        elif decision.verdict is not Verdict.KEEP and decision.place is not None:
+            found[decision.place] = replace(found[decision.place], card=decision.card)
+    return found
 
 
 def _as_before(plan: BookPlan, there: Sequence[Book], facts: Mapping[str, str]) -> BookPlan:

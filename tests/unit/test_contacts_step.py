@@ -449,6 +449,24 @@ def test_what_is_one_by_its_name_in_two_books_that_go_to_one_is_one() -> None:
     assert world.there("All")[0].text("TEL") == "+1 555"
 
 
+def test_a_preview_counts_with_what_an_earlier_book_will_have_brought() -> None:
+    same = person("Zoë Müller", "u-3", email="zoe@example.com")
+    world = two_books(ANN_OF_A, ANN_OF_A.with_property(text_property("TEL", "+1 555")))
+    world.old.fill(ANN, "A", same)
+    world.old.fill(ANN, "B", same, BOB_OF_B)
+    (stage,) = world.trial.preview().stages
+    assert [action.amounts for _, action in stage.actions] == ["add 2", "add 3, unite 1, 1 there already"]
+    assert stage.actions[1][1].details == (
+        "~ Ann Doe  (the target has its UID)",
+        "+ Bob Roe  (its UID is another card's too, Ann Doe; it is kept under one of its own)",
+    )
+    world.trial.run()
+    assert world.trial.fates() == {Fate.COPIED: 5, Fate.FOUND: 1, Fate.NORMALISED: 1}
+    assert len(world.there("All")) == 5
+    (stage,) = world.trial.preview(world.trial.store).stages
+    assert {action.verb for _, action in stage.actions} == {Verb.KEEP}
+
+
 def test_a_book_that_follows_its_plan_later_finds_its_place_beside_those_that_are_there() -> None:
     world = two_books(only=["B"])
     world.trial.run()
