@@ -356,8 +356,8 @@ def _connect(options: Options) -> _Client:
         if isinstance(error.__cause__, TimeoutError) and options.security != "tls":
             raise _otherwise(options, _said_nothing(options)) from error
         told = _hung_up_on(host, port, error)
-        puzzling = isinstance(error, ssl.SSLError) or isinstance(error.__cause__, TimeoutError)
-        raise (_otherwise(options, told) if puzzling else told) from error
+        silent = isinstance(error.__cause__, TimeoutError)
+        raise (_otherwise(options, told) if silent else told) from error
     except ssl.SSLError as error:
         refused = tls.failure(error, host, port, options.ca_file, look)
         certified = isinstance(error, ssl.SSLCertVerificationError)
