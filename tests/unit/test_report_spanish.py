@@ -85,6 +85,8 @@ TOLD = {
     "text",
 }  # the fields that a report shows; what errors say is for the admin at work
 
+KEEPS_OTHERWISE = {"lost", "changed"}  # how an adapter says that its product keeps a thing otherwise, or not at all
+
 # Sentences that the source puts together word by word: here as they are said.
 PUT_TOGETHER = {
     "no password is known{}": [
@@ -163,6 +165,7 @@ class Source:
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             shown = [] if name in {"Field", "Option"} else [one.value for one in node.keywords if one.arg in fields]
             shown += node.args[3:] if name == "Finding" and fields == TOLD else []
+            shown += node.args[:1] if name in KEEPS_OTHERWISE else []
             found.update(dict.fromkeys(text for value in shown for text in self.texts(value, ())))
         return (text for text in found if re.search("[a-z]{2}", text.replace("{}", "")))
 
