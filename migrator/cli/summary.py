@@ -53,8 +53,9 @@ def adding_up(sums: Sums, differences: int) -> str:
     if sums.adds_up and differences:
         words += " by our records"
     if sums.departed:
-        gone = "was deleted" if sums.departed == 1 else "were deleted"
-        words += f", plus {figures.count(sums.departed)} seen earlier that {gone} at the source since"
+        # Deleted there, or in something that the plan asks for no longer: here nobody knows which.
+        gone = "is" if sums.departed == 1 else "are"
+        words += f", plus {figures.count(sums.departed)} seen earlier that {gone} not among them any more"
     return f"{words}; {differences_found(differences)} by comparing" if differences else words
 
 

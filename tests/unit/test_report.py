@@ -409,12 +409,12 @@ def test_what_a_run_compared_is_counted_at_its_end(filled):
 
 @pytest.mark.parametrize(
     ("departed", "words"),
-    [(1, "1 seen earlier that was deleted"), (2, "2 seen earlier that were deleted")],
+    [(1, "1 seen earlier that is"), (2, "2 seen earlier that are")],
 )
-def test_what_was_deleted_at_the_source_since_is_told_beside_the_sums(departed, words):
+def test_what_has_left_the_source_since_is_told_beside_the_sums(departed, words):
     sums = Sums(Size(4, 400), {Fate.COPIED: Size(4, 400)}, departed)
 
-    assert sums_sentence(sums, nouns_of(["mail"])).endswith(f"; it adds up, plus {words} at the source since.")
+    assert sums_sentence(sums, nouns_of(["mail"])).endswith(f"; it adds up, plus {words} not among them any more.")
 
 
 def test_an_action_that_only_makes_folders_is_not_counted_as_one(filled):
