@@ -1,7 +1,6 @@
-"""`migrator report`: one HTML file to hand on, the same as JSON for programs and as CSV for a spreadsheet.
+"""`migrator report`: one HTML file to hand on (report_page.py), the same as JSON for programs and as CSV for a spreadsheet.
 
-The pages are made from the state alone. Names and reasons in them were written by strangers: HTML is escaped without exception,
-and a cell that a spreadsheet would take for a formula is not one.
+All is made from the state alone. Names and reasons were written by strangers: a cell that a spreadsheet would take for a formula is not one.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,27 +23,9 @@ from migrator.cli.options import AsJson, PlanFile, State, Verbose
 
 if TYPE_CHECKING:
     from migrator.cli.tongue import Tongue
-    from migrator.engine.ledger import RunRow
     from migrator.engine.report import Line, Part, Reason, Report
 
-HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
-MOST_REASONS = 100
-MOST_DIFFERENCES = 200
-NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSON file
-NAMED_BESIDE = 100  # items that people have a name for, beside the reason they share
-NAMED_BY_US = frozenset({"accounts", "lists"})  # rooms whose lines are called by what they hold, and not by a customer
 FORMULA = re.compile("(^|[;\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """How much a page tells of single folders: those without anything special, and how many of the others for each mailbox."""
-
-    plain: bool
-    special: int
-
-
-DETAILS = (Detail(plain=True, special=1000), Detail(plain=False, special=1000), Detail(plain=False, special=3))
 
 
 class Language(Enum):
@@ -86,6 +65,7 @@ def report(
     from migrator.cli import figures
     from migrator.cli.exits import Exit
     from migrator.cli.ready import report_wishes
+    from migrator.cli.report_page import page
     from migrator.engine.report import report as of
     from migrator.state.store import open_for_questions
 
@@ -111,124 +91,6 @@ def report(
         for path in written:
             console.screen.answer(str(path))
     return Exit.DONE
-
-
-def page(seen: Report, title: str, language: str) -> str:
-    """The report as one HTML page, light enough for a mail: a page that grows beyond that tells less of single folders."""
-    html = ""
-    for detail in DETAILS:
-        html = _rendered(seen, title, language, detail)
-        if len(html.encode()) <= HEAVIEST:
-            break
-    return html
-
-
-def _rendered(seen: Report, title: str, language: str, detail: Detail) -> str:
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup, escape
-
-    from migrator import __version__
-    from migrator.cli.exits import Exit
-    from migrator.cli.report_words import words_of
-    from migrator.cli.screen import plain
-    from migrator.cli.summary import NAMED as FEW
-    from migrator.cli.summary import differed, named, reasons_of, telling_apart, telling_steps
-    from migrator.cli.tongue import ENGLISH, Tongue
-    from migrator.engine.contract import Fate, Weight
-    from migrator.engine.ledger import Ending
-
-    tongue = Tongue.of(language)
-    words = words_of(language, {part.kind for part in seen.parts})
-    of_kind = {part.kind: words_of(language, {part.kind}) for part in seen.parts}
-    endings = {
-        Ending.DONE: "done",
-        Ending.LEFT_BEHIND: "left_behind_ending",
-        Ending.FAILED: "failed",
-        Ending.INTERRUPTED: "interrupted",
-    }
-
-    def counted(number: int, word: str, of: Mapping[str, str] = words) -> str:
-        """1 folder, 1,204 folders, in the page's language; `of` are the words of one room where the page is about several."""
-        return tongue.counted(number, of.get(f"{word}_one", of[word]).lower(), of[word].lower())
-
-    def say(text: str) -> Markup:
-        """A sentence of a room in the page's language; what is not known there is marked as English."""
-        told = Markup("")
-        for piece in tongue.pieces(text):
-            shown = escape(plain(piece.text))
-            told += Markup('<span lang="{}">{}</span>').format(ENGLISH, shown) if piece.foreign else shown
-        return told
-
-    def both(text: str, remedy: str) -> Markup:
-        """What happened, and what to do: two sentences."""
-        stop = "" if not remedy or text.endswith((".", "?", "!")) else "."
-        return say(text) + stop + (" " if remedy else "") + say(remedy)
-
-    def why(reason: Reason, most: int) -> Markup:
-        """The reason and some of those it is true of, by the names they have."""
-        whose = named(reason, most, more=words["more_named"], count=tongue.count)
-        return say(reason.note) + escape(plain(f" ({whose})" if whose else ""))
-
-    def explained(reason: Reason) -> Markup:
-        """The reason with everybody it is true of, and what to do."""
-        told = why(reason, NAMED_BESIDE)
-        stop = "" if not reason.cure or told.endswith((".", "?", "!")) else "."
-        return told + stop + (" " if reason.cure else "") + say(reason.cure)
-
-    def ending(run: RunRow) -> Markup:
-        """How a run ended that is not known by its differences alone."""
-        if run.ending is Ending.DONE and run.exit_code not in {None, Exit.DONE, Exit.DIFFERENCES}:
-            meaning = next((code.meaning for code in Exit if code == run.exit_code), "")
-            return escape(f"{words['not_done']}: ") + say(meaning)
-        return escape(words[endings[run.ending]] if run.ending else "")
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: plain(value) if type(value) is str else value,
-    )
-    environment.filters["called"] = tongue.label
-    template = environment.from_string(resources.files("migrator.cli").joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(
-        report=seen,
-        subjects=len({(part.kind, part.subject) for part in seen.parts}),
-        t=words,
-        of_kind=of_kind,
-        title=f"{words['title']}: {title}" if title else words["title"],
-        language=language,
-        version=__version__,
-        reasons=reasons_of(seen)[:MOST_REASONS],
-        special=[part for part in seen.parts if part.findings or any(not line.plain for line in part.lines)],
-        differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
-        differed=lambda run: differed(seen, run),
-        apart=telling_apart(seen, tongue.label),
-        steps_told=telling_steps(seen),
-        counted=counted,
-        say=say,
-        both=both,
-        name_of=lambda line, kind: tongue.label(line.label) if line.prepares or kind in NAMED_BY_US else line.label,
-        called=tongue.label,
-        why=why,
-        explained=explained,
-        label=lambda number, word: words.get(f"{word}_one", words[word]) if number == 1 else words[word],
-        DIFFERENCE=Weight.DIFFERENCE,
-        detail=detail,
-        n=tongue.count,
-        figure=tongue.figure,
-        size=tongue.size,
-        moment=tongue.moment,
-        duration=tongue.duration,
-        FATES=list(Fate),
-        COPIED=Fate.COPIED,
-        FOUND=Fate.FOUND,
-        LEFT_BEHIND=Fate.LEFT_BEHIND,
-        NAMED=NAMED_ITEMS,
-        FEW=FEW,
-        ending=ending,
-        ended_well=lambda run: run.ending is Ending.DONE,
-    )
 
 
 def report_document(seen: Report) -> dict[str, Any]:
@@ -269,6 +131,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
     """The report as a CSV that a person opens in a spreadsheet: a row for each action, no cell a formula. Its titles are in the report's
     language and name the things of the room it is about, and so are reasons and what to do, as far as they can be said in it.
     """
+    from migrator.cli.report_page import name_of
     from migrator.cli.report_words import words_of
     from migrator.cli.tongue import Tongue
     from migrator.engine.contract import Fate
@@ -297,7 +160,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
             why, cure = _why_and_cure(line, tongue, words)
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
             step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
-            label = tongue.label(line.label) if line.prepares or part.kind in NAMED_BY_US else line.label
+            label = name_of(line, part.kind, tongue)
             texts = [part.label, step, part.route, label, tongue.label(line.status.value)]
             writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
     return sheet.getvalue()
@@ -333,6 +196,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def _why_and_cure(line: Line, tongue: Tongue, words: Mapping[str, str]) -> tuple[str, str]:
+    from migrator.cli.report_page import NAMED_BESIDE
     from migrator.cli.summary import named
 
     def told(reason: Reason) -> str:

@@ -14,7 +14,8 @@ import pytest
 
 from migrator.cli.exits import Exit
 from migrator.cli.nouns import nouns_of
-from migrator.cli.report import guarded, page, report_document, spreadsheet, write
+from migrator.cli.report import guarded, report_document, spreadsheet, write
+from migrator.cli.report_page import page
 from migrator.cli.report_words import LANGUAGES
 from migrator.cli.status import run_sentence
 from migrator.cli.summary import compared, differed, findings, given_up, left_behind, sums_by_route, sums_sentence
