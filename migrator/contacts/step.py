@@ -100,6 +100,18 @@ class _SoFar:
 
 
 @dataclass(frozen=True, slots=True)
+class _Planning:
+    """What the books of one account are planned with."""
+
+    subject: Subject
+    account: Account
+    source: BookReader
+    features: Features
+    read: Reading
+    so_far: _SoFar = field(default_factory=_SoFar)
+
+
+@dataclass(frozen=True, slots=True)
 class ContactsStep:
     """See the module; fulfils Step."""
 
@@ -117,7 +129,7 @@ class ContactsStep:
         with read.source(CONTACTS, account.source.account) as source:
             there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
-            so_far = _SoFar()
+            planning = _Planning(subject, account, source, features, read)
             books = source.books()
             if not books:
                 if isinstance(source, TellsOddities):
@@ -130,7 +142,7 @@ class ContactsStep:
             ]
             for plan in plans:
                 beside = _beside(subject, plan, plans)
-                action = self._action(subject, account, plan, beside, so_far, source, features, read)
+                action = self._action(planning, plan, beside)
                 yield replace(action, after=(filling[plan.name],)) if plan.name in filling else action
                 if plan.name:
                     filling[plan.name] = action.key  # two that fill one book go one after the other
@@ -143,80 +155,62 @@ class ContactsStep:
         except NotMadeYet:
             return (), Features(title="")
 
-    def _action(
-        self,
-        subject: Subject,
-        account: Account,
-        plan: BookPlan,
-        beside: Mapping[str, str],
-        so_far: _SoFar,
-        source: BookReader,
-        features: Features,
-        read: Reading,
-    ) -> Action:
+    def _action(self, planning: _Planning, plan: BookPlan, beside: Mapping[str, str]) -> Action:
         """What is to be done about a book; `beside` is what goes to the same, itself too."""
-        key = _key_of(subject, plan.source)
+        read = planning.read
+        key = _key_of(planning.subject, plan.source)
         label = plan.source.name if plan.name in {"", plan.source.name} else f"{plan.source.name} -> {plan.name}"
         if not plan.name:
             # What an earlier run moved of it counts as it did: neither side has changed, only the plan.
             on_record = _sum_of(read.present_counts(key).values())
             return Action(key, Verb.KEEP, label, plan.why, total=on_record, data={"left_out": plan.why})
-        rules = self._rules(plan.source.id, features, beside)
-        unchanged = self._unchanged(key, source, plan.source.id, rules, read)
-        keep = Action(
-            key,
-            Verb.KEEP,
-            label,
-            "; ".join(filter(None, (plan.why, "nothing new"))),
-            total=unchanged or Size(),
-            lanes=_lanes(account),
-            data={
-                "subject": subject.key,
-                "source": plan.source.id,
-                "target": plan.target.id if plan.target else "",
-                "name": plan.name,
-                "beside": json.dumps(beside) if beside else "",
-            },
-        )
-        if unchanged is not None:
-            return keep
-        shelf = _shelf(keep, source, so_far.read)
+        rules = self._rules(plan.source.id, planning.features, beside)
+        unchanged = self._unchanged(key, planning.source, plan.source.id, rules, read)
+        why = "; ".join(filter(None, (plan.why, "nothing new")))
+        data = {
+            "subject": planning.subject.key,
+            "source": plan.source.id,
+            "target": plan.target.id if plan.target else "",
+            "name": plan.name,
+            "beside": json.dumps(beside) if beside else "",
+        }
+        keep = Action(key, Verb.KEEP, label, why, total=unchanged or Size(), lanes=_lanes(planning.account), data=data)
+        return keep if unchanged is not None else self._decided(keep, planning, plan)
+
+    def _decided(self, keep: Action, planning: _Planning, plan: BookPlan) -> Action:
+        """The action of a book that has to be read, as the cards of both sides and what is on record say."""
+        key, read, so_far = keep.key, planning.read, planning.so_far
+        shelf = _shelf(keep, planning.source, so_far.read)
         held = shelf[key]
-        strays = _strays(source, plan.source.id)
+        strays = _strays(planning.source, plan.source.id)
         if strays and not held:
             told = strays_in_words(strays, "in it")
-            return Action(
-                key, Verb.BY_HAND, label, f"nothing in it is a card: {told}; look at the file, or leave it out"
-            )
-        there = so_far.there.get(_place(plan)) or self._cards_at_target(account, plan, read)
-        wishes = self._wishes(key, shelf, there, features, read)
+            why = f"nothing in it is a card: {told}; look at the file, or leave it out"
+            return Action(key, Verb.BY_HAND, keep.label, why)
+        there = so_far.there.get(_place(plan)) or self._cards_at_target(planning.account, plan, read)
+        wishes = self._wishes(key, shelf, there, planning.features, read)
         recorded = _recorded(key, list(wishes), read)
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
-        if beside:
+        if len(shelf) > 1:
             so_far.there[_place(plan)] = _filled(there, {ref: wishes[ref] for ref in to_do}, key)
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
         dropped = _left_behind_and_dropped(key, held, wishes, read)
         gone = sum(one.fate is Fate.GONE for one in dropped)
         idle = "it holds no card" if not held else "nothing new" if not to_do and not dropped else ""
         missing -= frozenset(to_do)
-        moving = [wishes[ref] for ref in to_do if wishes[ref].decision.verdict is not Verdict.KEEP]
+        seen_to = [wishes[ref] for ref in to_do]
+        moving = [wish for wish in seen_to if wish.decision.verdict is not Verdict.KEEP]
         return replace(
             keep,
             verb=Verb.COPY if to_do or dropped else Verb.CHANGE if missing else Verb.KEEP,
             why="; ".join(filter(None, (plan.why, idle))),
-            amounts=_amounts(
-                [wishes[ref] for ref in to_do],
-                len(wishes) - len(to_do) - len(missing),
-                len(missing),
-                unwanted,
-                gone,
-            ),
+            amounts=_amounts(seen_to, len(wishes) - len(to_do) - len(missing), len(missing), unwanted, gone),
             size=_size(moving),
             total=_size(wishes.values()),
             present=tuple(wishes),
-            lanes=_lanes(account, features.connections_for(min(len(moving), AT_ONCE))),
-            details=tuple(_details(wishes[ref] for ref in to_do)),
+            lanes=_lanes(planning.account, planning.features.connections_for(min(len(moving), AT_ONCE))),
+            details=tuple(_details(iter(seen_to))),
         )
 
     def _to_do(
