@@ -131,7 +131,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
     """The report as a CSV that a person opens in a spreadsheet: a row for each action, no cell a formula. Its titles are in the report's
     language and name the things of the room it is about, and so are reasons and what to do, as far as they can be said in it.
     """
-    from migrator.cli.report_page import name_of
+    from migrator.cli.report_page import name_of, subject_of
     from migrator.cli.report_words import words_of
     from migrator.cli.tongue import Tongue
     from migrator.engine.contract import Fate
@@ -152,7 +152,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
             writer.writerow([guarded(text) for text in (*texts, tongue.say(trouble.text), tongue.say(trouble.remedy))])
         for finding in part.findings:
             blank = [""] * (len(fates) + 3)
-            texts = [part.label, kind, part.route, "", tongue.label(finding.weight.name.lower()), *blank]
+            texts = [subject_of(part, tongue), kind, part.route, "", tongue.label(finding.weight.name.lower()), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(finding.text), tongue.say(finding.remedy))])
         for line in part.lines:
             if line.prepares and line.plain:
@@ -161,7 +161,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
             step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
             label = name_of(line, part.kind, tongue)
-            texts = [part.label, step, part.route, label, tongue.label(line.status.value)]
+            texts = [subject_of(part, tongue), step, part.route, label, tongue.label(line.status.value)]
             writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
     return sheet.getvalue()
 

@@ -20,7 +20,7 @@ from migrator.cli.summary import differed, named, reasons_of, telling_apart, tel
 from migrator.cli.tongue import ENGLISH, Tongue
 from migrator.engine.contract import Fate, Weight
 from migrator.engine.ledger import Ending, RunRow
-from migrator.engine.report import Line, Reason, Report
+from migrator.engine.report import Line, Part, Reason, Report
 
 HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
 MOST_REASONS = 100
@@ -61,6 +61,11 @@ def page(seen: Report, title: str, language: str) -> str:
 def name_of(line: Line, kind: str, tongue: Tongue) -> str:
     """What a line of a room is called: in the page's language, where the name is ours and no customer's."""
     return tongue.label(line.label) if line.prepares or kind in NAMED_BY_US else line.label
+
+
+def subject_of(part: Part, tongue: Tongue) -> str:
+    """What a part is called: all form entries lie in a database, which has no name of its own."""
+    return tongue.label(part.label) if part.kind == "forms" else part.label
 
 
 @dataclass(slots=True)
@@ -154,6 +159,7 @@ def _rendered(seen: Report, title: str, speech: _Speech, detail: Detail) -> str:
         apart=telling_apart(seen, tongue.label),
         steps_told=telling_steps(seen),
         name_of=lambda line, kind: name_of(line, kind, tongue),
+        subject_of=lambda part: subject_of(part, tongue),
         called=tongue.label,
         DIFFERENCE=Weight.DIFFERENCE,
         detail=detail,

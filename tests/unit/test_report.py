@@ -307,8 +307,8 @@ def test_a_difference_on_one_of_several_routes_says_on_which():
 def test_the_page_says_on_which_of_several_routes_a_thing_was_moved():
     html = page(on_two_routes(), "x", "es")
 
-    assert "<summary>database (old -&gt; new) " in html
-    assert "<summary>database (old -&gt; vault) " in html
+    assert "<summary>base de datos (old -&gt; new) " in html
+    assert "<summary>base de datos (old -&gt; vault) " in html
     assert "<summary>carmen@example.com " in page(
         Report(NOON, Sums(), (Part("mail", "old>new", "c", "carmen@example.com", Sums()),), (), ()), "x", "es"
     )
@@ -397,6 +397,16 @@ def test_a_verification_that_could_not_look_at_everything_is_not_told_as_done_on
 
     assert "Verificación: no terminada: no se pudo llegar a un servidor" in page(filled.seen(), "x", "es")
     assert "Verification: not done: an endpoint cannot be reached" in page(filled.seen(), "x", "en")
+
+
+def test_a_database_without_a_name_is_called_so_in_the_language_and_an_account_by_its_name(filled):
+    part = Part("forms", "old>new", "database", "database", Sums(Size(2, 2), {Fate.COPIED: Size(2, 2)}))
+    seen = replace(filled.seen(), parts=(part, replace(part, kind="mail")))
+
+    html = page(seen, "x", "es")
+
+    assert "<summary>base de datos (formularios)" in html
+    assert "<summary>database (correo)" in html
 
 
 def test_what_a_run_compared_is_counted_at_its_end(filled):

@@ -103,6 +103,10 @@ PUT_TOGETHER = {
         "1 of its cards was moved and is not at the target any more: Ann",
         "2 of its cards were moved and are not at the target any more: Ann, Zoë",
     ],
+    "nothing in it is a card: {}; look at the file, or leave it out": [
+        "nothing in it is a card: 1 line in it that belongs to no card; look at the file, or leave it out",
+        "nothing in it is a card: 3 lines in it that belong to no card; look at the file, or leave it out",
+    ],
     "the source has {}": [
         "the source has 1 line between its cards that belongs to no card",
         "the source has 3 lines between its cards that belong to no card",
