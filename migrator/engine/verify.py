@@ -4,7 +4,7 @@ anything of it was moved is not compared item by item: that it was not moved is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,6 +91,7 @@ class _StageVerification:
     rows: dict[str, ActionRow] = field(default_factory=dict)  # what became of each action in the newest pass over it
     in_trouble: set[str] = field(default_factory=set)  # subjects that could not even be planned
     of_subject: dict[str, list[ActionRow]] = field(default_factory=dict)  # those of no other step
+    newest: Mapping[tuple[str, str], int] = field(default_factory=dict)  # the run that planned a subject of a step last
     found_before: dict[str, list[tuple[str, Finding]]] = field(default_factory=dict)  # by ledger key, with the step
 
     def go(self) -> None:
@@ -98,9 +99,9 @@ class _StageVerification:
         rows = [row for row in self.desk.store.actions() if row.ledger_key.startswith(ours)]
         for row in sorted(rows, key=lambda row: row.run):
             self.rows[row.ledger_key] = row
-        newest = newest_planning(rows)
+        self.newest = newest_planning(rows)
         for row in self.rows.values():
-            if row.step not in self.others and row.run == newest[row.step, row.subject]:
+            if row.step not in self.others:
                 self.of_subject.setdefault(row.subject, []).append(row)
         for step, ledger_key, origin, finding in self.desk.store.findings():
             if origin == "verify" and ledger_key.startswith(ours):
@@ -138,12 +139,14 @@ class _StageVerification:
         self.walk.crew.add([self._job(subject, action) for action in things if action not in not_moved])
 
     def _vanished(self, subject: Subject, actions: Sequence[Action]) -> list[Finding]:
-        """That the newest run knew things of a subject that are not named now."""
+        """That the newest run knew things of a subject that are not named now; what was found of these, and of earlier ones, is over."""
         planned = {self.stage.ledger_key(action.key) for action in actions}
         gone = [row for row in self.of_subject.get(subject.key, ()) if row.ledger_key not in planned]
         for row in gone:
-            self._found(row.key, [])
-        labels = [row.label for row in gone if not prepares(subject.key, row.key)]
+            if row.ledger_key in self.found_before:
+                self._found(row.key, [])
+        until_now = (row for row in gone if row.run == self.newest[row.step, row.subject])
+        labels = [row.label for row in until_now if not prepares(subject.key, row.key)]
         named = ", ".join(labels[:NAMED]) + (", ..." if len(labels) > NAMED else "")
         return [Finding("gone", Weight.NOTE, subject.label, f"{named}: {VANISHED}")] if labels else []
 

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 from migrator.errors import (
     Dropped,
     EndpointRefused,
+    EndpointUnfit,
     MigratorError,
     Misbehaved,
     NoSpace,
@@ -38,6 +39,7 @@ from migrator.errors import (
     Unreachable,
 )
 from migrator.wire import hosts, tls
+from migrator.wire.speaker import PATIENCE, who_answers
 
 PORTS = {"mysql": 3306, "postgresql": 5432}
 LONGEST_WORDS = 200
@@ -220,6 +222,8 @@ class Database:
         try:
             yield
         except DBAPIError as error:
+            if error.statement is None:  # the connection was not made yet
+                _refuse_strangers(error.orig, self._options)
             # Not "from": the chain may hold statements with what was sent.
             raise _ours(error.orig, self._options, discreet=self._exact) from None
         except NoneFree:
@@ -395,6 +399,23 @@ def _ours(foreign: BaseException | None, options: DatabaseOptions, *, discreet: 
         return Misbehaved(words)
     translation, more, remedy = _MEANING[kind]
     return translation(f"{words} {more}".rstrip(), remedy=remedy)
+
+
+def _refuse_strangers(foreign: object, options: DatabaseOptions) -> None:
+    """Raises EndpointUnfit where another service answers at the port, and Unreachable where a greeting was begun that nobody ended."""
+    kind = _kind(foreign)
+    if options.dialect == "sqlite" or kind not in {"nobody", "lost", None}:
+        return
+    port = options.port or PORTS[options.dialect]
+    answers = who_answers(options.host, port, min(PATIENCE, options.timeout))
+    if answers is not None:
+        raise EndpointUnfit(
+            f"{options.host}:{port}: {answers.what} answers there, not a database.",
+            remedy="Correct host and port in the plan.",
+        ) from None
+    if kind == "lost":
+        translation, _, remedy = _MEANING["nobody"]
+        raise translation(f"{options.place}: {_words(foreign)}", remedy=remedy) from None
 
 
 def _kind(foreign: object) -> _Kind | None:

@@ -263,6 +263,19 @@ def test_what_was_found_of_a_box_that_has_left_the_source_is_over_and_the_box_is
     assert [line.label for line in report(trial.store, utc_now()).lines if line.vanished] == ["verbs"]
 
 
+def test_what_was_found_of_a_box_that_an_earlier_run_has_missed_already_is_over_as_well() -> None:
+    source, target, trial = moved()
+    target.take_away(ALICE, "verbs", "go")
+    assert trial.verify().differences == 1
+    source.remove(ALICE, "verbs")
+    trial.run()
+
+    result = trial.verify()
+
+    assert (result.differences, result.standing) == (0, 0)
+    assert [one for one in trial.findings("verify") if one.weight is Weight.DIFFERENCE] == []
+
+
 def test_what_was_found_under_a_steps_earlier_name_is_over_once_it_is_compared_again() -> None:
     _, target, trial = moved()
     words = dict(target.words_of(ALICE, "verbs"))

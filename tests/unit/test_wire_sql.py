@@ -1,0 +1,97 @@
+"""A database's port at which something else answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+import pytest
+
+from migrator.errors import EndpointUnfit, Unreachable
+from migrator.wire.sql import Database, DatabaseOptions
+
+
+@contextmanager
+def served(server: ThreadingTCPServer | HTTPServer) -> Iterator[int]:
+    """The server's port, while it answers."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Web(BaseHTTPRequestHandler):
+    """Waits to be asked."""
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+class Threads(ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class ThreadedWeb(Threads):
+    """Answers several at once, for the database's driver holds its line."""
+
+
+class Imap(BaseRequestHandler):
+    """Greets whoever comes."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        self.request.recv(100)
+
+
+class Hasty(BaseRequestHandler):
+    """Hangs up before a word."""
+
+    def handle(self) -> None:
+        self.request.close()
+
+
+def look(port: int, dialect: str, driver: str) -> None:
+    class Options(DatabaseOptions):
+        @property
+        def driver(self) -> str:
+            return driver
+
+    options = Options(dialect=dialect, port=port, database="wp", user="wp", password="pw", timeout=1)
+    database = Database(options, writes=False)
+    try:
+        with database.reading():
+            pass
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize(("dialect", "driver"), [("mysql", "pymysql"), ("mysql", "mysqldb"), ("postgresql", "")])
+@pytest.mark.parametrize(
+    ("server", "what"),
+    [
+        (lambda: ThreadedWeb(("127.0.0.1", 0), Web), "a web server"),
+        (lambda: Threads(("127.0.0.1", 0), Imap), "an IMAP server"),
+    ],
+)
+def test_another_service_at_the_port_is_named(server, what, dialect, driver) -> None:
+    with served(server()) as port, pytest.raises(EndpointUnfit) as told:
+        look(port, dialect, driver)
+
+    assert str(told.value) == f"127.0.0.1:{port}: {what} answers there, not a database."
+    assert "port" in told.value.remedy
+
+
+@pytest.mark.parametrize("driver", ["pymysql", "mysqldb"])
+def test_a_line_that_ends_before_a_greeting_had_no_effect_to_look_for(driver) -> None:
+    with served(Threads(("127.0.0.1", 0), Hasty)) as port, pytest.raises(Unreachable) as told:
+        look(port, "mysql", driver)
+
+    assert "effect" not in str(told.value)
