@@ -133,7 +133,8 @@ class _StageVerification:
         # That an earlier verification could not even look at it is over, and so is what was found of things that are not named any more.
         self._found(subject.key, self._vanished(subject, actions))
         things = [one for one in actions if one.lanes and (one.proven or not prepares(subject.key, one.key))]
-        not_moved = [action for action in things if self._is_given_up(subject, action)]
+        by_hand = [one for one in actions if not one.lanes and one.verb is Verb.BY_HAND]
+        not_moved = [action for action in (*things, *by_hand) if self._is_given_up(subject, action)]
         for action in not_moved:
             self._tell_not_moved(subject, action)
         self.walk.crew.add([self._job(subject, action) for action in things if action not in not_moved])

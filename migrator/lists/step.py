@@ -72,6 +72,7 @@ from migrator.lists.telling import (
     setting_details,
     setting_summary,
     summary,
+    taken_off,
     to_move,
     told_apart,
 )
@@ -516,6 +517,8 @@ def _fill(visit: Visit, word: str, doubt: str, target: ListWriter, work: Work) -
     meaning = differences_of_meaning(about, word, people, visit.source, target)
     for finding in chain(meaning, names_of_meaning(about, roster, target), told_apart(about, roster)):
         work.note(finding)
+    if removed:
+        work.note(taken_off(about, word, removed))
     if doubts:
         work.note(Finding("many-left", Weight.WARNING, f"{about}: {word}", doubts, MANY_LEFT))
 

@@ -149,6 +149,12 @@ def _some(several: Sequence[Decision]) -> str:
     return ", ".join(addresses[:NAMED]) + (", ..." if len(addresses) > NAMED else "")
 
 
+def taken_off(about: str, word: str, removed: Sequence[Decision]) -> Finding:
+    """Who is off the list now, the one thing that a move ever takes away at a target."""
+    text = f"taken off, because they have left the list at the source: {len(removed):,} ({_some(removed)})"
+    return Finding("taken-off", Weight.WARNING, f"{about}: {word}", text, "Nothing, if that was meant.")
+
+
 def told_apart(about: str, roster: Roster) -> Iterator[Finding]:
     """What is otherwise at the target since, and who stays though he has left: once for each reason."""
     by_reason: dict[str, list[Decision]] = {}

@@ -128,6 +128,15 @@ def test_of_what_was_found_only_tables_that_are_there_are_counted_and_those_that
     assert "= Flamingo (wp_*): 3 tables" in found.details[0]
 
 
+def test_what_the_plan_names_and_the_source_does_not_have_was_not_moved() -> None:
+    world = World((PLAIN, MANY), plugins=("wpforms",), tables=(PLAIN.name,))
+    world.trial.run()
+
+    result = world.trial.verify()
+
+    assert (result.differences, result.not_moved) == (0, 1)
+
+
 @pytest.mark.parametrize("options", [{"plugins": ()}, {}, {"tables": ("*",)}, {"existing": "remap"}])
 def test_a_source_without_a_single_table_is_told_once_and_not_done_with(options) -> None:
     world = World(**options)

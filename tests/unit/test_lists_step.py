@@ -948,6 +948,9 @@ def test_many_who_left_are_taken_off_where_the_plan_says_so() -> None:
     assert world.preview()["members"].why == "3 there already; take off 22"
     world.trial.run()
     assert [*world.new.people(NEWS)] == [*world.old.people(NEWS)]
+    [told] = [one for one in world.trial.findings("run") if one.code == "taken-off"]
+    assert (told.weight, told.about) == (Weight.WARNING, f"{NEWS}: members")
+    assert "at the source: 22 (" in told.text
 
 
 def test_a_few_are_taken_off_though_they_are_most_of_a_list() -> None:
