@@ -119,7 +119,7 @@ def _tell_end(
             *summary.left_behind(seen),
             *summary.gone(seen),
             *summary.given_up(seen),
-            *summary.difference_lines(seen, claim.run.epoch),
+            *summary.difference_lines(seen, claim.run.epoch, result.differences),
             *summary.worth_a_look(seen),
             *summary.compared(seen, claim.run.epoch, result.differences, summary.report_nouns(seen)),
             f"For the whole story: migrator report {path}",

@@ -252,12 +252,12 @@ def gone(report: Report) -> list[str]:
     return ["Not at the source any more, or not named by the plan any more:", *rows[:MOST_GONE], *more] if rows else []
 
 
-def difference_lines(report: Report, epoch: int) -> list[str]:
-    """The differences that stand, under a heading; if the run of this epoch compared nothing, an earlier one found them."""
+def difference_lines(report: Report, epoch: int, found: int) -> list[str]:
+    """The differences that stand, under a heading; if the run of this epoch compared nothing and `found` none, an earlier one found them."""
     told = findings(report, Weight.DIFFERENCE)
     if not told:
         return []
-    if any(line.verified == epoch for line in report.lines):
+    if found or any(line.verified == epoch for line in report.lines):
         return ["Differences found by verifying:", *told]
     return ["Differences that an earlier verification found; another one tells whether they are over:", *told]
 

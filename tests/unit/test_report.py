@@ -18,7 +18,16 @@ from migrator.cli.report import guarded, report_document, spreadsheet, write
 from migrator.cli.report_page import page
 from migrator.cli.report_words import LANGUAGES
 from migrator.cli.status import run_sentence
-from migrator.cli.summary import compared, differed, findings, given_up, left_behind, sums_by_route, sums_sentence
+from migrator.cli.summary import (
+    compared,
+    differed,
+    difference_lines,
+    findings,
+    given_up,
+    left_behind,
+    sums_by_route,
+    sums_sentence,
+)
 from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
 from migrator.engine.departed import as_fact
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
@@ -397,6 +406,15 @@ def test_a_verification_that_could_not_look_at_everything_is_not_told_as_done_on
 
     assert "Verificación: no terminada: no se pudo llegar a un servidor" in page(filled.seen(), "x", "es")
     assert "Verification: not done: an endpoint cannot be reached" in page(filled.seen(), "x", "en")
+
+
+@pytest.mark.parametrize(
+    ("found", "heading"), [(1, "Differences found by verifying:"), (0, "Differences that an earlier")]
+)
+def test_a_run_that_found_differences_itself_does_not_call_them_an_earlier_ones(filled, found, heading):
+    nobody_was_compared = max(run.epoch for run in differing(filled).runs) + 1
+
+    assert difference_lines(filled.seen(), nobody_was_compared, found)[0].startswith(heading)
 
 
 def test_a_database_without_a_name_is_called_so_in_the_language_and_an_account_by_its_name(filled):
