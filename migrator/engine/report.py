@@ -351,13 +351,19 @@ def _line(
     newest: ActionRow,
     called: Mapping[_Why, Sequence[str]],
 ) -> Line:
-    reasons = (
-        Reason(fate, note, cure, count, tuple(called.get((fate, note, cure), ())))
-        for fate, note, cure, count in store.notes(newest.ledger_key)
-    )
     facts = store.remembered(newest.ledger_key)
     departed = of_fact(facts.get(DEPARTED, ""))
     fates = dict(sorted(without(store.fates(newest.ledger_key), departed).items(), key=lambda pair: _order(pair[0])))
+    # Nobody knows which reason those had that have departed; no reason is told of more than are there.
+    counted = (
+        (fate, note, cure, min(count, fates.get(fate, NOTHING).items))
+        for fate, note, cure, count in store.notes(newest.ledger_key)
+    )
+    reasons = (
+        Reason(fate, note, cure, count, tuple(called.get((fate, note, cure), ())))
+        for fate, note, cure, count in counted
+        if count
+    )
     return Line(
         ledger_key=newest.ledger_key,
         steps=tuple(dict.fromkeys(row.step for row in same)),

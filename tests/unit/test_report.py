@@ -117,6 +117,19 @@ def test_what_the_source_lost_after_it_was_moved_still_adds_up_and_is_told(fille
     assert sums.by_fate == {Fate.COPIED: Size(2, 200)}
 
 
+def test_no_reason_is_told_of_more_than_the_source_still_has(filled):
+    three = [left(number, "too large") for number in (1, 2, 3)]
+    key = filled.folder("alice@example.com", "INBOX", 2, [*three, left(4, "odd")])
+    filled.store.remember(filled.epoch, key, {"departed": as_fact({Fate.LEFT_BEHIND: Size(2, 200)})})
+
+    [line] = filled.seen().lines
+
+    assert {reason.note: reason.items for reason in line.reasons} == {"too large": 2, "odd": 1}
+    filled.store.remember(filled.epoch, key, {"departed": as_fact({Fate.LEFT_BEHIND: Size(4, 400)})})
+    [line] = filled.seen().lines
+    assert line.reasons == ()
+
+
 def test_a_state_that_knows_only_how_many_have_departed_adds_up_as_well(filled):
     key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
     filled.store.remember(filled.epoch, key, {"departed": "1"})
