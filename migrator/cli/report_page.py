@@ -28,6 +28,7 @@ MOST_DIFFERENCES = 200
 NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSON file
 NAMED_BESIDE = 100  # items that people have a name for, beside the reason they share
 NAMED_BY_US = frozenset({"accounts", "lists"})  # rooms whose lines are called by what they hold, and not by a customer
+NAMELESS = frozenset({"forms"})  # rooms whose subject has no name of its own: a database, whichever it is
 ENDINGS = {
     Ending.DONE: "done",
     Ending.LEFT_BEHIND: "left_behind_ending",
@@ -64,8 +65,8 @@ def name_of(line: Line, kind: str, tongue: Tongue) -> str:
 
 
 def subject_of(part: Part, tongue: Tongue) -> str:
-    """What a part is called: all form entries lie in a database, which has no name of its own."""
-    return tongue.label(part.label) if part.kind == "forms" else part.label
+    """What a part is called: by its own name, or in the page's language where it has none."""
+    return tongue.label(part.label) if part.kind in NAMELESS else part.label
 
 
 @dataclass(slots=True)

@@ -143,7 +143,7 @@ class ListContract:
     @pytest.fixture
     def options(self) -> Service:
         """The adapter's options for the product under test."""
-        raise NotImplementedError
+        raise NotImplementedError("give the fixture `options` in the class that inherits this suite")
 
     @pytest.fixture
     def login(self) -> Login:

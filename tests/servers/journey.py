@@ -170,6 +170,22 @@ class Running:
                 self._told_more.wait(0.05)
 
 
+def begun(folder: Path, environment: Mapping[str, str], verb: str, *words: str) -> Running:
+    """The real program at work on the plan in a folder, in a process of its own."""
+    return Running(
+        subprocess.Popen(
+            [sys.executable, "-m", "migrator", verb, "plan.yaml", *words],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    )
+
+
 @dataclass
 class Journey:
     """A folder with one plan in it, and the program to run there. Passwords reach it by its environment alone."""
@@ -227,18 +243,7 @@ class Journey:
     def begins(self, *words: str) -> Running:
         """A command, begun."""
         verb, *rest = words
-        return Running(
-            subprocess.Popen(
-                [sys.executable, "-m", "migrator", verb, "plan.yaml", *self.words, *rest],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            )
-        )
+        return begun(self.folder, self.environment, verb, *self.words, *rest)
 
     def does(self, *words: str) -> Ended:
         """A command, done. It never ends with a traceback."""

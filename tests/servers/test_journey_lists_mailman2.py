@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -69,19 +68,7 @@ class Move:
             "PYTHONPATH": str(journey.CHECKOUT),
             **{name.upper(): value for name, value in self.secrets.items()},
         }
-        command = [sys.executable, "-m", "migrator", verb, "plan.yaml", *rest]
-        return journey.Running(
-            subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            )
-        )
+        return journey.begun(self.folder, environment, verb, *rest)
 
     def does(self, *words: str, codes: tuple[int, ...] = (0,)) -> journey.Ended:
         ended = self.begins(*words).end()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -62,18 +60,7 @@ class House:
     def begins(self, *words: str) -> journey.Running:
         verb, *rest = words
         environment = {**os.environ, "PYTHONPATH": str(journey.CHECKOUT), "TZ": "UTC", **self.secrets}
-        command = [sys.executable, "-m", "migrator", verb, "plan.yaml", *rest]
-        return journey.Running(
-            subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
+        return journey.begun(self.folder, environment, verb, *rest)
 
     def does(self, *words: str, codes: tuple[int, ...] = (0,)) -> journey.Ended:
         ended = self.begins(*words).end()
