@@ -14,6 +14,7 @@ import sqlite3
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -256,7 +257,10 @@ def _engine(options: DatabaseOptions, *, writes: bool, exact: bool) -> Engine:
         database=options.database,
     )
     if options.dialect == "postgresql":
+        _load("psycopg", "psycopg", "postgresql")
         return _pooled(url, _postgresql(options, writes=writes))
+    if options.driver == "mysqldb":
+        _load("MySQLdb", "mysqlclient", "mysqlclient")
     engine = _pooled(url, _mysql(options) | (_as_spelt(options.driver) if exact else {}))
     first_words = EXACT_WORDS if exact else ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]
     if not writes:
@@ -272,14 +276,19 @@ def _engine(options: DatabaseOptions, *, writes: bool, exact: bool) -> Engine:
 
 
 def _pooled(url: URL, arguments: dict[str, Any]) -> Engine:
+    return create_engine(
+        url, connect_args=arguments, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True
+    )
+
+
+def _load(module: str, package: str, extra: str) -> None:
+    """PlanError where a driver is not installed, or lacks a library of the system."""
     try:
-        return create_engine(
-            url, connect_args=arguments, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True
-        )
-    except ModuleNotFoundError as error:
+        import_module(module)
+    except ImportError as error:
         raise PlanError(
-            "A database in PostgreSQL needs psycopg, which is not installed.",
-            remedy="Run pip install 'migrator[postgresql]'.",
+            f"The Python package {package} is not installed, or does not work.",
+            remedy=f"Run `pip install 'migrator[{extra}]'`.",
         ) from error
 
 

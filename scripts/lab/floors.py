@@ -19,7 +19,7 @@ from lab.packages import CHECKOUT
 FLOORS = ("unit", "contract", "crash", "cli", "servers")
 SERVERS = (
     "dovecot", "cyrus", "courier", "postgresql", "mariadb", "modoboa", "radicale", "xandikos", "roundcube", "mailman3",
-    "phpmyadmin", "lighttpd",
+    "phpmyadmin", "lighttpd", "mysqlclient",
 )  # fmt: skip
 LIMIT = 3600  # seconds for a floor; pytest's own timeout ends a single test much earlier
 
@@ -51,6 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
         programs = environment.prepare("requirements-test.txt")
         if "servers" in floors:
             packages.install(SERVERS)
+            environment.prepare("requirements-mysqlclient.txt")
     except LabError as error:
         print(f"scripts/test: {error}", file=sys.stderr)
         return 1

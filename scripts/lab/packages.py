@@ -58,6 +58,8 @@ PARTS = {
     ),
     "postgresql": Parts(("postgresql",)),
     "isync": Parts(("isync",)),
+    # A driver and no server: what compiling it takes.
+    "mysqlclient": Parts(("libmariadb-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev")),
     "mariadb": Parts(("mariadb-server", "mariadb-client", "dovecot-mysql", "openssl")),
     "modoboa": Parts(
         # The compiler and RRDtool's headers are for a package without wheels.

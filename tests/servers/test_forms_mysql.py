@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,8 +37,7 @@ from migrator.testing.form_suite import table as table_of
 
 NUMBERS = itertools.count(1)
 LOGIN = Login("database", "database")
-# mysqlclient has no wheels: it is tested where it could be built (it wants libmariadb-dev and gcc).
-DRIVERS = pytest.mark.parametrize("client", ["pymysql", *(["mysqlclient"] if find_spec("MySQLdb") else [])])
+DRIVERS = pytest.mark.parametrize("client", ["pymysql", "mysqlclient"])
 
 
 @pytest.fixture(scope="session")

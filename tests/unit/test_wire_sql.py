@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.util import find_spec
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from types import ModuleType
 
 import pytest
 
-from migrator.errors import EndpointUnfit, Unreachable
+from migrator.errors import EndpointUnfit, PlanError, Unreachable
+from migrator.forms.adapters import mysql
 from migrator.wire.sql import Database, DatabaseOptions
+
+# mysqlclient has no wheels: scripts/test builds it for the floor with servers.
+MYSQL_DRIVERS = ["pymysql", *(["mysqldb"] if find_spec("MySQLdb") else [])]
 
 
 @contextmanager
@@ -58,14 +65,14 @@ class Hasty(BaseRequestHandler):
         self.request.close()
 
 
-def look(port: int, dialect: str, driver: str) -> None:
+def look(port: int, dialect: str, driver: str, *, exact: bool = False) -> None:
     class Options(DatabaseOptions):
         @property
         def driver(self) -> str:
             return driver
 
     options = Options(dialect=dialect, port=port, database="wp", user="wp", password="pw", timeout=1)
-    database = Database(options, writes=False)
+    database = Database(options, writes=False, exact=exact)
     try:
         with database.reading():
             pass
@@ -73,7 +80,7 @@ def look(port: int, dialect: str, driver: str) -> None:
         database.close()
 
 
-@pytest.mark.parametrize(("dialect", "driver"), [("mysql", "pymysql"), ("mysql", "mysqldb"), ("postgresql", "")])
+@pytest.mark.parametrize(("dialect", "driver"), [*(("mysql", name) for name in MYSQL_DRIVERS), ("postgresql", "")])
 @pytest.mark.parametrize(
     ("server", "what"),
     [
@@ -89,9 +96,34 @@ def test_another_service_at_the_port_is_named(server, what, dialect, driver) -> 
     assert "port" in told.value.remedy
 
 
-@pytest.mark.parametrize("driver", ["pymysql", "mysqldb"])
+@pytest.mark.parametrize("driver", MYSQL_DRIVERS)
 def test_a_line_that_ends_before_a_greeting_had_no_effect_to_look_for(driver) -> None:
     with served(Threads(("127.0.0.1", 0), Hasty)) as port, pytest.raises(Unreachable) as told:
         look(port, "mysql", driver)
 
     assert "effect" not in str(told.value)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    ("dialect", "driver", "module", "package", "extra"),
+    [
+        ("mysql", "mysqldb", "MySQLdb", "mysqlclient", "mysqlclient"),
+        ("postgresql", "", "psycopg", "psycopg", "postgresql"),
+    ],
+)
+def test_a_driver_that_is_not_installed_is_named(dialect, driver, module, package, extra, exact, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(PlanError) as told:
+        look(1, dialect, driver, exact=exact)
+
+    assert str(told.value) == f"The Python package {package} is not installed, or does not work."
+    assert told.value.remedy == f"Run `pip install 'migrator[{extra}]'`."
+
+
+@pytest.mark.parametrize(("module", "driver"), [(None, "pymysql"), (ModuleType("MySQLdb"), "mysqldb")])
+def test_the_faster_driver_is_taken_where_it_can_be_imported(module, driver, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "MySQLdb", module)
+
+    assert mysql.Options(database="wp", user="wp", password="pw").driver == driver

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from typing import Any, Literal, cast
 
 from pydantic import Field
@@ -68,7 +68,7 @@ class Options(DatabaseOptions, Service):
     @property
     def driver(self) -> str:
         """SQLAlchemy's word for the driver. A certificate can only be pinned with PyMySQL."""
-        there = self.client == "mysqlclient" or (self.client == "auto" and find_spec("MySQLdb") is not None)
+        there = self.client == "mysqlclient" or (self.client == "auto" and _mysqlclient_works())
         return "mysqldb" if there and not self.tls_fingerprint else "pymysql"
 
 
@@ -375,6 +375,14 @@ class MysqlWriter(MysqlReader):
 
 
 # -- wire helpers -----------------------------------------------------------------------------------------------------
+
+
+def _mysqlclient_works() -> bool:
+    try:
+        import_module("MySQLdb")
+    except ImportError:  # it is not there, or the system's library that it was built with is gone
+        return False
+    return True
 
 
 def _from(extract: Extract) -> str:
