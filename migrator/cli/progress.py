@@ -231,8 +231,8 @@ def _placed(whose: str, about: str) -> str:
 
 
 def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:
-    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL 02:14. None where nothing is resumed.
-    A run that came to its end although it had to give something up was not stopped. "By then": what the source has lost since is not
+    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL 02:14; this is run 8. None where nothing is
+    resumed. A run that came to its end although it had to give something up was not stopped. "By then": what the source has lost since is not
     known before it is looked at.
     """
     earlier = claim.previous
@@ -241,9 +241,10 @@ def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | No
     done = f"{figures.count(tally.actions_done)} of {nouns.actions(tally.actions)} done"
     when = figures.moment_since(earlier.ended or earlier.last_sign, now)
     so_far = f"{done}, {nouns.items(tally.items_arrived)} by then"
+    this = f"this is run {claim.run.number}"  # as status calls it
     if earlier.ending is Ending.FAILED and not earlier.words:
-        return f"Going on after run {earlier.number}: {so_far}; it ended {when} and had to give something up"
-    return f"Resuming run {earlier.number}: {so_far}, stopped by {stopped_by(claim)} {when}"
+        return f"Going on after run {earlier.number}: {so_far}; it ended {when} and had to give something up; {this}"
+    return f"Resuming run {earlier.number}: {so_far}, stopped by {stopped_by(claim)} {when}; {this}"
 
 
 def stopped_by(claim: Claim) -> str:

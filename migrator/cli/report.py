@@ -109,6 +109,8 @@ def report_document(seen: Report) -> dict[str, Any]:
             "subject": part.subject,
             "label": part.label,
             "finished": part.finished,
+            "named": part.named,
+            "gone": part.gone,
             "troubles": document(part.troubles),
             "findings": document(part.findings),
             "differences": part.differences,
@@ -158,6 +160,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
             if line.prepares and line.plain:
                 continue
             why, cure = _why_and_cure(line, tongue, words)
+            why = why if part.named else f"{words['unnamed']}; {why}".removesuffix("; ")
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
             step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
             label = name_of(line, part.kind, tongue)

@@ -29,6 +29,7 @@ NAMED_ITEMS = 20  # items named in a row of the page; all of them are in the JSO
 NAMED_BESIDE = 100  # items that people have a name for, beside the reason they share
 NAMED_BY_US = frozenset({"accounts", "lists"})  # rooms whose lines are called by what they hold, and not by a customer
 NAMELESS = frozenset({"forms"})  # rooms whose subject has no name of its own: a database, whichever it is
+_AS_SENT = frozenset({Fate.COPIED, Fate.FOUND})
 ENDINGS = {
     Ending.DONE: "done",
     Ending.LEFT_BEHIND: "left_behind_ending",
@@ -39,13 +40,20 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much a page tells of single folders: those without anything special, and how many of the others for each mailbox."""
+    """How much a page tells of single folders: those without anything special, how many of the others for each mailbox, and how many
+    reasons of each.
+    """
 
     plain: bool
     special: int
+    reasons: int
 
 
-DETAILS = (Detail(plain=True, special=1000), Detail(plain=False, special=1000), Detail(plain=False, special=3))
+DETAILS = (
+    Detail(plain=True, special=1000, reasons=1000),
+    Detail(plain=False, special=1000, reasons=1000),
+    Detail(plain=False, special=3, reasons=3),
+)
 
 
 def page(seen: Report, title: str, language: str) -> str:
@@ -124,6 +132,17 @@ class _Speech:
         return escape(self.words[ENDINGS[run.ending]] if run.ending else "")
 
 
+def _is_special(part: Part) -> bool:
+    """Whether there is more to say about it than its numbers."""
+    return bool(part.findings) or not part.named or any(not line.plain for line in part.lines)
+
+
+def _remarked(part: Part) -> int:
+    """Of how many things that arrived as they were there is something to tell all the same."""
+    arrived = (reason for line in part.lines for reason in line.reasons if reason.fate in _AS_SENT)
+    return sum(reason.items for reason in arrived)
+
+
 def _followed(told: Markup, text: str, then: Markup) -> Markup:
     """A sentence and the next one; `text` is the first as it was written."""
     stop = "" if not then or text.endswith((".", "?", "!")) else "."
@@ -154,7 +173,8 @@ def _rendered(seen: Report, title: str, speech: _Speech, detail: Detail) -> str:
         language=speech.language,
         version=__version__,
         reasons=reasons_of(seen)[:MOST_REASONS],
-        special=[part for part in seen.parts if part.findings or any(not line.plain for line in part.lines)],
+        special=[part for part in seen.parts if _is_special(part)],
+        remarked=_remarked,
         differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
         differed=lambda run: differed(seen, run),
         apart=telling_apart(seen, tongue.label),

@@ -84,7 +84,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
     differences = summary.findings(seen, Weight.DIFFERENCE)
     so_far = (
         f"{summary.done_of(seen.parts, nouns)} done",
-        f"{nouns.items(seen.sums.arrived)} on the target",
+        f"{figures.count(seen.sums.arrived)} of {nouns.items(seen.sums.total.items)} on the target",
         f"{figures.count(seen.sums.items(Fate.LEFT_BEHIND))} left behind",
     )
     return [

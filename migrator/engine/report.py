@@ -24,6 +24,7 @@ MOST_NAMED = 100  # items named beside a reason that they share
 
 _Why = tuple[Fate, str, str]  # fate, note, cure
 _NOT_AS_SENT = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
+_AS_SENT = (Fate.COPIED, Fate.FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,10 @@ class Line:
 
     @property
     def plain(self) -> bool:
-        """Whether there is nothing to say about it but its numbers."""
-        settled = self.ended and self.sums.open == 0
-        arrived_as_sent = not self.sums.items(Fate.LEFT_BEHIND, Fate.ALTERED, Fate.NORMALISED)
-        return settled and arrived_as_sent and not self.findings
+        """Whether there is nothing to say about it but its numbers, and why there was nothing to do."""
+        settled = self.ended and self.sums.open == 0 and not self.sums.departed and not self.vanished
+        there_as_sent = self.sums.recorded == self.sums.items(*_AS_SENT)
+        return settled and there_as_sent and not self.reasons and not self.findings and not self.cure
 
     @property
     def differences(self) -> int:

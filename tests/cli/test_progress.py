@@ -192,7 +192,7 @@ def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
 
     assert (
         said(claim())
-        == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL {clock}"
+        == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL {clock}; this is run 8"
     )
 
 
@@ -215,7 +215,7 @@ def test_a_run_that_came_to_its_end_was_not_stopped():
 
     assert said(claim(ending=Ending.FAILED)) == (
         "Going on after run 7: 312 of 500 folders done, 1,204,331 messages by then; "
-        f"it ended {clock} and had to give something up"
+        f"it ended {clock} and had to give something up; this is run 8"
     )
 
 

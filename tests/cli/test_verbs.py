@@ -259,7 +259,8 @@ def test_a_run_that_was_killed_is_resumed_and_says_so(busy_office):
     assert (killed, told.returncode) == (-signal.SIGKILL, 0)
     first = told.stderr.splitlines()[0]
     assert re.fullmatch(
-        r"Resuming run 1: \d of \d folders done, [\d,]+ messages by then, stopped by SIGKILL \d\d:\d\d", first
+        r"Resuming run 1: \d of \d folders done, [\d,]+ messages by then, stopped by SIGKILL \d\d:\d\d; this is run 2",
+        first,
     )
     assert busy_office.arrived() == 8000
 
@@ -402,7 +403,7 @@ def test_status_shows_every_mailbox(office):
     told = office.does("status", "plan.yaml")
 
     assert told.returncode == 0
-    assert "3 of 3 folders done, 20 messages on the target, 0 left behind." in told.stdout
+    assert "3 of 3 folders done, 20 of 20 messages on the target, 0 left behind." in told.stdout
     assert "  alice@example.com  2 of 2 folders  15 of 15 messages  done" in told.stdout
     assert re.search(r"^Run 1 began .* UTC and ended after .*: all done\.$", told.stdout, re.MULTILINE)
 
@@ -477,7 +478,7 @@ def test_verify_before_the_first_run_speaks_of_folders(office):
         box.rename(office.folder / f"{box.name} elsewhere")
     office.does("verify", "plan.yaml")
 
-    assert "0 of 0 folders done, 0 messages on the target" in office.does("status", "plan.yaml").stdout
+    assert "0 of 0 folders done, 0 of 0 messages on the target" in office.does("status", "plan.yaml").stdout
 
 
 @pytest.mark.parametrize("sample", ["5", "101%", "-1%", "some", "%", ""])

@@ -31,7 +31,7 @@ from migrator.cli.summary import (
 from migrator.engine.contract import Fate, Finding, Outcome, Size, Verb, Weight
 from migrator.engine.departed import as_fact
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
-from migrator.engine.report import Line, Part, Reason, Report, Sums, report, top_reasons
+from migrator.engine.report import VANISHED, Line, Part, Reason, Report, Sums, report, top_reasons
 from migrator.errors import PlanError
 from migrator.state.store import open_store, this_process
 
@@ -69,6 +69,12 @@ class Filled:
         if fates:
             self.store.record(self.epoch, key, list(fates))
         return key
+
+    def after(self):
+        """The same store in the next run."""
+        self.store.end_run(self.epoch, NOON, Ending.DONE, 0, "")
+        self.epoch = self.store.claim(this_process(), LATER, "digest", "0.1.0").run.epoch
+        return self
 
     def seen(self):
         return report(self.store, LATER)
@@ -691,6 +697,91 @@ def test_the_page_says_that_a_verification_found_nothing(filled):
     filled.store.end_run(verifying.run.epoch, LATER, Ending.DONE, 0, "")
 
     assert "nothing differs" in page(filled.seen(), "x", "en")
+
+
+def nothing_special(html):
+    """What a page folds away under "nothing special", and all the rest of it."""
+    folded = re.compile("<details><summary>[^<]*(?:nothing special|nada especial).*?</details>", re.DOTALL)
+    return "".join(folded.findall(html)), folded.sub("", html)
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@pytest.mark.parametrize("fate", [Fate.COPIED, Fate.FOUND, Fate.SKIPPED, Fate.GONE])
+def test_what_is_noted_of_an_entry_is_never_among_what_has_nothing_special(filled, language, fate):
+    filled.folder(
+        "alice@example.com", "members", 2, [*copied(1), Outcome("2", fate, size=100, note="Zoë is there twice")]
+    )
+    filled.folder("alice@example.com", "owners", 1, copied(1), position=1)
+
+    folded, open_page = nothing_special(page(filled.seen(), "x", language))
+
+    assert "Zoë is there twice" in open_page
+    assert "members" not in folded
+    assert "<td>owners<td>1<td>1<td>0<td>" in folded
+    assert LANGUAGES[language]["nothing"] not in open_page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", VANISHED), ("es", "ya no está en el origen, o el plan ya no lo pide")]
+)
+def test_what_the_source_has_no_longer_is_told_openly(filled, language, words):
+    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    filled.folder("alice@example.com", "Old", 2, copied(1, 2), position=1)
+    filled.after().folder("alice@example.com", "INBOX", 1)
+
+    folded, open_page = nothing_special(page(filled.seen(), "x", language))
+
+    assert f"<p>{words}" in open_page
+    assert "Old" not in folded
+    assert LANGUAGES[language]["nothing"] not in open_page
+
+
+def test_a_folder_that_lost_messages_at_the_source_is_not_among_those_with_nothing_special(filled):
+    key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2, 3))
+    filled.store.remember(filled.epoch, key, {"departed": as_fact({Fate.COPIED: Size(1, 100)})})
+
+    folded, open_page = nothing_special(page(filled.seen(), "x", "en"))
+
+    assert folded == ""
+    assert "done; <span class=ok>adds up</span>, plus 1 seen earlier" in open_page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "not named by the plan any more"), ("es", "ya no figura en el plan")]
+)
+def test_a_mailbox_that_the_plan_names_no_longer_is_told_as_that(filled, language, words):
+    key = filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    filled.folder("bob@example.com", "INBOX", 1, copied(1), position=1)
+    filled.store.remember(filled.epoch, key.removesuffix("/INBOX"), {"unnamed": "yes"})
+
+    html = page(filled.seen(), "x", language)
+
+    assert re.search(f"<li>alice@example.com: .*{words}", html)
+    assert html.count(words) == 2  # in the list of what needs a look, and beside the mailbox
+    rows = list(csv.DictReader(io.StringIO(spreadsheet(filled.seen(), language))))
+    assert [words in "".join(row.values()) for row in rows] == [True, False]
+
+
+def test_the_reason_why_nothing_was_done_stands_beside_the_folder(filled):
+    filled.folder("alice@example.com", "Clientes", 0, status=Status.KEPT, verb=Verb.KEEP, why="nothing new")
+
+    folded, _ = nothing_special(page(filled.seen(), "x", "es"))
+
+    assert "<tr><td>Clientes<td>0<td>0<td>0<td>nada nuevo" in folded
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "words"),
+    [
+        ("mail", "en", "Of these, on the target"),
+        ("mail", "es", "De ellos, en el destino"),
+        ("contacts", "es", "De ellas, en el destino"),
+    ],
+)
+def test_what_arrived_of_the_source_is_not_told_as_all_that_the_target_holds(kind, language, words):
+    html = page(report_about(kind), "x", language)
+
+    assert re.search(rf"<b>2</b>[^<]*</div>\n<div><b>1</b>{words}</div>", html)
 
 
 def test_the_document_is_json_with_the_same_sums(filled):
