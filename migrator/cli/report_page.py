@@ -16,7 +16,7 @@ from migrator.cli.exits import Exit
 from migrator.cli.report_words import words_of
 from migrator.cli.screen import plain
 from migrator.cli.summary import NAMED as FEW
-from migrator.cli.summary import differed, named, reasons_of, telling_apart, telling_steps
+from migrator.cli.summary import differed, named, named_parts, reasons_of, telling_apart, telling_steps
 from migrator.cli.tongue import ENGLISH, Tongue
 from migrator.engine.contract import Fate, Weight
 from migrator.engine.ledger import Ending, RunRow
@@ -166,7 +166,7 @@ def _rendered(seen: Report, title: str, speech: _Speech, detail: Detail) -> str:
         **said,
         **figures,
         report=seen,
-        subjects=len({(part.kind, part.subject) for part in seen.parts}),
+        subjects=len({(part.kind, part.subject) for part in named_parts(seen)}),
         t=words,
         of_kind=speech.of_kind,
         title=f"{words['title']}: {title}" if title else words["title"],

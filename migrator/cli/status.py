@@ -83,7 +83,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
     so_far = (
-        f"{summary.done_of(seen.parts, nouns)} done",
+        f"{summary.done_of(summary.named_parts(seen), nouns)} done",
         f"{figures.count(seen.sums.arrived)} of {nouns.items(seen.sums.total.items)} on the target",
         f"{figures.count(seen.sums.items(Fate.LEFT_BEHIND))} left behind",
     )

@@ -5,7 +5,6 @@ behind and why.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
 from migrator.cli import figures
@@ -36,7 +35,12 @@ WORDS = {
 
 def report_nouns(report: Report, planned: Iterable[str] = ()) -> Nouns:
     """The words for what this report is about; while it knows of nothing yet, for the rooms that are `planned`."""
-    return nouns_of({part.kind for part in report.parts} or planned)
+    return nouns_of({part.kind for part in named_parts(report)} or planned)
+
+
+def named_parts(report: Report) -> list[Part]:
+    """The parts that count: those that the plan still names."""
+    return [part for part in report.parts if part.named]
 
 
 def sums_sentence(sums: Sums, nouns: Nouns, differences: int = 0) -> str:
@@ -95,10 +99,12 @@ def compared_sentence(
     return f"{nouns.actions(actions)} with {nouns.items(items)} compared: {differ}.{rest}"
 
 
-def by_route(report: Report) -> Iterator[tuple[str, list[Part]]]:
-    """The parts of each kind and route, under a heading like "mail, old -> new"."""
-    for (kind, route), parts in groupby(report.parts, key=lambda part: (part.kind, part.route)):
-        yield _heading(kind, route), list(parts)
+def by_route(counted: Iterable[Part]) -> Iterator[tuple[str, list[Part]]]:
+    """The `counted` parts of each kind and route, under a heading like "mail, old -> new"."""
+    together: dict[str, list[Part]] = {}
+    for part in counted:  # one that was given up stands behind those of other rooms
+        together.setdefault(_heading(part.kind, part.route), []).append(part)
+    yield from together.items()
 
 
 def _heading(kind: str, route: str) -> str:
@@ -133,8 +139,10 @@ def telling_steps(report: Report) -> Callable[[Part], bool]:
 
 def sums_by_route(report: Report) -> list[str]:
     """One sentence a room and route, and the whole where there are several."""
-    lines = [f"{heading}: {_told(parts, nouns_of([parts[0].kind]))}" for heading, parts in by_route(report)]
-    return [*lines, f"in all: {_told(report.parts, report_nouns(report))}"] if len(lines) > 1 else lines
+    lines = [
+        f"{heading}: {_told(parts, nouns_of([parts[0].kind]))}" for heading, parts in by_route(named_parts(report))
+    ]
+    return [*lines, f"in all: {_told(named_parts(report), report_nouns(report))}"] if len(lines) > 1 else lines
 
 
 def _told(parts: Sequence[Part], nouns: Nouns) -> str:
@@ -149,7 +157,7 @@ def _told(parts: Sequence[Part], nouns: Nouns) -> str:
 def part_rows(report: Report) -> list[str]:
     """A line for each subject: how far it is, and what keeps it."""
     shown: list[str] = []
-    for heading, parts in by_route(report):
+    for heading, parts in by_route(report.parts):
         nouns = nouns_of([parts[0].kind])
         shown.append(heading)
         shown += [f"  {line}" for line in table([_part_row(part, nouns) for part in parts], right=frozenset({1, 2}))]
@@ -157,9 +165,9 @@ def part_rows(report: Report) -> list[str]:
 
 
 def subject_sums(report: Report) -> list[str]:
-    """The sums of each subject, then those of the whole. Where there are several rooms or routes, each subject's is named."""
+    """The sums of each subject that the plan names, then those of the whole. Where there are several rooms or routes, each subject's is named."""
     rows: list[str] = []
-    routes = list(by_route(report))
+    routes = list(by_route(named_parts(report)))
     for heading, parts in routes:
         told = f", {heading}" if len(routes) > 1 else ""
         rows += [
@@ -176,8 +184,8 @@ def sums_document(sums: Sums) -> dict[str, Any]:
 
 
 def reasons_of(report: Report) -> Sequence[Reason]:
-    """Why items are not on the target, or not the same there; what is left behind first."""
-    return top_reasons(report.lines, NOT_THERE)
+    """Why items that the plan still names are not on the target, or not the same there; what is left behind first."""
+    return top_reasons((line for part in named_parts(report) for line in part.lines), NOT_THERE)
 
 
 def done_of(parts: Iterable[Part], nouns: Nouns) -> str:
@@ -244,7 +252,9 @@ def gone(report: Report) -> list[str]:
         if not (part.sums.recorded or part.sums.departed):
             continue
         lost = [line.label for line in part.lines if line.vanished and line.sums.departed and not line.prepares]
-        if part.gone or not part.named:
+        if not part.named:
+            rows.append(f"  {figures.name(label)} ({nouns_of([part.kind]).items(part.sums.recorded)} on record)")
+        elif part.gone:
             rows.append(f"  {figures.name(label)}")
         elif lost:
             rows.append(f"  {figures.name(label)}: {', '.join(lost[:NAMED])}{', ...' if len(lost) > NAMED else ''}")

@@ -110,6 +110,7 @@ class SubjectTrouble:
     text: str
     remedy: str
     run: int
+    ledger_key: str = ""  # the subject's own, which tells its kind and route; "" where an older state did not keep it
 
 
 @dataclass(frozen=True, slots=True)

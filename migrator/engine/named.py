@@ -1,5 +1,6 @@
-"""Which subjects a plan names. One that earlier runs moved and the plan names no longer (an account that was taken out of it) keeps what
-is on record of it, but nobody looks at it any more: what a verification once found of it is told as such, and holds nothing up.
+"""Which subjects a plan names. One that earlier runs moved and the plan names no longer (an account or a whole step that was taken out
+of it) keeps what is on record of it, but nobody looks at it any more: it counts in no sum, and what a verification once found of it is
+told as such and holds nothing up.
 
 A step that finds its subjects at the source draws the lost ones itself (see `Reading.known_subjects`), and so they are named.
 """
@@ -42,6 +43,15 @@ def keep_named(store: Store, epoch: int, stage: Stage, named: AbstractSet[str], 
     for subject, worked in steps.items():
         if subject in named or not worked & others:
             mark(store, epoch, stage.ledger_key(subject), named=subject in named)
+
+
+def take_out(store: Store, epoch: int, programme: Programme) -> None:
+    """Keep of all that steps moved whose way no stage of the programme goes that it is not named any more."""
+    ours = tuple(stage.ledger_key("") for stage in programme.stages if isinstance(stage, Stage))
+    of_rows = {row.ledger_key.removesuffix(row.key) + row.subject for row in store.actions()}
+    for ledger_key in of_rows | {trouble.ledger_key for trouble in store.troubles() if trouble.ledger_key}:
+        if not ledger_key.startswith(ours):
+            mark(store, epoch, ledger_key, named=False)
 
 
 def mark(store: Store, epoch: int, ledger_key: str, *, named: bool) -> None:

@@ -192,7 +192,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole story of one plan, as far as it has gone."""
+    """The whole story of one plan, as far as it has gone. `sums` are those of the parts that the plan still names."""
 
     made: datetime
     sums: Sums
@@ -270,7 +270,7 @@ def report(store: Store, made: datetime) -> Report:
     )
     return Report(
         made=made,
-        sums=Sums.of(part.sums for part in parts),
+        sums=Sums.of(part.sums for part in parts if part.named),
         parts=parts,
         runs=tuple(store.runs()),
         findings=tuple(finding for several in findings.values() for finding in several),
@@ -408,11 +408,12 @@ def _called(store: Store) -> Mapping[str, Mapping[_Why, Sequence[str]]]:
 def _troubles(
     troubles: Sequence[SubjectTrouble], rows: Sequence[ActionRow]
 ) -> Mapping[tuple[str, str, str], list[SubjectTrouble]]:
-    # The ledger files a trouble under its step; other subjects of that step tell which kind and route that is.
+    # An older state files a trouble under its step alone; other subjects of that step tell which kind and route that is.
     known = {row.step: kind_and_route(row.ledger_key) for row in rows}
     placed: dict[tuple[str, str, str], list[SubjectTrouble]] = {}
     for trouble in troubles:
-        kind, route = known.get(trouble.step, (trouble.step, ""))
+        of_step = known.get(trouble.step, (trouble.step, ""))
+        kind, route = kind_and_route(trouble.ledger_key) if trouble.ledger_key else of_step
         placed.setdefault((kind, route, trouble.subject), []).append(trouble)
     return placed
 

@@ -25,7 +25,7 @@ from migrator.engine.events import (
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
-from migrator.engine.named import keep_named, mark, others_of
+from migrator.engine.named import keep_named, mark, others_of, take_out
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.verify import verify_stages
@@ -100,6 +100,7 @@ def _walk_stages(programme: Programme, desk: Desk, lanes: Lanes, around: Surroun
     differences = 0
     behind: list[Stage] = []
     named: dict[tuple[str, str], set[str]] = {}
+    take_out(desk.store, desk.epoch, programme)
     for stage in programme.stages:
         if around.stop.asked:
             break
@@ -241,6 +242,13 @@ class _StageRun:
 
     def _subject_given_up(self, subject: Subject, error: MigratorError) -> None:
         trouble = SubjectTrouble(
-            self.stage.name, subject.key, subject.label, error.code, str(error), error.remedy, self.desk.epoch
+            self.stage.name,
+            subject.key,
+            subject.label,
+            error.code,
+            str(error),
+            error.remedy,
+            self.desk.epoch,
+            self.stage.ledger_key(subject.key),
         )
         self.desk.store.trouble(self.desk.epoch, trouble)

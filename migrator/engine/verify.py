@@ -15,7 +15,7 @@ from migrator.engine.events import Noted, StageBegan, SubjectPlanned, Verified
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import VERIFIED, ActionRow, Claim, Ending, Status, Store
-from migrator.engine.named import is_named, keep_named, mark, others_of
+from migrator.engine.named import is_named, keep_named, mark, others_of, take_out
 from migrator.engine.report import VANISHED, newest_planning
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
@@ -54,6 +54,7 @@ def verify(
     desk = Desk(store, claim.run.epoch, Sessions(lanes, around.tell, around.clock), around.stop, around.tell)
     stages = [stage for stage in programme.stages if isinstance(stage, Stage)]
     with lease_held(desk, now) as end:
+        take_out(store, claim.run.epoch, programme)
         result = verify_stages(programme, stages, wanted, desk, lanes, around)
         end(Ending.INTERRUPTED if around.stop.asked else Ending.DONE, exit_code(result), around.stop.words)
     return result

@@ -43,6 +43,7 @@ from migrator.engine.contract import ARRIVED, Fate, Finding, Intended, Outcome, 
 from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import (
     DEPARTED,
+    UNNAMED,
     ActionRow,
     Claim,
     Ending,
@@ -244,8 +245,10 @@ class SqlStore:
     def planned(self, epoch: int, actions: Sequence[ActionRow]) -> None:
         with self._recording(epoch) as connection:
             _keep_actions(connection, actions)
-            for step, subject in {(row.step, row.subject) for row in actions}:
+            subjects = {(row.step, row.subject, row.ledger_key.removesuffix(row.key) + row.subject) for row in actions}
+            for step, subject, ledger_key in subjects:
                 _forget_trouble(connection, step, subject)
+                connection.execute(delete(troubles).where(troubles.c.ledger_key == ledger_key))
 
     def trouble(self, epoch: int, trouble: SubjectTrouble) -> None:
         with self._recording(epoch) as connection:
@@ -258,6 +261,7 @@ class SqlStore:
                 "text": trouble.text,
                 "remedy": trouble.remedy,
                 "run": trouble.run,
+                "ledger_key": trouble.ledger_key,
             }
             connection.execute(insert(troubles), row)
 
@@ -385,9 +389,9 @@ class SqlStore:
         )
 
     def troubles(self) -> Sequence[SubjectTrouble]:
-        columns = (getattr(troubles.c, word) for word in ("step", "subject", "label", "code", "text", "remedy", "run"))
+        columns = ("step", "subject", "label", "code", "text", "remedy", "run", "ledger_key")
         with self._asking() as connection:
-            listing = select(*columns).order_by(troubles.c.step, troubles.c.subject)
+            listing = select(*(troubles.c[word] for word in columns)).order_by(troubles.c.step, troubles.c.subject)
             return [SubjectTrouble(*row) for row in connection.execute(listing)]
 
     def fates(self, ledger_key: str) -> Mapping[Fate, Size]:
@@ -765,15 +769,25 @@ def _replace_findings(connection: Connection, step: str, action: int, source: st
 @cache
 def _standing() -> tuple[AnySelect, AnySelect, AnySelect]:
     """How to count, how to sum by fate, and how to find what has left of, the actions a subject's newest planning named; one that
-    vanished from the source since is history.
+    vanished from the source since is history, and so is a subject that the plan names no more.
     """
     newest = (
         select(actions.c.step, actions.c.subject, func.max(actions.c.run).label("run"))
         .group_by(actions.c.step, actions.c.subject)
         .subquery()
     )
+    # An action's key in the ledger is its own behind kind and route, and its subject's is the subject behind the same.
+    way = func.substr(ledger.c.key, 1, func.length(ledger.c.key) - func.length(actions.c.key))
+    of_subject = ledger.alias()
+    unnamed = (
+        select(facts.c.action)
+        .join(of_subject, of_subject.c.number == facts.c.action)
+        .where(facts.c.name == UNNAMED, facts.c.value != "", of_subject.c.key == way.concat(actions.c.subject))
+        .correlate(ledger, actions)
+    )
     standing = (
         select(actions.c.action, actions.c.status)
+        .join(ledger, ledger.c.number == actions.c.action)
         .join(
             newest,
             and_(
@@ -783,6 +797,7 @@ def _standing() -> tuple[AnySelect, AnySelect, AnySelect]:
             ),
         )
         .where(func.substr(actions.c.key, 1, func.length(actions.c.subject) + 1) != actions.c.subject + "#")  # prepares
+        .where(~unnamed.exists())
         .subquery()
     )
     ended = standing.c.status.in_([Status.DONE, Status.KEPT])

@@ -24,7 +24,7 @@ class Schema:
     scripts: str
 
 
-SCHEMA = Schema("0003", "migrator:state/revisions")
+SCHEMA = Schema("0004", "migrator:state/revisions")
 
 
 def revision_of(where: str, connection: Connection) -> str | None:

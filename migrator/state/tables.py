@@ -174,6 +174,7 @@ troubles = Table(
     Column("text", AnyText, nullable=False),
     Column("remedy", AnyText, nullable=False),
     Column("run", BigInteger, nullable=False),
+    Column("ledger_key", AnyText, nullable=False, server_default=""),
 )
 
 # Written out, because both databases use a partial index only for a question that repeats its words.

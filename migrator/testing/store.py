@@ -19,7 +19,18 @@ import pytest
 
 from migrator.engine.contract import Fate, Finding, Intended, Outcome, Size, Verb, Weight
 from migrator.engine.departed import as_fact
-from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Holder, Status, Store, SubjectTrouble, Tally
+from migrator.engine.ledger import (
+    DEPARTED,
+    UNNAMED,
+    ActionRow,
+    Claim,
+    Ending,
+    Holder,
+    Status,
+    Store,
+    SubjectTrouble,
+    Tally,
+)
 from migrator.errors import Held, LeaseLost, StateError
 from migrator.state.lease import LEASE, this_process
 
@@ -328,6 +339,18 @@ class StoreContract:
 
         assert store.troubles() == [bob]
 
+    def test_a_subject_that_another_step_of_its_way_planned_is_no_trouble_any_more(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        ours = "mail/old>new/alice@example.com"
+        alice = SubjectTrouble("first", "alice@example.com", "alice", "login-refused", "no", "", 1, ours)
+        elsewhere = replace(alice, step="copy", ledger_key="mail/old>vault/alice@example.com")
+        for trouble in (alice, elsewhere):
+            store.trouble(epoch, trouble)
+
+        store.planned(epoch, [planned_row(INBOX, step="delta")])
+
+        assert store.troubles() == [elsewhere]
+
     def test_progress_keeps_what_planning_said_unless_told_otherwise(self, store: Store) -> None:
         first = start(store, ended_process()).run.epoch
         store.planned(first, [replace(planned_row(INBOX), why="3 new")])
@@ -627,6 +650,21 @@ class StoreContract:
         store.planned(second.epoch, [planned_row(INBOX, run=second.number)])
 
         assert store.tally() == Tally(actions=1, actions_done=0, items_arrived=0, bytes_arrived=0, left_behind=0)
+
+    def test_the_tally_leaves_out_subjects_that_the_plan_names_no_more(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        bob = replace(
+            planned_row("mail/old>new/bob@example.com/INBOX"), subject="bob@example.com", key="bob@example.com/INBOX"
+        )
+        store.planned(epoch, [planned_row(INBOX), bob])
+        store.record(epoch, INBOX, copied("1", "2"))
+        store.record(epoch, bob.ledger_key, [*copied("1"), Outcome("2", Fate.LEFT_BEHIND, size=9)])
+
+        store.remember(epoch, "mail/old>new/bob@example.com", {UNNAMED: "yes"})
+
+        assert store.tally() == Tally(actions=1, actions_done=0, items_arrived=2, bytes_arrived=20, left_behind=0)
+        store.remember(epoch, "mail/old>new/bob@example.com", {UNNAMED: ""})
+        assert store.tally().items_arrived == 3
 
     # -- threads ------------------------------------------------------------------------------------------------------
 

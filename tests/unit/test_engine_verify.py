@@ -303,7 +303,9 @@ def test_what_was_found_of_a_person_whom_the_plan_names_no_more_is_told_as_found
     assert standing(without) == [(Weight.WARNING, f"{ALICE}, verbs")]
     seen = report(without.store, utc_now())
     assert [part.subject for part in seen.parts if not part.named] == [ALICE]
-    assert (seen.differences, seen.finished, seen.sums.total.items) == (0, True, 10)
+    assert (seen.differences, seen.finished, seen.sums.total.items) == (0, True, 5)
+    assert [part.sums.total.items for part in seen.parts] == [5, 5]
+    assert trial.store.tally().items_arrived == 5
     trial.verify()
     assert standing(trial) == [(Weight.DIFFERENCE, f"{ALICE}, verbs")]
     assert all(part.named for part in report(trial.store, utc_now()).parts)
@@ -321,6 +323,39 @@ def test_a_person_whom_another_step_names_is_named() -> None:
 
     assert (result.differences, result.standing) == (0, 1)
     assert standing(both) == [(Weight.DIFFERENCE, f"{ALICE}, verbs")]
+
+
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_what_a_step_moved_that_was_taken_out_of_the_plan_counts_no_more_and_is_told_as_that(verb: str) -> None:
+    source, _, trial = moved()
+    vault = Shelf("vault")
+    both = Trial([trial.stages[0], stage_between(source, vault, ALICE, BOB, name="copy")], store=trial.store)
+    both.run()
+    vault.take_away(ALICE, "verbs", "go")
+    both.verify()
+    assert report(both.store, utc_now()).sums.total.items == 20
+
+    getattr(trial, verb)()
+
+    seen = report(trial.store, utc_now())
+    named = {part.route: part.named for part in seen.parts if part.subject == ALICE}
+    assert named == {"old>new": True, "old>vault": False}
+    assert (seen.differences, seen.finished, seen.sums.total.items) == (0, True, 10)
+    assert trial.store.tally().items_arrived == 10
+    both.run()
+    assert report(both.store, utc_now()).sums.total.items == 20
+
+
+def test_what_was_left_behind_of_a_person_whom_the_plan_names_no_more_is_nobodys_concern() -> None:
+    source, target, trial = moved()
+    source.fill(ALICE, "verbs", "x" * 30)
+    target.refused_words.add("x" * 30)
+    trial.run()
+    assert trial.store.tally().left_behind == 1
+
+    result = Trial([stage_between(source, target, BOB)], store=trial.store).run()
+
+    assert (result.left_behind, result.ending) == (0, Ending.DONE)
 
 
 def test_a_run_that_was_stopped_does_not_say_who_is_named_no_more() -> None:

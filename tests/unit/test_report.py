@@ -24,7 +24,10 @@ from migrator.cli.summary import (
     difference_lines,
     findings,
     given_up,
+    gone,
     left_behind,
+    part_rows,
+    subject_sums,
     sums_by_route,
     sums_sentence,
 )
@@ -379,6 +382,53 @@ def test_what_was_given_up_on_several_routes_says_on_which_and_is_not_told_twice
         "  forms, old -> vault: database: the password is wrong. Mend it.",
     ]
     assert given_up(on_two_routes(troubles=(refused,), findings=(not_compared,))) == []
+
+
+def test_what_was_given_up_before_anything_was_planned_is_told_with_its_route(filled):
+    trouble = SubjectTrouble("first-pass", "x", "bob@example.com", "unreachable", "no answer.", "", 1)
+    for route in ("old>new", "old>vault"):
+        filled.store.trouble(filled.epoch, replace(trouble, step=route, ledger_key=f"mail/{route}/x"))
+
+    seen = filled.seen()
+
+    assert [(part.kind, part.route) for part in seen.parts] == [("mail", "old>new"), ("mail", "old>vault")]
+    assert given_up(seen)[1:] == [
+        "  mail, old -> new: bob@example.com: no answer.",
+        "  mail, old -> vault: bob@example.com: no answer.",
+    ]
+    assert [line for line in part_rows(seen) if not line.startswith(" ")] == ["mail, old -> new", "mail, old -> vault"]
+
+
+def test_each_room_and_route_has_one_heading_and_one_sum_in_whatever_order_its_parts_come():
+    mail, contacts = of_room("mail"), of_room("contacts")
+    refused = SubjectTrouble("mail", "bob", "bob@example.com", "login-refused", "no.", "", 1)
+    parts = (mail, contacts, replace(mail, subject="bob", label="bob", lines=(), sums=Sums(), troubles=(refused,)))
+
+    seen = Report(NOON, Sums.of(part.sums for part in parts), parts, (), ())
+
+    assert [line for line in part_rows(seen) if not line.startswith(" ")] == [
+        "mail, old -> new",
+        "contacts, old -> new",
+    ]
+    assert [line.partition(":")[0] for line in sums_by_route(seen)] == [
+        "mail, old -> new",
+        "contacts, old -> new",
+        "in all",
+    ]
+
+
+def test_what_the_plan_names_no_more_counts_in_no_sum_and_is_named_with_what_is_on_record(filled):
+    key = filled.folder("alice@example.com", "INBOX", 3, [*copied(1, 2), left(3, "too large")])
+    filled.folder("bob@example.com", "INBOX", 1, copied(1), position=1)
+    filled.store.remember(filled.epoch, key.removesuffix("/INBOX"), {"unnamed": "yes"})
+
+    seen = filled.seen()
+
+    assert sums_by_route(seen) == ["mail, old -> new: 1 message at the source: 1 copied; it adds up."]
+    assert subject_sums(seen)[:-1] == ["bob@example.com: 1 message at the source: 1 copied; it adds up."]
+    assert left_behind(seen) == []
+    assert gone(seen)[1:] == ["  alice@example.com (3 messages on record)"]
+    assert "<b>1</b>Mailbox</div>\n<div><b>1</b>Message at the source" in page(seen, "x", "en")
 
 
 def test_sums_that_a_comparison_contradicts_add_up_by_our_records_only(filled):

@@ -403,16 +403,16 @@ def later(tmp_path):
     """A later migrator, whose schema keeps a colour for each action."""
     scripts = tmp_path / "later"
     shutil.copytree(REVISIONS, scripts)
-    (scripts / "versions" / "0004_colour.py").write_text(
+    (scripts / "versions" / "0005_colour.py").write_text(
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        "revision, down_revision = '0004', '0003'\n"
+        "revision, down_revision = '0005', '0004'\n"
         "def upgrade():\n"
         "    op.add_column('ledger', sa.Column('colour', sa.Text))\n"
         "    op.execute('SELECT 1 FROM missing') if BROKEN else None\n"
         "BROKEN = False\n"
     )
-    return Schema("0004", str(scripts))
+    return Schema("0005", str(scripts))
 
 
 def columns_of_ledger(place):
@@ -427,7 +427,7 @@ def test_a_state_of_a_newer_migrator_is_left_alone(filled):
 
     for opening in (open_store, open_for_questions):
         assert str(complaint(filled, opening)) == (
-            f"{filled} was written by a newer migrator (schema 0007; this one knows 0003)."
+            f"{filled} was written by a newer migrator (schema 0007; this one knows 0004)."
         )
 
 
@@ -435,7 +435,7 @@ def test_an_older_state_is_upgraded_after_a_copy(filled, later):
     with contextlib.closing(open_store(filled, schema=later)) as store:
         assert store.fates(INBOX) == {Fate.COPIED: Size(3000, 30_000)}
 
-    copy = Path(f"{filled}.before-0004")
+    copy = Path(f"{filled}.before-0005")
     assert columns_of_ledger(filled) == ["number", "key", "colour"]
     assert columns_of_ledger(copy) == ["number", "key"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -468,7 +468,7 @@ def test_ranges_of_a_state_that_counted_ranges_are_counted_as_rows(place):
 
 
 def test_an_upgrade_that_fails_leaves_the_state_as_it_was(filled, later):
-    script = Path(later.scripts) / "versions" / "0004_colour.py"
+    script = Path(later.scripts) / "versions" / "0005_colour.py"
     script.write_text(script.read_text().replace("BROKEN = False", "BROKEN = True"))
 
     with pytest.raises(StateError, match="no such table"):
@@ -488,7 +488,7 @@ def test_an_older_state_is_not_upgraded_under_a_living_run(filled, later):
 
 
 def test_questions_about_an_older_state_wait_for_the_upgrade(filled, later):
-    with pytest.raises(StateError, match=r"older migrator \(schema 0003; this one speaks 0004\)"):
+    with pytest.raises(StateError, match=r"older migrator \(schema 0004; this one speaks 0005\)"):
         open_for_questions(filled, schema=later)
 
     assert columns_of_ledger(filled) == ["number", "key"]
