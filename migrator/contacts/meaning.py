@@ -41,6 +41,7 @@ _LABEL_OF_APPLE = re.compile(r"_\$!<(.*)>!\$_", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ODD = re.compile(r"[^A-Z0-9-]+")
 _SHOWN = 60
+_UID = frozenset({"UID"})
 
 
 def plain_name(name: str) -> str:
@@ -127,6 +128,14 @@ def digest(card: Card, ignoring: frozenset[str] = frozenset()) -> str:
     if "N" not in ignoring and structured and _words(" ".join(structured)) != _words(card.label):
         name.append(repr(structured))
     return sha256("\n".join([*name, *said]).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def likenesses(card: Card) -> tuple[str, ...]:
+    """The digests under which cards that mean the same, whatever their UIDs, find each other: they share one. A card that names nobody has
+    two, for many products fill in its UID for a name.
+    """
+    told = digest(card, _UID)
+    return (told, digest(card.without("UID"))) if card.uid and card.is_nameless else (told,)
 
 
 def compare(source: Card, target: Card, ignoring: frozenset[str] = frozenset()) -> list[Difference]:
@@ -348,7 +357,7 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def _differences_of_names(source: Card, target: Card, ignoring: frozenset[str]) -> Iterator[Difference]:
-    if "FN" not in ignoring and plain(source.label) != plain(target.label):
+    if "FN" not in ignoring and not _called_the_same(source, target, ignoring):
         yield Difference("FN", _shown_name("FN", source.label), _shown_name("FN", target.label))
     ours, theirs = _name(source), _name(target)
     if "N" in ignoring or ours == theirs:
@@ -358,6 +367,13 @@ def _differences_of_names(source: Card, target: Card, ignoring: frozenset[str]) 
         if _words(" ".join(known)) == _words(label):
             return
     yield Difference("N", _shown_name("N", ";".join(ours)), _shown_name("N", ";".join(theirs)))
+
+
+def _called_the_same(source: Card, target: Card, ignoring: frozenset[str]) -> bool:
+    """Whether two cards have one label; that of a card that names nobody is its UID."""
+    if plain(source.label) == plain(target.label):
+        return True
+    return "UID" in ignoring and source.is_nameless and target.is_nameless
 
 
 def _shown_name(name: str, text: str) -> Fact | None:

@@ -112,14 +112,13 @@ def decided(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     book = _Book(target)
     ones = list(_folded(source))
     found: dict[int, tuple[Decision, _Shelf]] = {}
-    # Groups come last: their members follow the UIDs that the contacts have got by then.
-    for groups in (False, True):
-        part = [one for one in ones if one.card.is_group == groups]
-        known = {one.place: book.by_uid(one.card) is not None for one in part}
-        for known_ones in (True, False):  # who is known by UID is not taken by another that is merely alike
-            for one in part:
-                if known[one.place] == known_ones:
-                    found[one.place] = book.decide(one)
+    # Groups come last, each behind those that are its members: members follow the UIDs that these have got by then.
+    groups = [one for one in ones if one.card.is_group]
+    known = {one.place for one in ones if book.awaits(one.card)}
+    for part in ([one for one in ones if not one.card.is_group], *_members_first(groups)):
+        # Who is known by UID is not taken by another that is merely alike.
+        for one in sorted(part, key=lambda one: one.place not in known):
+            found[one.place] = book.decide(one)
     for one in ones:
         for twin, told in one.twins.items():
             decision, shelf = _decision_of_twin(one, source[one.place], source[twin], *found[one.place])
@@ -164,6 +163,16 @@ def _folded(source: Sequence[Card]) -> Iterable[_One]:
     return found.values()
 
 
+def _members_first(groups: Sequence[_One]) -> Iterator[Sequence[_One]]:
+    """Groups in parts, those that are members of others in an earlier one. Where groups are members of each other, none can be first."""
+    by_uid = {with_uid(one.card).uid: one for one in groups}
+    left = {one.place: {by_uid[uid].place for uid in one.card.members if uid in by_uid} - {one.place} for one in groups}
+    while left:
+        ready = {place for place, members in left.items() if members.isdisjoint(left)} or set(left)
+        yield [one for one in groups if one.place in ready]
+        left = {place: members for place, members in left.items() if place not in ready}
+
+
 def _among_twins(conflict: Conflict) -> str:
     counts = f"another card of the source says {conflict.target}, which counts"
     return f"{conflict.name}: this one says {conflict.source}, {counts}"
@@ -186,13 +195,14 @@ def _decision_of_twin(one: _One, ours: Card, twin: Card, first: Decision, shelf:
 @dataclass(slots=True)
 class _Shelf:
     """A card of the result. `place` is the target's, None for one that the source brought; `written_by` is the source's card by whose
-    decision it is written, None while it is as the target has it. `settled` says that a card of another UID is known by its likeness to
-    this one, which therefore must not change.
+    decision it is written, None while it is as the target has it. `awaited` says that a card of its UID is still to
+    come, `settled` that a card of another UID is known by its likeness to this one, which therefore must not change.
     """
 
     card: Card
     place: int | None
     taken: bool = False
+    awaited: bool = False
     settled: bool = False
     written_by: int | None = None
     newest: tuple[datetime, str] = (_UNKNOWN, "")
@@ -221,12 +231,16 @@ class _Book:
         for place, card in enumerate(target):
             shelf = _Shelf(card, place)
             self._by_uid.setdefault(with_uid(card).uid, shelf)
-            self._by_meaning[meaning.digest(card, _WITHOUT_UID)].append(shelf)
+            for likeness in meaning.likenesses(card):
+                self._by_meaning[likeness].append(shelf)
             self._by_name[_name(card)].append(shelf)
 
-    def by_uid(self, card: Card) -> _Shelf | None:
-        """Where the target has a card of this UID, be it one made from its meaning."""
-        return self._by_uid.get(with_uid(card).uid)
+    def awaits(self, card: Card) -> bool:
+        """Whether the target has a card of this UID, be it one made from its meaning; that is then kept for it."""
+        shelf = self._by_uid.get(with_uid(card).uid)
+        if shelf is not None:
+            shelf.awaited = True
+        return shelf is not None
 
     def decide(self, one: _One) -> tuple[Decision, _Shelf]:
         """What becomes of a card of the source, and where it is then."""
@@ -237,11 +251,11 @@ class _Book:
             known = "its UID" if card.uid else "the UID that is made from what it says"
             return self._meet(one.place, ours, shelf, f"the target has {known}"), shelf
         # Of an empty book nobody has to be asked, and what a card means costs more to say than all else here.
-        same = self._by_meaning[meaning.digest(ours, _WITHOUT_UID)] if self._by_meaning else ()
-        shelf = self._free(same, ours)
+        likenesses = meaning.likenesses(ours) if self._by_meaning else ()
+        shelf = self._free((one for likeness in likenesses for one in self._by_meaning[likeness]), ours)
         if shelf is not None:
             self._move(uid, shelf)
-            shelf.settled = bool(card.uid)
+            shelf.settled = bool(card.uid) and not _is_told_by_name(shelf.card, card)
             return shelf.decision(Verdict.KEEP, "the target has the same under another UID"), shelf
         shelf = self._alike(card, ours)
         if shelf is not None:
@@ -261,7 +275,8 @@ class _Book:
     @staticmethod
     def _free(shelves: Iterable[_Shelf], card: Card) -> _Shelf | None:
         """The first card nobody has taken that means the same: of twins, each has one of its own."""
-        return next((one for one in shelves if not one.taken and meaning.same(card, one.card, _WITHOUT_UID)), None)
+        free = (one for one in shelves if not one.taken and not one.awaited)
+        return next((one for one in free if meaning.same(card, one.card, _WITHOUT_UID)), None)
 
     def _alike(self, card: Card, ours: Card) -> _Shelf | None:
         """The card of the target that a card without a UID is, beyond doubt: the one with most addresses and numbers in common."""
@@ -270,6 +285,7 @@ class _Book:
             one
             for one in self._by_name[name]
             if not one.settled
+            and not one.awaited
             and (not (card.uid and one.card.uid) or _is_told_by_name(one.card, card))
             and _name(one.card) == name  # a newer card may be here
         ]
@@ -286,7 +302,7 @@ class _Book:
 
     def _meet(self, place: int, ours: Card, shelf: _Shelf, why: str) -> Decision:
         theirs = shelf.card
-        shelf.taken = True
+        shelf.taken, shelf.awaited = True, False
         newer = 0
         if ours.uid == with_uid(theirs).uid:
             newer = _newer(ours, theirs)

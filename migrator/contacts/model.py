@@ -168,6 +168,12 @@ class Card:
         )
 
     @property
+    def is_nameless(self) -> bool:
+        """Whether nothing in it stands for a name, so that nothing but its UID tells what to call it."""
+        label = self.label
+        return label == _NAMELESS or (label == self.uid and self.without("UID").label == _NAMELESS)
+
+    @property
     def shown(self) -> str:
         """The label as messages name the card: a very long one is cut."""
         label = self.label

@@ -441,13 +441,17 @@ def paired(wanted: Mapping[str, Card], there: Sequence[Held]) -> dict[str, Held]
     for key, card in wanted.items():
         if same_uid := by_uid.get(card.uid):
             found[key] = same_uid.pop(0)
-    ignoring = frozenset({"UID"})
     by_meaning: dict[str, list[Held]] = {}
     for held in _without(there, found.values()):
-        by_meaning.setdefault(meaning.digest(held.card, ignoring), []).append(held)
+        for likeness in meaning.likenesses(held.card):
+            by_meaning.setdefault(likeness, []).append(held)
+    taken: set[int] = set()
     for key, card in wanted.items():
-        if key not in found and (alike := by_meaning.get(meaning.digest(card, ignoring))):
-            found[key] = alike.pop(0)
+        if key not in found:
+            alike = (held for likeness in meaning.likenesses(card) for held in by_meaning.get(likeness, ()))
+            if free := next((held for held in alike if id(held) not in taken), None):
+                found[key] = free
+                taken.add(id(free))
     return found
 
 

@@ -1,9 +1,9 @@
 """Two address books into one: nothing lost, nothing twice, and the same every time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.contacts import meaning
@@ -11,6 +11,8 @@ from migrator.contacts.merge import Decision, Verdict, merge, unite
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.owners import apart
 from migrator.contacts.vcard import uid_for, with_uid
+
+WITHOUT_UID = frozenset({"UID"})
 
 
 def card(name: str, *more: Property, uid: str = "", rev: str = "") -> Card:
@@ -358,10 +360,79 @@ def test_a_second_merge_changes_nothing(source: list[Card], target: list[Card]) 
             [card("Ann", email("a@example.com", "work"), uid="u2", rev="2021-01-01")],
             id="the target's was newer and becomes one with another",
         ),
+        pytest.param(
+            [group("Choir", "u", uid="u"), group("Choir", uid="g"), card("Ann", uid="u")],
+            [card("Ann", uid="u"), with_uid(group("Choir"))],
+            id="a product that has groups as words has one for two of one name, which equals the first of them in the end",
+        ),
+        pytest.param(
+            [group("Ann", uid="u"), group("Choir", "u", uid="c"), card("Ann", uid="v")],
+            [card("Ann", uid="u"), group("Ann", uid="g")],
+            id="the target has a group's member, a group, under another UID",
+        ),
     ],
 )
 def test_a_second_merge_changes_nothing_either_where(source: list[Card], target: list[Card]) -> None:
     assert verdicts(merge(source, applied(merge(source, target), target))) == [Verdict.KEEP] * len(source)
+
+
+# Few of everything, so that most cards have something in common with others, a UID with those of other names.
+CLOSE_CARDS = st.builds(
+    lambda name, uid, said, rev: Card(
+        (*card(name, uid=uid, rev=rev).without(*([] if name else ["FN"])).properties, *said)
+    ),
+    st.sampled_from(["Ann", "Ann Doe", "Bob", ""]),
+    st.sampled_from(["u", "v", ""]),
+    st.lists(
+        st.sampled_from([email("a@example.com"), tel("1"), text_property("NOTE", "one")]), max_size=2, unique=True
+    ),
+    st.sampled_from(["", "2020-01-01", "2021-01-01"]),
+)
+CLOSE_GROUPS = st.builds(  # of groups that are members of each other, none can be known by its members
+    lambda name, uid, members: group(name, *(one for one in members if one > uid), uid=uid),
+    st.sampled_from(["Choir", "Ann"]),
+    st.sampled_from(["u", "g", ""]),
+    st.lists(st.sampled_from(["u", "v", "g"]), max_size=2, unique=True),
+)
+CLOSE = st.lists(CLOSE_CARDS | CLOSE_GROUPS, max_size=5)
+
+
+@settings(max_examples=300)
+@given(CLOSE, CLOSE)
+def test_a_second_merge_changes_nothing_though_everything_is_like_something_else(
+    source: list[Card], target: list[Card]
+) -> None:
+    book = applied(merge(source, as_held(target)), as_held(target))
+    assert verdicts(merge(source, book)) == [Verdict.KEEP] * len(source)
+
+
+@settings(max_examples=300)
+@given(CLOSE)
+def test_a_target_that_holds_everything_under_uids_of_its_own_is_adopted(source: list[Card]) -> None:
+    there = [one.card for one in merge(source, []) if one.verdict is Verdict.ADD]
+    own = {one.uid: f"own-{place}" for place, one in enumerate(there)}
+    assert Verdict.ADD not in verdicts(merge(source, [renamed(one, own) for one in there]))
+
+
+@settings(max_examples=300)
+@given(st.lists(CLOSE_CARDS, max_size=5))
+def test_a_target_that_holds_everybody_without_a_uid_is_adopted(source: list[Card]) -> None:
+    there = [one.card.without("UID") for one in merge(source, []) if one.verdict is Verdict.ADD]
+    assert Verdict.ADD not in verdicts(merge(source, there))
+
+
+def renamed(one: Card, own: Mapping[str, str]) -> Card:
+    """A card as a product has it that gives UIDs of its own."""
+    members = (text_property("MEMBER", own.get(member, member)) for member in one.members)
+    return Card((text_property("UID", own[one.uid]), *one.without("UID", "MEMBER").properties, *members))
+
+
+@pytest.mark.parametrize("there", [text_property("UID", "own"), text_property("FN", "u"), text_property("NOTE", "n")])
+def test_a_card_that_names_nobody_is_known_by_what_it_says_under_any_uid(there: Property) -> None:
+    nameless = Card((text_property("UID", "u"), text_property("NOTE", "n")))
+    target = Card((there, text_property("NOTE", "n")))
+    assert verdicts(merge([nameless], [target])) == [Verdict.KEEP]
+    assert not meaning.compare(nameless, Card((text_property("UID", "own"), text_property("NOTE", "n"))), WITHOUT_UID)
 
 
 @given(BOOKS, BOOKS)
