@@ -38,8 +38,8 @@ def preview(
 
     Logs in to both sides and reads; writes to neither, and keeps nothing. What earlier runs did is taken off.
 
-    Exit codes: 0 shown, 2 the plan is wrong or the state cannot be read, 3 shown, but something could not be looked at or has to
-    be done by hand, 4 a login was refused, 5 a server did not answer, 6 no space, 8 changes are pending (with --exit-code), 130 or
+    Exit codes: 0 shown, 2 the plan is wrong or the state cannot be read, 3 shown, but something could not be looked at, has to
+    be done by hand or will not arrive as it is sent, 4 a login was refused, 5 a server did not answer, 6 no space, 8 changes are pending (with --exit-code), 130 or
     143 interrupted.
     """
     return show(Console.of(context, verbose), plan, state, as_json=as_json, tell_changes=exit_code)

@@ -584,7 +584,7 @@ def _no_room(about: str, target: BookReader) -> Iterator[Finding]:
         try:
             target.look_for_room()
         except MigratorError as error:
-            yield Finding("no-room", Weight.WARNING, about, str(error), error.remedy)
+            yield Finding(error.code, Weight.WARNING, about, str(error), error.remedy)
 
 
 def _no_such_books(subject: Subject, names: Sequence[str]) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
 
+from migrator.errors import EndpointUnfit, Misbehaved, NoSpace
+
 T = TypeVar("T")
 R = TypeVar("R")
 W = TypeVar("W")
@@ -128,13 +130,15 @@ def prepares(subject_key: str, action_key: str) -> bool:
     return action_key.startswith(f"{subject_key}#")
 
 
-REFUSALS = frozenset({"will-be-refused", "no-room", "left-behind"})  # codes of findings about what will not arrive
+# Codes of findings about what will not arrive. Where the error is known that a run will meet, its code is the finding's.
+REFUSALS = frozenset({"will-be-refused", "left-behind", NoSpace.code, EndpointUnfit.code, Misbehaved.code})
+SHORTFALLS = REFUSALS | {"will-be-left-behind", "will-be-altered"}  # and about what will not be as it was sent
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something an admin should know. `about` is an action's or a subject's key or label; a preview counts those whose code is one of
-    REFUSALS by themselves.
+    """Something an admin should know. `about` is an action's or a subject's key or label. A preview counts those whose code is one of
+    REFUSALS by themselves, and with a warning whose code is one of SHORTFALLS it ends as the run will.
     """
 
     code: str

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from migrator.engine.contract import Action, Finding, Foresees, Probes, Side, Size, Subject, Verb
+from migrator.engine.contract import (
+    SHORTFALLS,
+    Action,
+    Finding,
+    Foresees,
+    Probes,
+    Side,
+    Size,
+    Subject,
+    Verb,
+    Weight,
+)
 from migrator.engine.crew import Job
 from migrator.engine.events import Event, StageBegan, SubjectFailed, SubjectPlanned
 from migrator.engine.lanes import Lanes
@@ -40,8 +51,8 @@ class StagePreview:
 
 @dataclass(slots=True)
 class Preview:
-    """What a run would do. `codes` are those of what could not be looked at, and of what a run would leave to be done by hand; `seconds` is
-    an estimate of its time, None where nothing could be measured.
+    """What a run would do. `codes` are those of what could not be looked at, of what a run would leave to be done by hand, and of what is
+    foreseen not to arrive as it is sent; `seconds` is an estimate of its time, None where nothing could be measured.
     """
 
     stages: list[StagePreview]
@@ -116,6 +127,7 @@ def _preview_stage(walk: Walk, read: StageReading, speed: _Speed) -> StagePrevie
             speed.learn(step.probe(subject, actions, read, PROBE_BYTES), walk.around.clock() - began)
         by_subject[number] = (subject, actions, findings)
         walk.codes.update(BY_HAND for action in actions if action.verb is Verb.BY_HAND)
+        walk.codes.update(one.code for one in findings if one.weight >= Weight.WARNING and one.code in SHORTFALLS)
         walk.around.tell(SubjectPlanned(stage.name, subject, tuple(actions)))
 
     walk.through(read, planned, lambda _subject, _error: None)

@@ -40,6 +40,7 @@ MANY = 10  # fewer who leave at once are never taken for a source that was cut s
 NOBODY_LEFT = "the source shows nobody at all any more; nobody is taken off for that"
 NONE_LEFT = "the source shows none of the {} any more; nobody is taken off for that"
 MOST_LEFT = "whom we brought have left the list at the source at once; nobody is taken off for that"
+CURE_FOR_ROLE = "Tell them by hand if it matters."  # of people in a role that the target does not know
 STAYS = "has left the list at the source with most others; stays"
 TITLES = {
     "name": "name",

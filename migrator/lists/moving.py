@@ -13,7 +13,7 @@ from typing import Any
 
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 from migrator.lists.contract import CompletesLists, ListReader, ListWriter
-from migrator.lists.decisions import IN_STEP, Decision, Do, SettingDecision, differences, shown, title_of
+from migrator.lists.decisions import CURE_FOR_ROLE, IN_STEP, Decision, Do, SettingDecision, differences, shown, title_of
 from migrator.lists.model import Member, Put, Role, settings_of
 from migrator.panel.model import How
 
@@ -197,10 +197,8 @@ class MemberMove:
             case Do.SKIP:
                 return Outcome(decision.key, Fate.SKIPPED, note=decision.why)
             case Do.LEAVE:
-                cure = "Tell them by hand if it matters."
-                return Outcome(
-                    decision.key, Fate.LEFT_BEHIND, note=decision.why, cure=cure, about=decision.wanted.address
-                )
+                about = decision.wanted.address
+                return Outcome(decision.key, Fate.LEFT_BEHIND, note=decision.why, cure=CURE_FOR_ROLE, about=about)
             case Do.KEEP:
                 return self._arrived(decision, self._kept_fate(decision))
         return Loaded(decision.key, 0, decision.digest, decision)

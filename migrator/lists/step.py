@@ -69,8 +69,10 @@ from migrator.lists.telling import (
     differences_of_meaning,
     doubted,
     names_of_meaning,
+    people_behind,
     setting_details,
     setting_summary,
+    settings_behind,
     summary,
     taken_off,
     to_move,
@@ -97,6 +99,7 @@ from migrator.panel.model import make_password
 ELSEWHERE = "Give the list a place on a Mailman 3 (type: mailman3), or keep it in files (type: csv or google_csv)"
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 REFUSED = "refused"  # in an action's data: who will be refused, and why
+BEHIND = "behind"  # in an action's data: what has no place at the target, and what to do about it
 DOUBTED = (
     "doubted"  # in an action's data: that the source may not be whole, for too many have left it, with their names
 )
@@ -264,6 +267,9 @@ class ListsStep:
                 yield Finding("many-left", Weight.WARNING, f"{subject.label}: {action.label}", text, MANY_LEFT)
             for text in filter(None, action.data.get(REFUSED, "").split("\n")):
                 yield Finding("will-be-refused", Weight.WARNING, f"{subject.label}: {action.label}", text)
+            for line in filter(None, action.data.get(BEHIND, "").split("\n")):
+                text, cure = line.split("\t")
+                yield Finding("left-behind", Weight.WARNING, f"{subject.label}: {action.label}", text, cure)
             for text in filter(None, action.data.get(MEANING, "").split("\n")):
                 yield Finding("not-kept", Weight.NOTE, f"{subject.label}: {action.label}", text)
 
@@ -394,6 +400,7 @@ def _settings_action(visit: Visit, part: str) -> Action:
         total=Size(len(decisions)),
         present=tuple(decisions),
         details=tuple(setting_details(decisions.values(), recorded)),
+        data={**action.data, BEHIND: "\n".join("\t".join(one) for one in settings_behind(decisions.values()))},
     )
 
 
@@ -412,7 +419,12 @@ def _roster_action(visit: Visit, roster: Roster) -> Action:
         size=Size(to_move(roster, refusals)),
         total=Size(len(roster.decisions)),
         present=tuple(one.key for one in roster.decisions),
-        data={**action.data, MEANING: "\n".join(one.text for one in meaning), REFUSED: "\n".join(refused)},
+        data={
+            **action.data,
+            MEANING: "\n".join(one.text for one in meaning),
+            REFUSED: "\n".join(refused),
+            BEHIND: "\n".join("\t".join(one) for one in people_behind(roster)),
+        },
         details=tuple(details(roster, refusals, delta=visit.was_filled(roster.word))),
     )
 

@@ -9,7 +9,17 @@ from enum import Enum
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
 from migrator.lists.contract import ListReader
-from migrator.lists.decisions import HALFWAY, Decision, Do, SettingDecision, differences, not_kept, shown, title_of
+from migrator.lists.decisions import (
+    CURE_FOR_ROLE,
+    HALFWAY,
+    Decision,
+    Do,
+    SettingDecision,
+    differences,
+    not_kept,
+    shown,
+    title_of,
+)
 from migrator.lists.model import Member, Settings
 from migrator.lists.visit import Roster
 
@@ -178,6 +188,21 @@ def doubted(roster: Roster) -> str:
     """That so many have left the source at once that nobody is taken off; "" where that is not so."""
     several = [one for one in roster.leavers if one.doubted]
     return f"{several[0].doubted} ({_some(several)})" if several else ""
+
+
+def people_behind(roster: Roster) -> Iterator[tuple[str, str]]:
+    """That the target has nothing of this role, once for each reason, and what to do."""
+    for why, number in Counter(one.why for one in roster.decisions if one.do is Do.LEAVE).items():
+        yield f"{_counted(number, roster.word)} will be left behind: {why}", CURE_FOR_ROLE
+
+
+def settings_behind(decisions: Iterable[SettingDecision]) -> Iterator[tuple[str, str]]:
+    """Which settings have no place at the target, once for all of them, and what to do; why is told with each of them (`setting_details`)."""
+    behind = [one.name for one in decisions if one.do is Do.LEAVE]
+    if behind:
+        named, it, matters = ", ".join(behind), *(("them", "they matter") if len(behind) > 1 else ("it", "it matters"))
+        cure = f"See to {it} by hand at the target if {matters}; if not, write settings: {{except: [{named}]}} in the step."
+        yield f"{_counted(len(behind), 'settings')} will be left behind: {', '.join(map(title_of, behind))}", cure
 
 
 def setting_summary(decisions: Sequence[SettingDecision], to_do: Sequence[SettingDecision]) -> str:

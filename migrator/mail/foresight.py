@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrator.engine.contract import Action, Finding, Subject, Verb, Weight
+from migrator.errors import NoSpace
 from migrator.mail.contract import MailReader
 from migrator.mail.model import Features, Header
 from migrator.mail.options import MailOptions
@@ -68,7 +69,7 @@ def room_findings(subject: Subject, needed: int, features: Features) -> Iterator
     """Whether the target account has room for what is to come."""
     if features.quota_left is not None and needed > features.quota_left:
         yield Finding(
-            "no-room",
+            NoSpace.code,
             Weight.WARNING,
             subject.label,
             f"{needed:,} bytes are to come, and the target account has room for {features.quota_left:,}",

@@ -148,6 +148,30 @@ def test_somebody_who_cannot_be_added_is_named_in_the_report(office: Office) -> 
     assert "not an address" in page
 
 
+def test_a_preview_ends_as_the_run_will_where_somebody_will_be_refused(office: Office) -> None:
+    office.edit("old", lambda lines: [*lines, "not an address,Odd,,"])
+    assert office.does("check", "plan.yaml").returncode == 2  # the file has a mistake, whatever a run makes of it
+    shown = office.does("preview", "plan.yaml")
+    assert "not an address: this is no address" in shown.stdout
+    assert "Refusals foreseen: 1." in shown.stdout
+    assert shown.returncode == office.does("run", "plan.yaml").returncode == 3
+    assert office.does("preview", "plan.yaml").returncode == 3
+
+
+def test_a_preview_ends_as_the_run_will_where_settings_stay_behind(office: Office) -> None:
+    plan = PLAN.replace("new: {lists: {type: csv", "new: {lists: {type: google_csv")
+    (office.folder / "plan.yaml").write_text(plan)
+    shown = office.does("preview", "plan.yaml")
+    assert "2 settings will be left behind: description, banned." in shown.stdout
+    remedy = "See to them by hand at the target if they matter; if not, write settings: {except: [description, banned]} in the step."
+    assert remedy in shown.stdout
+    assert shown.returncode == office.does("run", "plan.yaml").returncode == 3
+    assert office.does("preview", "plan.yaml").returncode == 3
+    agreed = plan.replace("[lists, verify]", "[{lists: {settings: {except: [description, banned]}}}, verify]")
+    (office.folder / "plan.yaml").write_text(agreed)
+    assert office.does("preview", "plan.yaml").returncode == office.does("run", "plan.yaml").returncode == 0
+
+
 def test_a_list_that_the_plan_names_and_nobody_has_is_told(office: Office) -> None:
     (office.folder / "plan.yaml").write_text(PLAN.replace("[lists, verify]", "[{lists: {only: [nwes@example.com]}}]"))
     ran = office.does("run", "plan.yaml")

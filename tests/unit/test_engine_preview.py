@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from migrator.cli.exits import Exit
+from migrator.cli.outcome import exit_of_codes, exit_of_run
 from migrator.engine.contract import Action, Fate, Reading, Size, Subject, Verb
 from migrator.engine.events import SubjectFailed, SubjectPlanned
 from migrator.engine.ledger import Status
@@ -131,6 +133,15 @@ def test_what_the_target_will_refuse_is_foreseen() -> None:
     target.longest = 5
     [stage] = trial_of(source, target).preview().stages
     assert [(finding.code, finding.about) for finding in stage.findings] == [("will-be-refused", f"{ALICE}/nouns")]
+
+
+def test_a_preview_that_foresees_a_refusal_ends_as_the_run_will() -> None:
+    source, target = two_shelves()
+    trial = trial_of(source, target)
+    assert exit_of_codes(trial.preview().codes) is Exit.DONE
+    target.longest = 5
+    assert exit_of_codes(trial.preview().codes) is Exit.LEFT_BEHIND
+    assert exit_of_run(trial.run(), None) is Exit.LEFT_BEHIND
 
 
 def test_one_wrong_password_spoils_one_subject_of_the_preview() -> None:
