@@ -1,6 +1,6 @@
 """How fast mail moves: migrator beside mbsync (Debian's isync, no compression) on the same data in one run.
 
-    python tests/bench/copy_mail.py [--rounds 3] [--rtt 0 20 50] [--messages 5000] [--megabytes 155] [--many 50000]
+    python tests/bench/copy_mail.py [--rounds 3] [--rtt 0 20 50] [--messages 5000] [--megabytes 155] [--times 2 4] [--many 50000]
 
 Two real Dovecots keep their mail on a memory file system; a proxy makes them far away. Start-up, the state file and reading back
 what arrived are part of our time. Figures are medians of the rounds; peak memory is the largest seen. After each copy the target
@@ -248,6 +248,7 @@ def main() -> None:
     grammar.add_argument("--rtt", type=float, nargs="*", default=[0, 20, 50], help="milliseconds")
     grammar.add_argument("--messages", type=int, default=5_000)
     grammar.add_argument("--megabytes", type=int, default=155)
+    grammar.add_argument("--times", type=int, nargs="*", default=[], help="also, at 0 ms, so many times as much mail")
     grammar.add_argument("--many", type=int, default=0, help="also one folder with so many messages of 2 KB")
     asked = grammar.parse_args()
     if not shutil.which("mbsync"):
@@ -258,6 +259,11 @@ def main() -> None:
         ground.give(place.source_mail.parent)
         for rtt in asked.rtt:
             compare(place, rtt, asked.rounds, "mixed mail in 20 folders")
+        for times in asked.times:
+            mailboxes.empty(place.source_mail.parent)
+            mailboxes.mixed(place.source_mail, messages=times * asked.messages, megabytes=times * asked.megabytes)
+            ground.give(place.source_mail.parent)
+            compare(place, 0, asked.rounds, "mixed mail in 20 folders")
         if asked.many:
             mailboxes.empty(place.source_mail.parent)
             mailboxes.one_folder(place.source_mail, messages=asked.many)
