@@ -59,7 +59,7 @@ class MailWriter(MailReader, Protocol):
 
     def create(self, folders: Sequence[str]) -> Mapping[str, str]:
         """Make folders, parents first as given. Answers the refused ones with the server's words; one that is there already is
-        not refused.
+        not refused. What is not refused is listed under this very name, and is no other folder.
         """
 
     def subscribe(self, folders: Sequence[str]) -> Mapping[str, str]:

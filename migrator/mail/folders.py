@@ -121,7 +121,8 @@ def plan_folders(
 
 
 def repairs(name: str, space: Namespace, taken: Collection[str] = ()) -> Iterator[str]:
-    """Other spellings of a raw target name that was refused at CREATE, each plainer than the one before, at most 4.
+    """Other spellings of a raw target name that was refused at CREATE, each plainer than the one before, at most 5; the last has a
+    number behind it, for a name the server keeps for something of its own.
 
     None of them is, whatever the case of its letters, one of `taken`: the raw names that other folders go to.
     """
@@ -136,6 +137,8 @@ def repairs(name: str, space: Namespace, taken: Collection[str] = ()) -> Iterato
         if raw != last:
             yield raw
         last = raw
+    if place.parts:
+        yield _first_free(place, space, avoided | {_key(name), _key(last)})
 
 
 # -- where a folder stands --------------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ class MailStep:
             there = target.folders()
             plans = self._folder_plans(subject, source, target.namespace, there, work)
             missing = self._to_create(subject, plans, work)
-            made = _create(missing, [folder.name for folder in there], target, work)
+            made = _create(missing, [plan.target for plan in plans if plan.target], target, work)
             work.remember(
                 {NAME + plan.source.name: made.get(plan.source.name, plan.target) for plan in plans if plan.target}
             )
@@ -454,9 +454,10 @@ def _as_people_read(name: str, space: Namespace) -> str:
     return shown(Folder(name, space.separator), space)
 
 
-def _create(missing: Sequence[FolderPlan], there: Sequence[str], target: MailWriter, work: Work) -> Mapping[str, str]:
+def _create(missing: Sequence[FolderPlan], wanted: Sequence[str], target: MailWriter, work: Work) -> Mapping[str, str]:
     """Make folders; answers the names at the target by the source's where they had to be repaired. One that cannot be made is
-    remembered with the server's words.
+    remembered with the server's words. A repaired name is none of those `wanted` for folders of the source; it may be there
+    already, as a run left it that died before it could say so.
     """
     names = {plan.source.name: plan.target for plan in missing if plan.target}
     refused = target.create(list(names.values())) if names else {}
@@ -469,7 +470,7 @@ def _create(missing: Sequence[FolderPlan], there: Sequence[str], target: MailWri
         other = next(
             (
                 one
-                for one in repairs(name, target.namespace, [*there, *names.values(), *made.values()])
+                for one in repairs(name, target.namespace, [*wanted, *made.values()])
                 if one not in target.create([one])
             ),
             None,

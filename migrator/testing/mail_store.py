@@ -152,6 +152,8 @@ class MailStoreContract:
             ("~tilde",),
             ("#hash",),
             ("con",),
+            ("INBOX",),
+            ("INBOX", "x"),
             ("x" * 120,),
         ],
         ids=lambda parts: "/".join(parts)[:30],
@@ -163,7 +165,7 @@ class MailStoreContract:
         refused = writer.create(names)
         assert all(refused.values())
         with closing(store.open_reader()) as reader:
-            there = listed(reader)
+            there = {name for name, folder in listed(reader).items() if folder.selectable}
             for name in names:
                 assert (name in there) != (name in refused)
                 if name not in refused:

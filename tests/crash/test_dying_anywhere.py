@@ -34,6 +34,7 @@ TARGETS = {
     "one-by-one-without-uidplus": Manners("new", uidplus=False, all_or_nothing=False),
     "rewriting": Manners("new", normalises=normalises_as_courier, all_or_nothing=False, uidplus=False),
     "refusing": Manners("new", refuses=refuses_as_cyrus),
+    "refusing-a-name": Manners("new", refuses_folder=lambda name: "Reserved" if name == "Elementos enviados" else ""),
 }
 
 

@@ -49,6 +49,9 @@ class Letter:
         return replace(self, flags=system, later=self.flags - system)
 
 
+ANOTHER = "the server takes this name for another folder"
+
+
 class ImapWriter(ImapReader):
     """A mailbox on an IMAP server that is being filled; the folder being filled is SELECTed."""
 
@@ -63,14 +66,26 @@ class ImapWriter(ImapReader):
 
     def create(self, folders: Sequence[str]) -> Mapping[str, str]:
         """See MailWriter."""
-        wire = self._wire
         said, refused = self._ask_for_each(b"CREATE", folders)
-        doubtful = [folder for folder, end in said.items() if end.code != "ALREADYEXISTS"]
-        # servers without that code say "exists" in many languages; whether it is there is what counts
-        looks = wire.run_all([wire.begin(b"STATUS", name_argument(folder), b"(UIDVALIDITY)") for folder in doubtful])
+        # Not every server says "exists" in a code. And Dovecot takes INBOX.INBOX for INBOX itself: OK or ALREADYEXISTS, but not listed.
+        again = f"{self.namespace.prefix}INBOX".upper()
+        doubtful = [
+            folder for folder in folders if folder in said or (folder not in refused and folder.upper() == again)
+        ]
+        there = self._listed_by_name(doubtful)
         return refused | {
-            folder: said[folder].words for folder, look in zip(doubtful, looks, strict=True) if not look.end.ok
+            folder: said[folder].words if folder in said and said[folder].code != "ALREADYEXISTS" else ANOTHER
+            for folder in doubtful
+            if folder not in there
         }
+
+    def _listed_by_name(self, folders: Sequence[str]) -> set[str]:
+        """Those of these folders that are there under this very name and can hold mail."""
+        if not folders:
+            return set()
+        wire = self._wire
+        answers = wire.run_all([wire.begin(b"LIST", b'""', name_argument(folder)) for folder in folders])
+        return {name for name, folder in self._listed(answers[0].untagged).items() if folder.selectable}
 
     def subscribe(self, folders: Sequence[str]) -> Mapping[str, str]:
         """See MailWriter."""
