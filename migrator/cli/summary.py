@@ -334,5 +334,7 @@ def _standing(part: Part) -> str:
         "gone from the source" if part.gone else "",
         "" if part.named else "not named by the plan any more",
     ]
+    if part.finished and all(line.prepares for line in part.lines) and (said := [line.why for line in part.lines]):
+        words = said  # nothing was to be moved, and this is why
     is_open = f"{figures.count(part.sums.open)} open" if part.sums.open > 0 else "open"
     return ", ".join(word for word in words if word) or ("done" if part.finished else is_open)

@@ -158,6 +158,11 @@ class Part:
         return bool(things) and all(line.vanished for line in things)
 
     @property
+    def tells(self) -> bool:
+        """Whether anything is on record of what it held, beside that it was once to be looked at."""
+        return bool(self.sums.recorded or self.sums.departed)
+
+    @property
     def differences(self) -> int:
         """How many differences the newest verification left standing in the whole of it."""
         return _differences(self.findings) + sum(line.differences for line in self.lines)
@@ -192,7 +197,9 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole story of one plan, as far as it has gone. `sums` are those of the parts that the plan still names."""
+    """The whole story of one plan, as far as it has gone. `sums` are those of the parts that the plan still names; of one that it names no
+    longer there is nothing to tell unless something of it was moved or left behind.
+    """
 
     made: datetime
     sums: Sums
@@ -268,6 +275,7 @@ def report(store: Store, made: datetime) -> Report:
     parts = tuple(
         part if is_named(store, f"{part.kind}/{part.route}/{part.subject}") else _unnamed(part) for part in parts
     )
+    parts = tuple(part for part in parts if part.named or part.tells)
     return Report(
         made=made,
         sums=Sums.of(part.sums for part in parts if part.named),

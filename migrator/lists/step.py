@@ -97,6 +97,8 @@ from migrator.panel.contract import PANEL, THE_PANEL, PanelReader
 from migrator.panel.model import make_password
 
 ELSEWHERE = "Give the list a place on a Mailman 3 (type: mailman3), or keep it in files (type: csv or google_csv)"
+NOTHING = "no mailing list"  # the subject where no list moves
+LOOK_AT_DOMAINS = "If there should be some, look at the plan's accounts, and at domains and only of the step."
 MEANING = "meaning"  # in an action's data: what does not mean the same at the target
 REFUSED = "refused"  # in an action's data: who will be refused, and why
 BEHIND = "behind"  # in an action's data: what has no place at the target, and what to do about it
@@ -153,7 +155,7 @@ class ListsStep:
 
     def _nothing(self, source: ListReader, lists: Sequence[MailingList]) -> ListPlan:
         """What is told where no list moves: nobody is to take a wrong path or domain for a host without lists."""
-        about = "no mailing list"
+        about = NOTHING
         if not lists and isinstance(source, KeptInFolder):
             try:
                 source.look_for_folder()
@@ -185,8 +187,7 @@ class ListsStep:
             yield Action(f"{subject.key}#gone", Verb.KEEP, "list", plan.why)
             return
         if plan.why:
-            verb = Verb.BY_HAND if plan.by_hand else Verb.KEEP
-            yield Action(f"{subject.key}/list", verb, "list", plan.why, present=())
+            yield self._not_moved(subject, plan)
             return
         with _reading(read, Side.SOURCE) as source, _reading(read, Side.TARGET) as target:
             earlier: tuple[str, ...] = ()
@@ -194,6 +195,15 @@ class ListsStep:
             for action in self._actions(self._planned(visit), makes_domain=self._comes_first(plan)):
                 yield replace(action, after=earlier) if action.lanes else action
                 earlier = (*earlier, action.key) if action.verb not in {Verb.KEEP, Verb.BY_HAND} else earlier
+
+    def _not_moved(self, subject: Subject, plan: ListPlan) -> Action:
+        if plan.by_hand:
+            return Action(f"{subject.key}/list", Verb.BY_HAND, "list", plan.why, present=())
+        if plan.address != NOTHING:
+            return Action(f"{subject.key}/list", Verb.KEEP, "list", plan.why, present=())
+        # No list is no part that could be done, and a run that moves nothing says why.
+        told = (Finding("no-lists", Weight.WARNING, subject.label, plan.why, LOOK_AT_DOMAINS),)
+        return Action(f"{subject.key}#list", Verb.KEEP, "list", plan.why, present=(), told=told)
 
     def _comes_first(self, plan: ListPlan) -> bool:
         """Whether no list of the same domain comes before this one: its domain is made with it, should it not be there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -323,6 +324,25 @@ def test_a_file_that_makes_no_list_is_told_by_preview_and_run_too(office: Office
     (office.folder / "old" / "bored@example.com.settings.csv").unlink()
     again = office.does("run", "plan.yaml")
     assert (again.returncode, "notes" in again.stdout, "bored" in again.stdout) == (0, False, False)
+
+
+def test_what_was_no_list_and_is_gone_is_not_told_any_more(office: Office) -> None:
+    for path in (office.folder / "old").iterdir():
+        path.rename(office.folder / path.name)
+    ran = office.does("run", "plan.yaml")
+    why = "no mailing list: the source shows none of example.com. If there should be some, look at the plan's accounts"
+    assert why in ran.stdout
+    shown = office.does("status", "plan.yaml").stdout
+    assert "0 of 0 parts done" in shown
+    assert re.search("no mailing list .*the source shows none of example.com", shown)
+    (office.folder / NEWS).rename(office.folder / "old" / NEWS)
+    office.write("notes.csv", "address", "ann@example.com")
+    assert office.does("run", "plan.yaml").returncode == 3
+    (office.folder / "old" / "notes.csv").unlink()
+    assert office.does("run", "plan.yaml").returncode == 0
+    office.does("report", "plan.yaml")
+    told = office.does("status", "plan.yaml").stdout + (office.folder / "plan.report.html").read_text()
+    assert [word for word in ("no mailing list", "notes.csv", "not named") if word in told] == []
 
 
 def test_settings_that_do_not_even_tell_their_list_are_told_before_anything_moves(office: Office) -> None:

@@ -431,6 +431,17 @@ def test_what_the_plan_names_no_more_counts_in_no_sum_and_is_named_with_what_is_
     assert "<b>1</b>Mailbox</div>\n<div><b>1</b>Message at the source" in page(seen, "x", "en")
 
 
+def test_what_the_plan_names_no_more_and_of_which_nothing_is_on_record_is_not_told(filled):
+    key = filled.folder("alice@example.com", "INBOX", 3, status=Status.FAILED, why="no answer")
+    filled.folder("bob@example.com", "INBOX", 1, copied(1), position=1)
+    filled.store.remember(filled.epoch, key.removesuffix("/INBOX"), {"unnamed": "yes"})
+
+    seen = filled.seen()
+
+    assert [part.label for part in seen.parts] == ["bob@example.com"]
+    assert "alice" not in page(seen, "x", "en") + spreadsheet(seen, "en")
+
+
 def test_sums_that_a_comparison_contradicts_add_up_by_our_records_only(filled):
     assert sums_by_route(differing(filled)) == [
         "mail, old -> new: 2 messages at the source: 2 copied; it adds up by our records; 1 difference found by comparing."
