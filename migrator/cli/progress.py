@@ -226,8 +226,9 @@ def aside(event: Event, whose: str = "") -> str:
 
 
 def _placed(whose: str, about: str) -> str:
-    """bob@example.com, INBOX; once what is both."""
-    return ", ".join(dict.fromkeys(word for word in (whose, about) if word))
+    """bob@example.com, INBOX; once what is both, and what says itself whose it is does so once."""
+    words = (whose, about.removeprefix(f"{whose}: "))
+    return ", ".join(dict.fromkeys(word for word in words if word))
 
 
 def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:

@@ -143,6 +143,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
     writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
     fates = [fate.value for fate in Fate]
     words = words_of(language, {part.kind for part in seen.parts})
+    of_kind = {part.kind: words_of(language, {part.kind}) for part in seen.parts}
     ends = [*fates, "open"] if language == "en" else [words[word].lower() for word in (*fates, "open")]
     things = [words[word].lower() for word in ("subject", "step", "route", "action", "status", "held")]
     writer.writerow([*things, *ends, *(words[word].lower() for word in ("in_bytes", "why", "cure"))])
@@ -159,7 +160,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
         for line in part.lines:
             if line.prepares and line.plain:
                 continue
-            why, cure = _why_and_cure(line, tongue, words)
+            why, cure = _why_and_cure(line, tongue, of_kind[part.kind])
             why = why if part.named else f"{words['unnamed']}; {why}".removesuffix("; ")
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
             step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
@@ -203,7 +204,8 @@ def _why_and_cure(line: Line, tongue: Tongue, words: Mapping[str, str]) -> tuple
     from migrator.cli.summary import named
 
     def told(reason: Reason) -> str:
-        fate = reason.fate.value if tongue.language == "en" else words[reason.fate.value].lower()
+        word = reason.fate.value
+        fate = word if tongue.language == "en" else words[f"{word}_one" if reason.items == 1 else word].lower()
         whose = named(reason, NAMED_BESIDE, more=words["more_named"], count=tongue.count)
         return f"{tongue.count(reason.items)} {fate}: {tongue.say(reason.note)}{f' ({whose})' if whose else ''}"
 

@@ -226,7 +226,8 @@ class Report:
             yield from (Placed(part.label, "", finding, part.kind, part.route) for finding in part.findings)
             for line in part.lines:
                 for finding in line.findings:
-                    thing = finding.about if line.prepares else line.label
+                    # What says itself whose it is does so once.
+                    thing = finding.about.removeprefix(f"{part.label}: ") if line.prepares else line.label
                     yield Placed(part.label, thing, finding, part.kind, part.route)
 
     @property

@@ -170,7 +170,7 @@ class Beside:
             f"{THE_DATABASE}#{CONTACTS_OF}/{wanted.account}/{wanted.book}",
             Verb.CREATE if found else Verb.KEEP,
             f"contacts for {wanted.account}",
-            f"{len(found):,} people who wrote through forms, into {wanted.book}" if found else "nobody new",
+            _people(len(found), wanted.book),
             lanes=(_SOURCE, Lane(Side.TARGET, wanted.account)),
             data={DOES: CONTACTS_OF},
         )
@@ -181,10 +181,18 @@ class Beside:
             found = self._cards(source)
         with work.target_for_writing(CONTACTS, wanted.account) as books:
             put = people.add(wanted.book, books, found, lambda _, words: refused.append(words))
-        text = f"{action.label}: {put:,} cards were put into {wanted.book}"
+        text = (
+            f"{action.label}: 1 card was put into {wanted.book}"
+            if put == 1
+            else f"{action.label}: {put:,} cards were put into {wanted.book}"
+        )
         work.note(Finding("contacts-added", Weight.NOTE, action.label, text))
         if refused:
-            text = f"{action.label}: {len(refused):,} cards were refused ({refused[0]})"
+            text = (
+                f"{action.label}: 1 card was refused ({refused[0]})"
+                if len(refused) == 1
+                else f"{action.label}: {len(refused):,} cards were refused ({refused[0]})"
+            )
             work.note(Finding("contacts-refused", Weight.WARNING, action.label, text, "Add these people by hand."))
 
     def _cards(self, source: TableReader) -> list[Card]:
@@ -303,3 +311,10 @@ class _Seen:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _people(number: int, book: str) -> str:
+    """How many will be put into a book."""
+    if number == 1:
+        return f"1 person who wrote through forms, into {book}"
+    return f"{number:,} people who wrote through forms, into {book}" if number else "nobody new"

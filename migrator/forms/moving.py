@@ -116,7 +116,8 @@ class RangeMove:
             if kept is not told
             else 0
         )
-        note = f"{changed:,} rows hold what the target cannot; they are written by its rule" if changed else ""
+        several = f"{changed:,} rows hold what the target cannot; they are written by its rule" if changed else ""
+        note = "1 row holds what the target cannot; it is written by its rule" if changed == 1 else several
         target = source if kept is rows else checksum_of(kept)
         bundle = Rows(among, kept, source, target, note, changed)
         return Loaded(item.key, rows.size, bundle.digest, bundle, source.rows)
@@ -183,7 +184,11 @@ class RangeMove:
         stays = without(self.extract.table, self.place.table, there, bundle.rows)
         wanted = bundle
         if stays:
-            note = f"{bundle.among.label}: {len(stays):,} rows that are gone from the source stay at the target"
+            note = (
+                f"{bundle.among.label}: 1 row that is gone from the source stays at the target"
+                if len(stays) == 1
+                else f"{bundle.among.label}: {len(stays):,} rows that are gone from the source stay at the target"
+            )
             rows = (*bundle.rows, *stays)
             wanted = replace(
                 bundle, rows=rows, target=checksum_of(rows), note="; ".join(filter(None, (bundle.note, note)))

@@ -512,7 +512,11 @@ class FormsStep:
                 continue
             gone = lacking(on_road, among, redaction, sides.source, sides.target)
             if gone or on_road.follows is not None:
-                text = f"{among.label}: {gone:,} rows are not at the target as they were put there, or others are"
+                text = (
+                    f"{among.label}: 1 row is not at the target as it was put there, or another is"
+                    if gone == 1
+                    else f"{among.label}: {gone:,} rows are not at the target as they were put there, or others are"
+                )
                 yield _differs(action, "differs", text, "If nobody changed them on purpose, copy them by hand.")
         rows_each, _ = rows_at_once(taking.table, sides.target.features)
         for among in fresh_ranges(sides.source, taking.extract, list(recorded), rows_each):
@@ -539,7 +543,9 @@ class FormsStep:
                 yield _differs(
                     action,
                     "missing",
-                    f"{among.label}: {lacking:,} rows that were put beside the target's are not there as they were put",
+                    f"{among.label}: 1 row that was put beside the target's is not there as it was put"
+                    if lacking == 1
+                    else f"{among.label}: {lacking:,} rows that were put beside the target's are not there as they were put",
                 )
             if not beside:
                 has = target.checksum(place, among)
@@ -732,7 +738,11 @@ class _Stands:
 def _of_lost(found: Found) -> str:
     """What is to do of a table that is there, and of which nothing is recorded."""
     to_do = sum(one.fate not in ARRIVED for one in found.outcomes)
-    there = f"{found.rows:,} of them are at the target already as they would be put"
+    there = (
+        "1 of them is at the target already as it would be put"
+        if found.rows == 1
+        else f"{found.rows:,} of them are at the target already as they would be put"
+    )
     return f"{there}; {to_do:,} of {len(found.outcomes):,} ranges lack some" if to_do else there
 
 

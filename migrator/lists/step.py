@@ -405,7 +405,7 @@ def _settings_action(visit: Visit, part: str) -> Action:
     return replace(
         action,
         verb=Verb.COPY if to_do else Verb.KEEP,
-        why=setting_summary(list(decisions.values()), to_do),
+        amounts=setting_summary(list(decisions.values()), to_do),
         size=Size(sum(one.do is Do.CHANGE for one in to_do)),
         total=Size(len(decisions)),
         present=tuple(decisions),
@@ -423,9 +423,10 @@ def _roster_action(visit: Visit, roster: Roster) -> Action:
     refusals = visit.refusals(roster)
     refused = (f"{one.wanted.address}: {refusals[one.key]}" for one in roster.decisions if one.key in refusals)
     todo = roster.to_do or not visit.is_filled(roster.word) or visit.was_doubted(roster.word)
-    action = _action(visit, roster.word, Verb.COPY if todo else Verb.KEEP, summary(roster, refusals))
+    action = _action(visit, roster.word, Verb.COPY if todo else Verb.KEEP, "")
     return replace(
         action,
+        amounts=summary(roster, refusals),
         size=Size(to_move(roster, refusals)),
         total=Size(len(roster.decisions)),
         present=tuple(one.key for one in roster.decisions),
@@ -447,11 +448,11 @@ def _release_action(visit: Visit, *, quiet: bool) -> Action:
     if visit.options.hold == "keep" and visit.standing.ours:
         why = "stays held and silent (hold: keep), until a lists step of the plan says hold: while-filling"
         told = (_held(visit.plan.target, keeps=True),)
-        return replace(action, verb=Verb.KEEP, why=why, size=Size(), total=Size(), details=(), told=told)
+        return replace(action, verb=Verb.KEEP, why=why, amounts="", size=Size(), total=Size(), details=(), told=told)
     why = "posts and notices go out again once everybody is there"
     given_back = len(visit.standing.quiet.before) if visit.standing.quiet is not None else 0
     size = Size(max(action.size.items, given_back))
-    return replace(action, verb=Verb.CHANGE, why="; ".join(filter(None, (why, action.why))), size=size)
+    return replace(action, verb=Verb.CHANGE, why=why, size=size)
 
 
 def _held(address: str, *, keeps: bool) -> Finding:

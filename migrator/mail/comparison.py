@@ -120,30 +120,52 @@ class FolderComparison:
         self.troubles.setdefault(code, []).append(about)
 
     def _finding(self, code: str, about: Sequence[str]) -> Finding:
-        what, remedy = TROUBLES[code]
+        one, several, remedy = TROUBLES[code]
         examples = ", ".join(about[:NAMED]) + (", ..." if len(about) > NAMED else "")
         weight = Weight.WARNING if code in ONLY_TOLD else Weight.DIFFERENCE
-        return Finding(code, weight, self.action.label, f"{len(about):,} {what} ({examples})", remedy)
+        return Finding(
+            code,
+            weight,
+            self.action.label,
+            f"{f'1 {one}' if len(about) == 1 else f'{len(about):,} {several}'} ({examples})",
+            remedy,
+        )
 
 
 ONLY_TOLD = frozenset({"found-flags"})
 TROUBLES = {
     "found-flags": (
+        "message that was at the target already lacks flags it has at the source; it was left as it is",
         "messages that were at the target already lack flags they have at the source; they were left as they are",
         "If the source is right, set them at the target by hand.",
     ),
-    "not-copied": ("messages at the source are not recorded as moved", "Run again: migrator run copies what is new."),
+    "not-copied": (
+        "message at the source is not recorded as moved",
+        "messages at the source are not recorded as moved",
+        "Run again: migrator run copies what is new.",
+    ),
     "missing": (
+        "message that was copied is not at the target any more",
         "messages that were copied are not at the target any more",
         f"If their owner did not delete them: {RECOPY}.",
     ),
     "date": (
+        "message has another arrival date at the target",
         "messages have another arrival date at the target",
         "Nothing is lost; the target does not keep arrival dates as sent.",
     ),
-    "flags": ("messages lack flags they were copied with", "Ask whether the owner changed them at the target since."),
-    "content": ("messages have other bytes at the target", "Compare one by hand and report it: this must not happen."),
+    "flags": (
+        "message lacks flags it was copied with",
+        "messages lack flags they were copied with",
+        "Ask whether the owner changed them at the target since.",
+    ),
+    "content": (
+        "message has other bytes at the target",
+        "messages have other bytes at the target",
+        "Compare one by hand and report it: this must not happen.",
+    ),
     "double": (
+        "message is at the target more than once",
         "messages are at the target more than once",
         "Remove the surplus copies at the target; the others are recorded.",
     ),

@@ -49,7 +49,9 @@ def folder_findings(label: str, seen: FolderForecast, largest: int | None) -> It
             "will-be-refused",
             Weight.WARNING,
             label,
-            f"{seen.too_large:,} messages are larger than the target takes ({largest:,} bytes)",
+            f"1 message is larger than the target takes ({largest:,} bytes)"
+            if seen.too_large == 1
+            else f"{seen.too_large:,} messages are larger than the target takes ({largest:,} bytes)",
             "Raise the limit at the target for the time of the move, or expect them in the report as left behind.",
         )
     if seen.empty:
@@ -57,11 +59,18 @@ def folder_findings(label: str, seen: FolderForecast, largest: int | None) -> It
             "empty-message",
             Weight.NOTE,
             label,
-            f"{seen.empty:,} messages have no bytes at all; there is nothing to copy",
+            "1 message has no bytes at all; there is nothing to copy"
+            if seen.empty == 1
+            else f"{seen.empty:,} messages have no bytes at all; there is nothing to copy",
         )
     if seen.over_max_size:
         yield Finding(
-            "over-max-size", Weight.NOTE, label, f"{seen.over_max_size:,} messages are larger than max_size and stay"
+            "over-max-size",
+            Weight.NOTE,
+            label,
+            "1 message is larger than max_size and stays"
+            if seen.over_max_size == 1
+            else f"{seen.over_max_size:,} messages are larger than max_size and stay",
         )
 
 

@@ -166,7 +166,9 @@ class MailStep:
         if gone:
             verb, why = (
                 Verb.BY_HAND,
-                f"{_arrived(fates):,} messages were copied here and the folder is gone. If that was not meant: {RECOPY}",
+                f"1 message was copied here and the folder is gone. If that was not meant: {RECOPY}"
+                if _arrived(fates) == 1
+                else f"{_arrived(fates):,} messages were copied here and the folder is gone. If that was not meant: {RECOPY}",
             )
         else:
             verb, why = _decide(folder, there, fates, read.remembered(key), self.options, self._rules)
@@ -299,7 +301,9 @@ class MailStep:
                     "missing",
                     Weight.WARNING,
                     action.label,
-                    f"{missing:,} messages copied earlier are not at the target any more",
+                    "1 message copied earlier is not at the target any more"
+                    if missing == 1
+                    else f"{missing:,} messages copied earlier are not at the target any more",
                     f"If their owner did not delete them: {RECOPY}.",
                 )
             )

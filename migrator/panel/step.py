@@ -172,7 +172,7 @@ class AccountsStep:
             key=key,
             verb=Verb.COPY if to_do else Verb.KEEP,
             label=word,
-            why=_summary(decisions, to_do),
+            amounts=_summary(decisions, to_do),
             size=Size(len(made)),
             total=Size(len(decisions)),
             present=tuple(one.key for one in decisions),

@@ -171,6 +171,12 @@ def test_what_an_admin_should_read_at_once_is_said_and_nothing_else(event, line)
     assert aside(event) == line
 
 
+def test_a_warning_names_the_list_it_is_about_once():
+    warning = Finding("x", Weight.WARNING, "news@example.com: members", "2 were taken off.")
+
+    assert aside(Noted("lists", warning), "news@example.com") == "news@example.com, members: 2 were taken off."
+
+
 # -- resuming ----------------------------------------------------------------------------------------------------------
 
 TALLY = Tally(actions=500, actions_done=312, items_arrived=1_204_331, bytes_arrived=9, left_behind=0)

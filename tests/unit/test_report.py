@@ -881,6 +881,22 @@ def test_the_spreadsheet_has_a_row_for_every_folder_with_its_numbers(filled):
     assert (row["why"], row["cure"]) == ("1 left-behind: a virus", "Look at it.")
 
 
+def test_in_the_spanish_spreadsheet_one_is_one_and_agrees_with_its_room():
+    sums = Sums(Size(3, 300), {Fate.NORMALISED: Size(3, 300)})
+    reasons = (
+        Reason(Fate.NORMALISED, "line ends made LF", "", 2),
+        Reason(Fate.NORMALISED, "line ends made CRLF", "", 1),
+    )
+    line = Line("contacts/old>new/ann/x", ("contacts",), "x", Verb.COPY, Status.DONE, "", "", sums, reasons)
+    parts = (of_room("mail"), Part("contacts", "old>new", "ann", "ann", sums, (line,)))
+
+    rows = list(csv.DictReader(io.StringIO(spreadsheet(Report(NOON, sums, parts, (), ()), "es"))))
+
+    assert rows[1]["por qué"] == (
+        "2 normalizadas: finales de línea pasados a LF; 1 normalizada: finales de línea pasados a CRLF"
+    )
+
+
 def of_room(kind):
     """A report about one room: of two things of one subject one was left behind."""
     who = "ann@example.com"
@@ -1000,6 +1016,14 @@ def test_a_line_that_moves_nothing_itself_shows_no_numbers(filled):
     filled.store.found(filled.epoch, "mail", "mail/old>new/alice@example.com#sheets", "run", told)
 
     assert re.search(r"<td>#sheets<td><td><td><td>done<p>", page(filled.seen(), "", "en"))
+
+
+def test_a_finding_that_says_itself_whose_it_is_does_so_once(filled):
+    planned(filled, "old>new", "#hold", 0)
+    told = [Finding("held", Weight.WARNING, "alice@example.com: hold", "is held")]
+    filled.store.found(filled.epoch, "mail", "mail/old>new/alice@example.com#hold", "run", told)
+
+    assert findings(filled.seen(), Weight.WARNING) == ["  warning: alice@example.com, hold: is held"]
 
 
 def test_what_goes_over_two_routes_is_one_thing(filled):

@@ -13,6 +13,7 @@ import pytest
 
 import migrator
 from migrator.cli.tongue import Piece, Tongue
+from migrator.mail.comparison import TROUBLES
 
 SPANISH = Tongue.of("es")
 
@@ -34,6 +35,38 @@ SPANISH = Tongue.of("es")
 def test_a_sentence_is_said_in_spanish_with_its_numbers(english, spanish):
     assert SPANISH.say(english) == spanish
     assert Tongue.of("en").say(english) == english
+
+
+@pytest.mark.parametrize(
+    ("english", "spanish"),
+    [
+        ("1 passed over, 12 there already", "1 omitido, 12 ya estaban"),
+        ("1 message is larger than max_size and stays", "1 mensaje supera el tamaño máximo del plan y se queda"),
+        (
+            "after 5 up to 9: 1 row is not at the target as it was put there, or another is",
+            "después de 5 hasta 9: 1 fila no está en el destino como se puso, o hay otra",
+        ),
+        (
+            "part 1 of 1,200: 11 rows that are gone from the source stay at the target",
+            "parte 1 de 1.200: 11 filas que ya no están en el origen siguen en el destino",
+        ),
+        (
+            "contacts for a@example.com: 1 card was put into Web",
+            "contactos para a@example.com: se puso 1 tarjeta en Web",
+        ),
+    ],
+)
+def test_one_is_told_as_one(english, spanish):
+    assert SPANISH.say(english) == spanish
+
+
+@pytest.mark.parametrize("code", TROUBLES)
+def test_what_comparing_mail_finds_is_said_in_spanish_of_one_and_of_many(code):
+    one, several, remedy = TROUBLES[code]
+    told = [SPANISH.pieces(text) for text in (f"1 {one} (uid 7)", f"1,234 {several} (uid 7, uid 8)", remedy)]
+
+    assert [piece for pieces in told for piece in pieces if piece.foreign] == []
+    assert [pieces[0].text.partition(" mensaje")[2][:1] for pieces in told[:2]] == [" ", "s"]
 
 
 def test_what_is_not_known_stays_as_it_is_and_is_marked():

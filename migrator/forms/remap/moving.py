@@ -414,7 +414,8 @@ class NumberedMove(RangeMove):
         ours, has = bundle.rows, Counter(there)
         if self._held(bundle.among) is not None:
             stays = without(self.place.table, self.place.table, there, ours)
-            told = f"{len(stays):,} rows that are gone from the source stay at the target" if stays else ""
+            several = f"{len(stays):,} rows that are gone from the source stay at the target" if stays else ""
+            told = "1 row that is gone from the source stays at the target" if len(stays) == 1 else several
             return [*ours, *stays], told, 0
         missing = list((Counter(ours) - has).elements())
         if self.place.table.paging is not Paging.KEY:
