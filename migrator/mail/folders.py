@@ -161,7 +161,9 @@ class _Place:
 
     @property
     def shown(self) -> str:
-        return "/".join(("INBOX", *self.parts) if self.below_inbox else self.parts)
+        # A folder named INBOX where that word is every name's prefix would else be shown, and chosen by the plan, as INBOX itself.
+        below = self.below_inbox or self.parts[:1] == ("INBOX",)
+        return "/".join(("INBOX", *self.parts) if below else self.parts)
 
     @property
     def depth(self) -> int:

@@ -259,7 +259,7 @@ class MailStep:
         if at_target.messages > arrived:
             adopt(action, copy, work)
         if arrived and (at_target.messages < arrived or self.options.on_target_missing == "recopy"):
-            self._missing_at_target(action, copy, arrived - at_target.messages, work)
+            self._missing_at_target(action, copy, work)
         work.carry(copy, self.limit)
         last_pass = facts.get("source") or facts.get("began")  # a pass that was broken off copied flags of its own time
         if last_pass:
@@ -294,25 +294,26 @@ class MailStep:
             )
             work.forget()
 
-    def _missing_at_target(self, action: Action, copy: FolderCopy, missing: int, work: Work) -> None:
-        if self.options.on_target_missing == "report":
+    def _missing_at_target(self, action: Action, copy: FolderCopy, work: Work) -> None:
+        # The folder is read, not counted: others may fill it too, and a server may still be storing what a dead run had sent.
+        there = {header.uid for header in copy.target.index(copy.target_folder)}
+        lost = [
+            one for one in work.outcomes(action.key) if one.fate in ARRIVED and one.ref and int(one.ref) not in there
+        ]
+        if self.options.on_target_missing == "recopy":
+            work.record(_lost(one) for one in lost)
+        elif lost:
             work.note(
                 Finding(
                     "missing",
                     Weight.WARNING,
                     action.label,
                     "1 message copied earlier is not at the target any more"
-                    if missing == 1
-                    else f"{missing:,} messages copied earlier are not at the target any more",
+                    if len(lost) == 1
+                    else f"{len(lost):,} messages copied earlier are not at the target any more",
                     f"If their owner did not delete them: {RECOPY}.",
                 )
             )
-            return
-        there = {header.uid for header in copy.target.index(copy.target_folder)}
-        lost = [
-            one for one in work.outcomes(action.key) if one.fate in ARRIVED and one.ref and int(one.ref) not in there
-        ]
-        work.record(_lost(one) for one in lost)
 
     # -- prove ---------------------------------------------------------------------------------------------------------------
 

@@ -262,7 +262,7 @@ class MemoryServer:
     def reader(self, account: str) -> MailReader:
         """A session that cannot write. Raises LoginRefused, TooManyConnections."""
         self._login(account)
-        return _Reader(self, account)
+        return MemoryReader(self, account)
 
     def writer(self, account: str) -> MailWriter:
         """A session that can write. Raises LoginRefused, TooManyConnections."""
@@ -293,8 +293,8 @@ class MemoryServer:
             return next((drop for drop in self.drops if (drop.operation, drop.call) == (operation, now)), None)
 
 
-class _Reader:
-    """Fulfils MailReader."""
+class MemoryReader:
+    """Fulfils MailReader. What it answers is what its server holds."""
 
     def __init__(self, server: MemoryServer, account: str) -> None:
         manners = server.manners
@@ -410,7 +410,7 @@ class _Reader:
         raise Dropped(f"{self._server.name} broke the connection.")
 
 
-class _Writer(_Reader):
+class _Writer(MemoryReader):
     """Fulfils MailWriter."""
 
     def create(self, folders: Sequence[str]) -> Mapping[str, str]:

@@ -44,6 +44,7 @@ def test_a_shown_name_has_no_prefix_and_slashes():
     assert shown(Folder("INBOX.Entw&APw-rfe.2024"), COURIER) == "Entwürfe/2024"
     assert shown("inbox", COURIER) == "INBOX"
     assert shown(Folder("INBOX/work"), DOVECOT) == "INBOX/work"
+    assert shown(Folder("INBOX.INBOX.x"), COURIER) == "INBOX/INBOX/x"
 
 
 def test_prefix_and_separator_are_translated_by_components():
@@ -130,6 +131,11 @@ def test_a_folder_named_inbox_does_not_become_the_inbox():
         "INBOX.INBOX": "INBOX (2)",
         "INBOX.INBOX.x": "INBOX (2)/x",
     }
+
+
+def test_a_rule_for_the_inbox_leaves_a_folder_of_its_name_alone():
+    found = targets(folders("INBOX", "INBOX.INBOX"), COURIER, [], COURIER, except_=("INBOX",))
+    assert found == {"INBOX": None, "INBOX.INBOX": "INBOX.INBOX"}
 
 
 def test_a_target_folder_without_children_gets_none():

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +13,12 @@ from migrator.engine.ledger import ActionRow, Ending, Status
 from migrator.engine.report import report
 from migrator.engine.stage import Stage
 from migrator.engine.stop import Stop
+from migrator.mail.model import Opened
 from migrator.mail.options import MailOptions
 from migrator.mail.step import KIND, MailStep
 from migrator.testing.memory_mail import (
     Manners,
+    MemoryReader,
     MemoryRoute,
     MemoryServer,
     Stored,
@@ -648,6 +650,39 @@ def test_a_folder_that_is_gone_from_the_target_is_left_to_the_admin_and_not_made
     assert "Work" not in move.target.contents(ALICE)
     move.with_options(on_target_missing="recopy").run()
     assert move.texts("Work") == Counter([mail(1), mail(2)])
+
+
+def test_of_two_folders_that_go_to_one_the_one_whose_messages_are_gone_is_told() -> None:
+    move = Move({"folders": {"map": {"Work": "All", "Sent": "All"}}})
+    move.put(mail(1), mail(2), folder="Work")
+    move.put(mail(3), mail(4), folder="Sent")
+    move.run()
+    for stored in move.there("All"):
+        if stored.raw in {mail(1), mail(2)}:
+            move.target.remove(ALICE, "All", stored.uid)
+    move.put(mail(5), folder="Work")
+    move.put(mail(6), folder="Sent")
+    move.run()
+    [finding] = move.trial.findings("run")
+    assert (finding.code, finding.about) == ("missing", "Work -> All")
+    assert finding.text.startswith("2 messages copied earlier")
+
+
+def test_a_count_of_yesterday_makes_no_message_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    move = Move()
+    move.put(mail(1), mail(2))
+    move.run()
+    move.put(mail(3))
+    look = MemoryReader.open
+
+    def a_moment_ago(reader: MemoryReader, folder: str) -> Opened:
+        """As of a server that was still storing what a dead run had sent."""
+        opened = look(reader, folder)
+        return replace(opened, messages=opened.messages - 1)
+
+    monkeypatch.setattr(MemoryReader, "open", a_moment_ago)
+    move.run()
+    assert move.notes() == []
 
 
 def test_found_messages_that_lack_flags_are_told_and_left_as_they_are() -> None:
