@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from migrator.errors import EndpointRefused, Misbehaved, NotFound
+from migrator.errors import EndpointRefused, EndpointUnfit, Misbehaved, NotFound
 from migrator.forms import csv_text
 from migrator.forms.model import Column, Family, LeftRow, Paging, Row, Server, Table, Value
 from migrator.forms.packed import Unpacked
@@ -339,7 +339,7 @@ class _Index:
                 remedy="Say in the plan which one is meant (database).",
             )
         if wanted and databases and wanted not in databases:
-            raise EndpointRefused(
+            raise EndpointUnfit(
                 f"{self._source.files[0]}: the dump holds no database {wanted}, but {', '.join(databases)}.",
                 remedy="Correct database in the plan.",
             )

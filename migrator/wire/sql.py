@@ -44,6 +44,8 @@ from migrator.wire.speaker import PATIENCE, who_answers
 
 PORTS = {"mysql": 3306, "postgresql": 5432}
 LONGEST_WORDS = 200
+NO_DATABASE = "There is no database of that name, or the user may not use it."
+CURE_FOR_DATABASE = "Correct database in the plan, or what the user is granted."
 
 
 class DatabaseOptions(BaseModel):
@@ -348,9 +350,10 @@ def _postgresql(options: DatabaseOptions, *, writes: bool) -> dict[str, Any]:
 
 # -- errors -----------------------------------------------------------------------------------------------------------
 
-_Kind = Literal["login", "rights", "absent", "there", "unfit", "busy", "many", "full", "nobody", "lost"]
+_Kind = Literal["login", "database", "rights", "absent", "there", "unfit", "busy", "many", "full", "nobody", "lost"]
 _MYSQL: dict[int, _Kind] = {
-    **dict.fromkeys((1044, 1045, 1049, 1129, 1130, 1251, 1698, 1820, 1862, 2059), "login"),
+    **dict.fromkeys((1044, 1049), "database"),  # who may use one database only is told 1044 of any other name
+    **dict.fromkeys((1045, 1129, 1130, 1251, 1698, 1820, 1862, 2059), "login"),
     **dict.fromkeys((1142, 1143, 1227, 1290, 1370, 1792), "rights"),
     1146: "absent",
     **dict.fromkeys((1062, 1586), "there"),
@@ -363,6 +366,7 @@ _MYSQL: dict[int, _Kind] = {
 }
 _MEANING: dict[_Kind, tuple[type[MigratorError], str, str]] = {
     "login": (EndpointRefused, "", "Check host, database, user and the secret; nothing was tried again."),
+    "database": (EndpointUnfit, NO_DATABASE, CURE_FOR_DATABASE),
     "rights": (EndpointRefused, "", "Grant the user what it lacks, or name another one."),
     "absent": (EndpointRefused, "", "Grant the user what it lacks, or name another one."),
     "there": (Refused, "It is there already.", ""),
@@ -375,7 +379,7 @@ _MEANING: dict[_Kind, tuple[type[MigratorError], str, str]] = {
 }
 # PostgreSQL's codes by class, longer ones first.
 _SQLSTATE: tuple[tuple[str, _Kind], ...] = (
-    ("23505", "there"), ("42501", "rights"), ("42P01", "absent"), ("25006", "rights"), ("3D000", "login"), ("53100", "full"),
+    ("23505", "there"), ("42501", "rights"), ("42P01", "absent"), ("25006", "rights"), ("3D000", "database"), ("53100", "full"),
     ("53300", "many"), ("57P", "busy"), ("55P03", "busy"), ("57014", "busy"), ("28", "login"), ("22", "unfit"),
     ("23", "unfit"), ("40", "busy"), ("08", "lost"),
 )  # fmt: skip
@@ -395,6 +399,8 @@ _LOWEST_BYTE = 0xFF  # sqlite's extended codes carry the plain one there
 def _ours(foreign: BaseException | None, options: DatabaseOptions, *, discreet: bool) -> MigratorError:
     """A driver's error as ours. `discreet` leaves out what the server quotes of a row."""
     kind, words = _kind(foreign), f"{options.place}: {_words(foreign)}"
+    if kind == "login" and options.dialect == "postgresql" and _is_about_database(str(foreign), options):
+        kind = "database"
     if discreet and kind in {None, "there", "unfit", "busy"}:
         words = f"{options.place}: {_without_values(foreign)}"
     if discreet and kind == "absent":
@@ -447,6 +453,20 @@ def _before_login(text: str) -> _Kind:
     if "FATAL" in text:
         return "many" if "too many" in text else "busy" if "starting up" in text else "login"
     return "lost" if "consuming input" in text or "closed the connection" in text else "nobody"
+
+
+def _is_about_database(text: str, options: DatabaseOptions) -> bool:
+    """Whether libpq's words, in whatever language, are about the database alone: a refused login is told with the user's name, and that it
+    comes from where nobody may with both.
+    """
+    if f'database "{options.database}"' in text and f'user "{options.user}"' not in text:
+        return True
+    said = text.partition("FATAL:")[2]
+    return options.database != options.user and _names(said, options.database) and not _names(said, options.user)
+
+
+def _names(text: str, name: str | None) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name or '')}(?!\w)", text) is not None
 
 
 def _words(foreign: object) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from migrator.engine.contract import Login
-from migrator.errors import Dropped, EndpointRefused, MigratorError, TlsFailed
+from migrator.errors import Dropped, EndpointRefused, EndpointUnfit, MigratorError, TlsFailed
 from migrator.forms.adapters.mysql import MysqlReader, MysqlWriter, Options
 from migrator.forms.model import EVERYTHING, Column, Extract, Row, checksum_of
 from migrator.forms.sql import rights
@@ -257,12 +257,13 @@ def test_no_error_tells_a_value(fresh, client) -> None:
 
 def test_a_wrong_password_and_a_missing_database_are_told_in_one_sentence(fresh) -> None:
     options = fresh("auto")
-    for change in ({"password": "wrong-one"}, {"database": "nobody_made_this"}):
-        with (
-            closing(MysqlReader(options.model_copy(update=change), LOGIN)) as reader,
-            pytest.raises(EndpointRefused) as raised,
-        ):
+    for change, kind in (
+        ({"password": "wrong-one"}, EndpointRefused),
+        ({"database": "nobody_made_this"}, EndpointUnfit),
+    ):
+        with closing(MysqlReader(options.model_copy(update=change), LOGIN)) as reader, pytest.raises(kind) as raised:
             reader.tables()
+        assert type(raised.value) is kind
         assert "wrong-one" not in raised.value.sentence()
 
 

@@ -11,7 +11,7 @@ from lab import mariadb as mariadb_lab
 from lab import phpmyadmin as phpmyadmin_lab
 
 from migrator.engine.contract import Login
-from migrator.errors import Dropped, EndpointRefused, Refused
+from migrator.errors import Dropped, EndpointRefused, EndpointUnfit, Refused
 from migrator.forms.adapters import phpmyadmin as adapter
 from migrator.forms.adapters.dump import DumpReader
 from migrator.forms.adapters.dump import Options as DumpOptions
@@ -148,7 +148,7 @@ def test_a_database_that_is_not_there_or_not_allowed_is_told(stocked):
     options = stocked.model_copy(update={"database": "nobody_made_this"})
     with closing(PhpMyAdminReader(options, LOGIN)) as reader:
         for ask in (reader.tables, reader.server):
-            with pytest.raises(EndpointRefused, match="no database nobody_made_this"):
+            with pytest.raises(EndpointUnfit, match="no database nobody_made_this"):
                 ask()
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from migrator.engine.contract import Login
-from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound
+from migrator.errors import EndpointRefused, EndpointUnfit, MigratorError, Misbehaved, NotFound
 from migrator.forms import dump, sql_text
 from migrator.forms.adapters.dump import DumpReader, Options
 from migrator.forms.model import EVERYTHING, Column, Extract, Index, KeyRange, Paging, checksum_of
@@ -164,7 +164,7 @@ def test_a_dump_of_several_databases_wants_to_be_told_which(reading):
     with pytest.raises(EndpointRefused, match="several databases: a, b"):
         reading(text).tables()
     assert rows_of(reading(text, database="b")) == [("2",)]
-    with pytest.raises(EndpointRefused, match="no database c, but a, b"):
+    with pytest.raises(EndpointUnfit, match="no database c, but a, b"):
         reading(text, database="c").tables()
 
 

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from migrator.errors import EndpointUnfit, PlanError, Unreachable
+from migrator.errors import EndpointRefused, EndpointUnfit, PlanError, Unreachable
 from migrator.forms.adapters import mysql
 from migrator.wire.sql import Database, DatabaseOptions
 
@@ -65,19 +65,80 @@ class Hasty(BaseRequestHandler):
         self.request.close()
 
 
-def look(port: int, dialect: str, driver: str, *, exact: bool = False) -> None:
+def mysql_that_says(code: int, words: str) -> type[BaseRequestHandler]:
+    """A MariaDB that ends every login with an error."""
+
+    class Mysql(BaseRequestHandler):
+        def handle(self) -> None:
+            said = b"\xff" + code.to_bytes(2, "little") + b"#42000" + words.encode()
+            self.request.sendall(len(said).to_bytes(3, "little") + b"\0" + said)
+            self.request.recv(100)
+
+    return Mysql
+
+
+def postgresql_that_says(code: str, words: str) -> type[BaseRequestHandler]:
+    """A PostgreSQL that does the same, without TLS."""
+
+    class Postgresql(BaseRequestHandler):
+        def handle(self) -> None:
+            while int.from_bytes(self.request.recv(1000)[4:8], "big") >> 16 != PROTOCOL:
+                self.request.sendall(b"N")  # to whoever asks for TLS or GSS first
+            said = (
+                b"".join(f"{kind}{text}\0".encode() for kind, text in (("S", "FATAL"), ("C", code), ("M", words)))
+                + b"\0"
+            )
+            self.request.sendall(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+
+    return Postgresql
+
+
+PROTOCOL = 3  # of PostgreSQL
+BY_NAME = [
+    ("mysql", mysql_that_says(1049, "Unknown database 'wp_x'")),
+    ("mysql", mysql_that_says(1044, "Access denied for user 'wp'@'%' to database 'wp_x'")),
+    ("postgresql", postgresql_that_says("3D000", 'database "wp_x" does not exist')),
+    ("postgresql", postgresql_that_says("3D000", "no existe la base de datos «wp_x»")),
+    ("postgresql", postgresql_that_says("42501", 'permission denied for database "wp_x"')),
+]
+BY_PASSWORD = [
+    ("mysql", mysql_that_says(1045, "Access denied for user 'wp'@'localhost' (using password: YES)")),
+    ("postgresql", postgresql_that_says("28P01", 'password authentication failed for user "wp"')),
+    ("postgresql", postgresql_that_says("28000", 'no pg_hba.conf entry for host "::1", user "wp", database "wp_x", no encryption')),
+    ("postgresql", postgresql_that_says("28000", 'role "wp" does not exist')),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "server"), BY_NAME)
+def test_a_database_that_is_not_there_is_no_refused_login(dialect: str, server: type[BaseRequestHandler]) -> None:
+    with served(Threads(("127.0.0.1", 0), server)) as port, pytest.raises(EndpointUnfit) as told:
+        look(port, dialect, "pymysql", database="wp_x")
+    assert f"127.0.0.1:{port}/wp_x: " in str(told.value)
+    assert "There is no database of that name, or the user may not use it." in str(told.value)
+    assert told.value.remedy == "Correct database in the plan, or what the user is granted."
+
+
+@pytest.mark.parametrize(("dialect", "server"), BY_PASSWORD)
+@pytest.mark.parametrize("database", ["wp_x", "wp"])
+def test_a_refused_login_is_no_missing_database(dialect: str, server: type[BaseRequestHandler], database: str) -> None:
+    with served(Threads(("127.0.0.1", 0), server)) as port, pytest.raises(EndpointRefused) as told:
+        look(port, dialect, "pymysql", database=database)
+    assert not isinstance(told.value, EndpointUnfit)
+
+
+def look(port: int, dialect: str, driver: str, *, exact: bool = False, database: str = "wp") -> None:
     class Options(DatabaseOptions):
         @property
         def driver(self) -> str:
             return driver
 
-    options = Options(dialect=dialect, port=port, database="wp", user="wp", password="pw", timeout=1)
-    database = Database(options, writes=False, exact=exact)
+    options = Options(dialect=dialect, port=port, database=database, user="wp", password="pw", timeout=1)
+    session = Database(options, writes=False, exact=exact)
     try:
-        with database.reading():
+        with session.reading():
             pass
     finally:
-        database.close()
+        session.close()
 
 
 @pytest.mark.parametrize(("dialect", "driver"), [*(("mysql", name) for name in MYSQL_DRIVERS), ("postgresql", "")])

@@ -22,7 +22,17 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from migrator.engine.contract import MB, Adapter, Login, Service
-from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.errors import (
+    Dropped,
+    EndpointRefused,
+    EndpointUnfit,
+    MigratorError,
+    Misbehaved,
+    NoSpace,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from migrator.forms import csv_text
 from migrator.forms.choosing import parts_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
@@ -235,10 +245,7 @@ class PhpMyAdminReader:
             told = self._ask("SELECT VERSION(), @@sql_mode, DATABASE()", 3)
             version, mode, database = told[0] if told else ("", "", None)
             if database is None:
-                raise EndpointRefused(
-                    f"{self._pages.name}: there is no database {self._pages.database} that this login may use.",
-                    remedy="Correct database in the plan, or what the user is granted.",
-                )
+                raise self._pages.no_database()
             if "NO_BACKSLASH_ESCAPES" in (mode or ""):
                 raise EndpointRefused(
                     f"{self._pages.name}: the database runs with NO_BACKSLASH_ESCAPES, which phpMyAdmin does not change.",
@@ -442,12 +449,12 @@ _IMPORT = {
     "sql_compatibility": "NONE",
 }  # fmt: skip
 _DIALECT = csv_text.Dialect(",", '"', (r"\N",))
-_RIGHTS = frozenset({1044, 1045, 1049, 1142, 1143, 1227, 1290, 1370, 1698})
+_NO_DATABASE = frozenset({1044, 1049})
+_RIGHTS = frozenset({1045, 1142, 1143, 1227, 1290, 1370, 1698})
 _FULL = frozenset({1021, 1114})
 _BUSY = frozenset({1040, 1203, 1205, 1213, 1226, 2002, 2006, 2013})
 _WORDS = {
-    1044: "this user may not use the database", 1045: "the user or the password is wrong", 1049: "there is no such database",
-    1062: "a key is taken already", 1142: "this user may not do that", 1146: "there is no such table", 1242: "the rows are not those that were expected",
+    1045: "the user or the password is wrong", 1062: "a key is taken already", 1142: "this user may not do that", 1146: "there is no such table", 1242: "the rows are not those that were expected",
     1264: "a number is out of range", 1292: "a date is none", 1366: "a text does not fit its column", 1406: "a value is too long for its column",
 }  # fmt: skip
 
@@ -669,11 +676,20 @@ class _Pages:
             f"{where}phpMyAdmin answered with a page instead of what was asked for (status {reply.status})."
         )
 
+    def no_database(self) -> EndpointUnfit:
+        """That the database of the plan is not there, for this login at least."""
+        return EndpointUnfit(
+            f"{self.name}: there is no database {self.database} that this login may use.",
+            remedy="Correct database in the plan, or what the user is granted.",
+        )
+
     def _meant(self, code: int, about: str) -> MigratorError:
         """The database's error by its number: its words may hold what is in a row."""
         words = f"{self.name}: {about + ': ' if about else ''}{_WORDS.get(code, 'the database refused the statement')} (#{code})."
         if code == 1146:  # noqa: PLR2004 - ER_NO_SUCH_TABLE
             return NotFound(words)
+        if code in _NO_DATABASE:
+            return self.no_database()
         if code in _RIGHTS:
             return EndpointRefused(words, remedy="Check database and user in the plan, and what the user is granted.")
         if code in _FULL:
