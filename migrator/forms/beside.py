@@ -23,7 +23,7 @@ from migrator.forms.flat import Entry, Flat, site_of, zones_of
 from migrator.forms.model import Checksum, Extract, Features, Key, KeyRange, Row, Server, Stored, Table
 from migrator.forms.options import FormsOptions, HandOverOptions, SenderOptions
 from migrator.forms.plugins import detect
-from migrator.forms.plugins.detect import present
+from migrator.forms.plugins.detect import chosen
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.senders import Setting
 from migrator.forms.taking import takings
@@ -81,7 +81,7 @@ class Beside:
 
     def _stored(self, source: TableReader) -> list[Stored]:
         """What plugins keep, and each table that the plan names and no plugin has."""
-        found = [one for one in present(source, self.options.plugins) if not one.silent]
+        found = [one for one in chosen(source, self.options) if not one.silent]
         theirs = {part.table for one in found for part in one.tables}
         named = [one.table for one in takings(source.tables(), [], self.options) if one.table.name not in theirs]
         return [*found, *map(detect.stored_table, named)]

@@ -35,7 +35,7 @@ from migrator.forms.model import (
 )
 from migrator.forms.moving import SIDES, RangeMove, fresh_ranges, partly, rows_at_once, rows_in, sums_of
 from migrator.forms.options import FormsOptions
-from migrator.forms.plugins.detect import present
+from migrator.forms.plugins.detect import chosen
 from migrator.forms.redaction import Redaction
 from migrator.forms.remap.moving import (
     RENUMBERED,
@@ -400,7 +400,7 @@ class Filling:
         if not self.target.features.merges:  # into a dump goes all that can
             return
         tables = by_name(self.source.tables())
-        for stored in present(self.source, self.step.options.plugins):
+        for stored in chosen(self.source, self.step.options):
             parts = {part.table: part for part in stored.tables if not part.aside}
             if self.taking.table.name not in parts:
                 continue

@@ -82,7 +82,8 @@ class FormsOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     plugins: tuple[str, ...] = Field(
-        default=(), description="Move what these plugins keep, such as cfdb7; all that are found if none is named."
+        default=(),
+        description="Move what these plugins keep, such as cfdb7. Left out: what all that are found keep; [] with `tables` or `senders`: what none keeps.",
     )
     tables: tuple[str, ...] = Field(
         default=(), description="Move these tables too, whole, whatever keeps them; `*` and `?` match."
@@ -148,6 +149,11 @@ class FormsOptions(BaseModel):
     )
 
     @property
+    def no_plugins(self) -> bool:
+        """Whether the plan says that nothing moves because a plugin keeps it."""
+        return "plugins" in self.model_fields_set and not self.plugins
+
+    @property
     def is_timed(self) -> bool:
         """Whether only entries of some time are wanted."""
         return bool(self.since or self.older_than)
@@ -156,6 +162,14 @@ class FormsOptions(BaseModel):
     def _maps_only_where_numbers_change(self) -> Self:
         if self.existing != "remap" and (self.forms.map or self.forms.fields):
             raise ValueError("forms.map and forms.fields are only for `existing: remap`")
+        return self
+
+    @model_validator(mode="after")
+    def _moves_something(self) -> Self:
+        if self.no_plugins and not (self.tables or self.senders):
+            raise ValueError(
+                "plugins is empty, so nothing would be moved; leave it out to move what every plugin keeps, or name plugins or tables"
+            )
         return self
 
     @model_validator(mode="after")

@@ -62,7 +62,7 @@ from migrator.forms.model import (
 )
 from migrator.forms.moving import fresh_ranges, rows_at_once, rows_in, sums_of
 from migrator.forms.options import FormsOptions
-from migrator.forms.plugins.detect import present
+from migrator.forms.plugins.detect import chosen
 from migrator.forms.redaction import Redaction, by_field, redaction_of
 from migrator.forms.remap.book import TABLE as NUMBERS_TABLE
 from migrator.forms.remap.moving import (
@@ -136,7 +136,7 @@ class FormsStep:
             if not (tables or damaged):
                 yield _by_hand(action_key("*"), "tables", NO_TABLE, {})
                 return
-            found = present(source, self.options.plugins)
+            found = chosen(source, self.options)
             wanted = self._wanted(source, tables, found)
             refuse_slips(tables, self.options)
             not_put = self._not_put(wanted, target)
@@ -204,7 +204,7 @@ class FormsStep:
     def _wanted(self, source: TableReader, tables: Sequence[Table], found: Sequence[Stored]) -> list[Taking]:
         """What is taken of a source. Of one that holds only what was chosen before, all of it, where the plan does not choose anew."""
         options = self.options
-        chooses = options.plugins or options.tables or options.is_timed
+        chooses = options.plugins or options.no_plugins or options.tables or options.is_timed
         if source.features.chosen and not chooses:
             options = options.model_copy(update={"tables": ("*",)})
         wanted = takings(tables, found, options, zones_of(source, found) if options.is_timed else {})
@@ -451,12 +451,12 @@ class FormsStep:
                 filling.fill()
 
     def _both(self, source: TableReader, target: TableReader) -> Sides:
-        found = present(source, self.options.plugins)
+        found = chosen(source, self.options)
         return self._sides(source, target, self._wanted(source, source.tables(), found), found)
 
     def taking(self, source: TableReader, target: TableReader, table: str) -> Taking:
         """What is taken of a table of the source now. Raises NotFound."""
-        wanted = self._wanted(source, source.tables(), present(source, self.options.plugins))
+        wanted = self._wanted(source, source.tables(), chosen(source, self.options))
         for one in wanted:
             if one.table.name == table:
                 return self._divided(one, wanted, target)

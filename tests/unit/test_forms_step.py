@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from migrator.cli.preview import summary
 from migrator.engine.contract import Fate, Verb, Weight
@@ -128,6 +129,18 @@ def test_of_what_was_found_only_tables_that_are_there_are_counted_and_those_that
     assert "= Flamingo (wp_*): 3 tables" in found.details[0]
 
 
+def test_an_empty_list_of_plugins_means_none_and_not_every_one() -> None:
+    world = World((LOG, LOG_ROWS), plugins=(), tables=(LOG.name,))
+    (stage,) = world.trial.preview().stages
+    found, *tables = [action for _, action in stage.actions]
+    assert found.why == "0 plugins keep entries; 1 of 5 tables are moved, 1 of them because the plan names it"
+    assert [one.label for one in tables] == [LOG.name]
+    assert not world.trial.run().codes
+    assert world.same(LOG.name)
+    with pytest.raises(ValidationError, match="plugins is empty, so nothing would be moved"):
+        FormsOptions(plugins=())
+
+
 def test_what_the_plan_names_and_the_source_does_not_have_was_not_moved() -> None:
     world = World((PLAIN, MANY), plugins=("wpforms",), tables=(PLAIN.name,))
     world.trial.run()
@@ -137,7 +150,7 @@ def test_what_the_plan_names_and_the_source_does_not_have_was_not_moved() -> Non
     assert (result.differences, result.not_moved) == (0, 1)
 
 
-@pytest.mark.parametrize("options", [{"plugins": ()}, {}, {"tables": ("*",)}, {"existing": "remap"}])
+@pytest.mark.parametrize("options", [{"plugins": (), "tables": ("*",)}, {}, {"tables": ("*",)}, {"existing": "remap"}])
 def test_a_source_without_a_single_table_is_told_once_and_not_done_with(options) -> None:
     world = World(**options)
     world.old.kept.clear()

@@ -28,6 +28,7 @@ from migrator.forms.model import (
     Value,
     Within,
 )
+from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.known import KNOWN, OF_THE_SITE
 from migrator.forms.plugins.shape import InCell, InColumns, InRows, Part, Plugin, System, View
 
@@ -212,6 +213,11 @@ def present(reader: TableReader, wanted: Sequence[str], known: Sequence[Plugin] 
     found = [asked.completed(one, by_word(one.plugin, known)) for one in stored(asked.tables, wanted, known)]
     kept = [one for one in found if one is not None]
     return [*kept, *(one for one in asked.silent(known, kept) if not wanted or one.plugin in wanted)]
+
+
+def chosen(reader: TableReader, options: FormsOptions) -> Sequence[Stored]:
+    """What those plugins keep that a plan chooses: all that are found where it says nothing of plugins."""
+    return [] if options.no_plugins else present(reader, options.plugins)
 
 
 def extract_of(stored_table: StoredTable, tables: Mapping[str, Table]) -> Extract:
