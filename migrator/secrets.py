@@ -77,7 +77,7 @@ class Secrets:
     """The secrets of one plan. Safe to use from any thread; a secret that could not be read is not tried again.
 
     `folder` is where relative files start, `environ` the environment, `ask` how the person at the terminal is asked, None where
-    there is no terminal, `patience` how long a command may take.
+    there is no terminal, `patience` how long a command may take, `where` the place in the plan that says where a secret comes from.
     """
 
     def __init__(
@@ -88,12 +88,14 @@ class Secrets:
         environ: Mapping[str, str],
         ask: Ask | None = None,
         patience: timedelta = COMMAND_PATIENCE,
+        where: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._sources = sources
         self._folder = folder
         self._environ = environ
         self._ask = ask
         self._patience = patience
+        self._where = where
         self._read: dict[str, SecretStr | PlanError] = {}
         self._one_at_a_time = Lock()
 
@@ -104,7 +106,8 @@ class Secrets:
                 self._read[name] = self._try(name)
             found = self._read[name]
         if isinstance(found, PlanError):
-            raise PlanError(str(found), remedy=found.remedy)
+            place = self._where(name)
+            raise PlanError(f"{place}: {found}" if place else str(found), remedy=found.remedy)
         return found
 
     def _try(self, name: str) -> SecretStr | PlanError:
@@ -113,10 +116,21 @@ class Secrets:
         except PlanError as error:
             return error
         if not text:
-            return PlanError(
-                f"The secret {name} is empty.", remedy="Correct where the plan's secrets say it comes from."
-            )
+            return self._empty(name, self._sources[name])
         return SecretStr(text)
+
+    def _empty(self, name: str, source: SecretSource) -> PlanError:
+        if source.env is not None:
+            told = f"The secret {name} comes from the environment variable {source.env}, which is set, but empty."
+            return PlanError(told, remedy=f"Set it (export {source.env}=...), then start again.")
+        if source.file is not None:
+            path = self._folder / Path(source.file).expanduser()
+            told = f"The secret {name} comes from {path}, which is empty."
+            return PlanError(told, remedy="Write the secret into it, then start again.")
+        if source.command is not None:
+            told = f"The command {shlex.split(source.command)[0]} of the secret {name} printed nothing."
+            return PlanError(told, remedy="Run it by hand and see what it says.")
+        return PlanError(f"Nothing was typed for the secret {name}.", remedy="Start again.")
 
     def _find(self, name: str) -> str:
         source = self._sources.get(name)

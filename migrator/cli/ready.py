@@ -76,9 +76,16 @@ def secrets_of(plan: Plan, console: Console) -> Secrets:
         folder=plan.folder,
         environ=os.environ,
         ask=getpass if console.screen.can_ask else None,
+        where=lambda name: _place_of(plan, name),
     )
     secrets.redactor = console.redactor
     return secrets
+
+
+def _place_of(plan: Plan, name: str) -> str:
+    """plan.yaml:7:14: secrets.old-admin"""
+    place = plan.document.place(("secrets", name))
+    return f"{plan.document.file}:{place.line}:{place.column}: secrets.{name}"
 
 
 def programme_of(plan: Plan, console: Console) -> Programme:

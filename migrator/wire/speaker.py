@@ -18,6 +18,11 @@ ENOUGH = 512  # bytes of it that are looked at
 _QUESTION = b"HEAD / HTTP/1.0\r\n\r\n"
 IMAP = "an IMAP server"
 WEB = "a web server"
+_SMTP_OR_FTP = "an SMTP or FTP server"
+_MARIADB, _MYSQL = "a MariaDB server", "a MySQL server"
+DATABASES = frozenset({_MARIADB, _MYSQL})
+_LEADING = 4  # bytes of a packet of MariaDB or MySQL before what it says: its length in three, and its number
+_GREETS, _REFUSES = 10, 255  # what the first packet's next byte says: the protocol's version, or that this is an error
 _BEGINNINGS = (
     (b"HTTP/", WEB),
     (b"<HTML", WEB),
@@ -26,7 +31,7 @@ _BEGINNINGS = (
     (b"* PREAUTH", IMAP),
     (b"* BYE", IMAP),
     (b"+OK", "a POP3 server"),
-    (b"220", "an SMTP server"),  # or FTP, which begins with the same number and says so
+    (b"220", _SMTP_OR_FTP),  # both begin with this number, and most say which they are
     (b"554", "an SMTP server"),
     (b"421", "an SMTP server"),
     (b"SSH-", "an SSH server"),
@@ -74,9 +79,22 @@ def _greeting(line: socket.socket | ssl.SSLSocket) -> bytes:
 def _named(said: bytes) -> str:
     """What speaks so; empty for what is not known."""
     first = said.partition(b"\n")[0].upper()
-    return next((what for begins, what in _BEGINNINGS if first.startswith(begins)), "").replace(
-        "an SMTP", "an FTP" if b"FTP" in first else "an SMTP"
-    )
+    what = next((what for begins, what in _BEGINNINGS if first.startswith(begins)), "")
+    if what == _SMTP_OR_FTP:
+        return "an FTP server" if b"FTP" in first else "an SMTP server" if b"SMTP" in first else what
+    return what or _database(said)
+
+
+def _database(said: bytes) -> str:
+    """MariaDB or MySQL, which greet in packets: the first has number 0. https://mariadb.com/kb/en/connection/"""
+    length = int.from_bytes(said[: _LEADING - 1], "little")
+    if len(said) <= _LEADING or said[_LEADING - 1] != 0 or not _LEADING < length <= ENOUGH:
+        return ""
+    if said[_LEADING] not in {_GREETS, _REFUSES} or (
+        said[_LEADING] == _GREETS and not said[_LEADING + 1 :][:1].isdigit()
+    ):
+        return ""
+    return _MARIADB if b"MariaDB" in said else _MYSQL
 
 
 def _wants_tls(said: bytes) -> bool:

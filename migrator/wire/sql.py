@@ -40,7 +40,7 @@ from migrator.errors import (
     Unreachable,
 )
 from migrator.wire import hosts, tls
-from migrator.wire.speaker import PATIENCE, who_answers
+from migrator.wire.speaker import DATABASES, PATIENCE, who_answers
 
 PORTS = {"mysql": 3306, "postgresql": 5432}
 LONGEST_WORDS = 200
@@ -423,9 +423,10 @@ def _refuse_strangers(foreign: object, options: DatabaseOptions) -> None:
         return
     port = options.port or PORTS[options.dialect]
     answers = who_answers(options.host, port, min(PATIENCE, options.timeout))
-    if answers is not None:
+    if answers is not None and not (options.dialect == "mysql" and answers.what in DATABASES):
+        wanted = "PostgreSQL" if answers.what in DATABASES else "a database"
         raise EndpointUnfit(
-            f"{options.host}:{port}: {answers.what} answers there, not a database.",
+            f"{options.host}:{port}: {answers.what} answers there, not {wanted}.",
             remedy="Correct host and port in the plan.",
         ) from None
     if kind == "lost":

@@ -516,11 +516,16 @@ OTHERS = {
     b"+OK Dovecot ready.": "a POP3 server",
     b"SSH-2.0-OpenSSH_9.6": "an SSH server",
     b'"IMPLEMENTATION" "Dovecot Pigeonhole"': "a ManageSieve server",
+    b"220 welcome": "an SMTP or FTP server",
+    b"220---------- Welcome to Pure-FTPd ----------": "an FTP server",
+    b"\x6e\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB-0+deb12u1\x00\x24\x00\x00\x00mysql_native_password\x00": "a MariaDB server",
+    b"\x4a\x00\x00\x00\x0a8.0.36\x00\x09\x00\x00\x00caching_sha2_password\x00": "a MySQL server",
+    b"\x45\x00\x00\x00\xff\x6a\x04Host '192.0.2.1' is not allowed to connect to this MariaDB server": "a MariaDB server",
 }
 
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
-@pytest.mark.parametrize("greeting", OTHERS, ids=OTHERS.values())
+@pytest.mark.parametrize("greeting", OTHERS, ids=[f"{what} {len(said)}" for said, what in OTHERS.items()])
 def test_another_service_behind_the_port_is_named(greeting, security):
     refused_at_the_door(
         lambda client: client.say(greeting),

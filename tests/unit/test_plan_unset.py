@@ -42,8 +42,20 @@ def test_every_variable_that_is_not_set_is_told_at_once_with_its_place_and_what_
     assert lines == [4, 5]
 
 
-def test_what_is_set_is_not_told_even_if_it_is_empty(unset):
-    assert unset(MASTER="m", ALICE="") == ([], [])
+def test_what_is_set_is_not_told(unset):
+    assert unset(MASTER="m", ALICE="a") == ([], [])
+
+
+def test_a_variable_that_is_set_to_nothing_is_told_with_its_place_as_well(unset):
+    told, lines = unset(MASTER="m", ALICE="")
+
+    assert told == [
+        (
+            "secrets.alices.env: the environment variable ALICE is set, but empty; accounts.source_password needs it. "
+            "Set it (export ALICE=...), then start again."
+        )
+    ]
+    assert lines == [5]
 
 
 def test_a_variable_that_several_need_is_told_once(unset):
@@ -66,5 +78,31 @@ def test_a_service_that_no_step_passes_through_needs_nothing(unset):
     assert told == []
 
 
-def test_secrets_that_come_from_elsewhere_are_not_looked_at(unset):
-    assert unset(GOOD.replace("{env: MASTER}", "{file: nowhere}"), ALICE="a") == ([], [])
+@pytest.mark.parametrize("content", ["", "\n", "\r\n"])
+def test_a_file_that_holds_nothing_is_told_with_its_place(unset, tmp_path, content):
+    path = tmp_path / "master.key"
+    path.write_text(content)
+    path.chmod(0o600)
+
+    told, lines = unset(GOOD.replace("{env: MASTER}", "{file: master.key}"), ALICE="a")
+
+    assert told == [
+        f"secrets.master.file: The secret master comes from {path}, which is empty. Write the secret into it, then start again."
+    ]
+    assert lines == [4]
+
+
+def test_a_file_that_cannot_be_read_is_told_with_its_place(unset, tmp_path):
+    (tmp_path / "open.key").write_text("m")
+    (tmp_path / "open.key").chmod(0o644)
+
+    for name, why in (("nowhere", "(no such file or directory). Correct"), ("open.key", "which others may use")):
+        (told,), lines = unset(GOOD.replace("{env: MASTER}", f"{{file: {name}}}"), ALICE="a")
+        assert told.startswith("secrets.master.file: The secret master ")
+        assert why in told
+        assert lines == [4]
+
+
+def test_secrets_that_a_command_or_a_person_tells_are_not_asked_for_yet(unset):
+    assert unset(GOOD.replace("{env: MASTER}", "{command: /nowhere}"), ALICE="a") == ([], [])
+    assert unset(GOOD.replace("{env: MASTER}", "{ask: Master}"), ALICE="a") == ([], [])

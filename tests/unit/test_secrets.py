@@ -98,7 +98,7 @@ def test_a_command_does_not_see_the_other_secrets(secrets):
         ("false", "ended with status 1"),
         ("echo 'x", "has a quote without its end"),
         ("'' x", "cannot be started"),
-        ("true", "is empty"),
+        ("true", "printed nothing"),
     ],
 )
 def test_a_command_that_gives_nothing_is_told(secrets, command, told):
@@ -175,3 +175,31 @@ def test_a_variable_is_named_without_the_dollar(name):
 def test_a_password_is_no_source():
     with pytest.raises(ValidationError, match="A password does not stand in the plan"):
         SecretSource.model_validate("hunter2")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (
+            {"env": "IT"},
+            "The secret it comes from the environment variable IT, which is set, but empty. Set it (export IT=...), then start again.",
+        ),
+        (
+            {"command": "printf ''"},
+            "The command printf of the secret it printed nothing. Run it by hand and see what it says.",
+        ),
+        ({"ask": "It"}, "Nothing was typed for the secret it. Start again."),
+    ],
+)
+def test_an_empty_secret_says_where_it_comes_from(secrets, source, told):
+    assert refusal(secrets({"IT": ""}, ask=lambda _: "", it=source)) == told
+
+
+def test_a_secret_that_cannot_be_had_is_told_with_its_place_in_the_plan(tmp_path):
+    found = Secrets(
+        {"it": SecretSource(command="false")},
+        folder=tmp_path,
+        environ={},
+        where=lambda name: f"plan.yaml:3:7: secrets.{name}",
+    )
+    assert refusal(found).startswith("plan.yaml:3:7: secrets.it: The command false of the secret it ended with status ")

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from migrator.errors import EndpointRefused, EndpointUnfit, PlanError, Unreachable
+from migrator.errors import EndpointRefused, EndpointUnfit, MigratorError, PlanError, Unreachable
 from migrator.forms.adapters import mysql
 from migrator.wire.sql import Database, DatabaseOptions
 
@@ -55,6 +55,19 @@ class Imap(BaseRequestHandler):
 
     def handle(self) -> None:
         self.request.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        self.request.recv(100)
+
+
+class MariaDb(BaseRequestHandler):
+    """Greets as MariaDB does, and hangs up at the login."""
+
+    def handle(self) -> None:
+        said = (
+            b"\x0a11.4.2-MariaDB\0\1\0\0\0abcdefgh\0\xfe\xf7\x08\2\0\xff\x81\x15"
+            + bytes(10)
+            + b"abcdefghijkl\0mysql_native_password\0"
+        )
+        self.request.sendall(len(said).to_bytes(3, "little") + b"\0" + said)
         self.request.recv(100)
 
 
@@ -139,6 +152,21 @@ def look(port: int, dialect: str, driver: str, *, exact: bool = False, database:
             pass
     finally:
         session.close()
+
+
+def test_mariadb_at_the_port_of_postgresql_is_named() -> None:
+    with served(Threads(("127.0.0.1", 0), MariaDb)) as port, pytest.raises(EndpointUnfit) as told:
+        look(port, "postgresql", "")
+
+    assert str(told.value) == f"127.0.0.1:{port}: a MariaDB server answers there, not PostgreSQL."
+
+
+@pytest.mark.parametrize("driver", MYSQL_DRIVERS)
+def test_mariadb_that_hangs_up_is_not_taken_for_another_service(driver) -> None:
+    with served(Threads(("127.0.0.1", 0), MariaDb)) as port, pytest.raises(MigratorError) as told:
+        look(port, "mysql", driver)
+
+    assert "answers there" not in str(told.value)
 
 
 @pytest.mark.parametrize(("dialect", "driver"), [*(("mysql", name) for name in MYSQL_DRIVERS), ("postgresql", "")])
