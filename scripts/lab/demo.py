@@ -37,19 +37,30 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def show(programs: Path, *, embedded: bool, keep: bool) -> int:
-    """The journey with these programs, in a folder of its own, which is taken away at the end however that comes, unless it is to be kept."""
+    """The journey with these programs, in a folder of its own, which is taken away at the end, also when it is stopped; unless it is to be
+    kept, or something failed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="migrator-demo-"))
+    ended = 0
+    failed = False
     try:
         ground.prepare(folder)
         journey = _between_servers if not embedded and _can_serve() else _embedded
-        return journey(programs, folder)
+        ended = journey(programs, folder)
+    except Exception:
+        failed = True
+        raise
     finally:
         if keep:
             report = next(iter(sorted(folder.glob("*report*.html"))), None)
             print(f"\nKept is {folder}{f', the report is {report}' if report else ''}.")
+        elif failed or ended:
+            words = f"so {folder} is kept, with the plan, the state and the servers' logs."
+            print(f"\nIt did not come to its end, {words}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
             print("\nEverything the demo made is taken away again. To read the report: scripts/demo --keep")
+    return ended
 
 
 def _can_serve() -> bool:

@@ -1,7 +1,8 @@
-"""What scripts/demo leaves behind: nothing, or what was asked for."""
+"""What scripts/demo leaves behind: nothing, what was asked for, or what tells why it failed."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -43,7 +44,32 @@ def test_the_demo_keeps_what_it_made_where_it_is_asked_to_and_says_where_the_rep
     assert capfd.readouterr().out.endswith(f"Kept is {folder}, the report is {report}.\n")
 
 
-def test_the_demo_takes_away_what_it_made_when_it_fails_too(show, there):
+def test_a_demo_that_fails_keeps_what_it_made_and_says_where(show, there, capfd):
     with pytest.raises(FileNotFoundError):
         show(there / "nowhere", embedded=True, keep=False)
+    (folder,) = there.iterdir()
+    assert (folder / "mbox-to-maildir.yaml").exists()
+    assert capfd.readouterr().err.endswith(
+        f"It did not come to its end, so {folder} is kept, with the plan, the state and the servers' logs.\n"
+    )
+
+
+def test_a_verb_that_fails_is_a_demo_that_failed(show, there, capfd):
+    programs = there / "programs"
+    programs.mkdir()
+    (programs / "migrator").write_text("#!/bin/sh\nexit 3\n")
+    (programs / "migrator").chmod(0o755)
+    assert show(programs, embedded=True, keep=False) == 3
+    (folder,) = (one for one in there.iterdir() if one != programs)
+    assert f"{folder} is kept" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_a_demo_that_was_stopped_takes_away_what_it_made(show, there, monkeypatch, ending):
+    def stopped(*_words, **_options):
+        raise ending
+
+    monkeypatch.setattr(subprocess, "run", stopped)
+    with pytest.raises(ending):
+        show(Path(sys.executable).parent, embedded=True, keep=False)
     assert list(there.iterdir()) == []
