@@ -209,8 +209,10 @@ def _chosen(
 def _why_nobody(written: AccountsFrom, path: FilePath | None, rows: int) -> str:
     """Why a plan that chooses among accounts is left without any. It is never taken for one that says nothing of accounts."""
     if rows:
-        whose = f"rows of {path.name}" if path else "mailboxes there"
-        return f"none of the {rows:,} {whose} is chosen by domains, select and except."
+        one, several = ("row of", "rows of") if path else ("mailbox", "mailboxes")
+        whose = path.name if path else "there"
+        chosen = f"the one {one} {whose} is not" if rows == 1 else f"none of the {rows:,} {several} {whose} is"
+        return f"{chosen} chosen by domains, select and except."
     if path:
         return f"{path.name} names none below its first line. List them there, or leave accounts out where no step needs any."
     asked = _plain_domains(written)

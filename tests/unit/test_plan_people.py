@@ -162,7 +162,7 @@ def test_a_csv_without_passwords_may_be_read_by_all(accounts, problems):
 def test_choosing_nobody_is_a_mistake(accounts, problems):
     accounts("source\nalice@example.com\n", domains=["example.org"])
     assert told(problems) == [
-        "plan.yaml:1: accounts leaves nobody: none of the 1 rows of accounts.csv is chosen by domains, select and except."
+        "plan.yaml:1: accounts leaves nobody: the one row of accounts.csv is not chosen by domains, select and except."
     ]
 
 
