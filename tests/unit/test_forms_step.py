@@ -73,7 +73,8 @@ class World:
             *(content or ((PLAIN, MANY),)),
         ):
             self.old.fill(one, rows)
-        step = KIND.build(FormsOptions(**{"plugins": ("cfdb7",), **options}), ())
+        said = {"plugins": ("cfdb7",), **options}
+        step = KIND.build(FormsOptions(**{word: value for word, value in said.items() if value is not None}), ())
         self.trial = Trial([Stage("forms", "forms", step, TablesRoute(self.old, self.new))])
 
     def same(self, name: str = FORMS) -> bool:
@@ -625,7 +626,7 @@ def test_tables_get_the_target_sites_prefix() -> None:
 @pytest.mark.parametrize(
     ("options", "moved"),
     [
-        ({"plugins": ()}, {FORMS, KINDS.name, "wp_posts", "wp_postmeta", "wp_term_relationships"}),
+        ({"plugins": None}, {FORMS, KINDS.name, "wp_posts", "wp_postmeta", "wp_term_relationships"}),
         ({"plugins": ("cfdb7",)}, {FORMS}),
         ({"plugins": ("cfdb7",), "tables": (KINDS.name,)}, {FORMS, KINDS.name}),
     ],
