@@ -86,7 +86,7 @@ class Decision:
     the source by whose decision that card is written, this one's content in it: then the verdict is KEEP, if that one succeeds. `repeats`
     is the index of the source's card that was decided before and is the same card of the target in the end: two cards come, one is there.
     `why` is told to people, `conflicts` is what the target says otherwise, `told` in words what another card of the source does. `wanted` is what the source's cards under its UID say together,
-    whatever the target says.
+    whatever the target says. `others` are the indexes of cards that were only decided along and say something of it too.
     """
 
     verdict: Verdict
@@ -97,6 +97,7 @@ class Decision:
     why: str = ""
     conflicts: tuple[Conflict, ...] = ()
     told: tuple[str, ...] = ()
+    others: tuple[int, ...] = ()
     wanted: Card = field(default_factory=Card)
 
 
@@ -107,29 +108,70 @@ def merge(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
     return decided([card for card, _ in apart(source, target)], target)
 
 
-def decided(source: Sequence[Card], target: Sequence[Card]) -> list[Decision]:
-    """The same for cards of which it has been seen to whose each UID is."""
+def decided(source: Sequence[Card], target: Sequence[Card], ours: range | None = None) -> list[Decision]:
+    """The same for cards of which it has been seen to whose each UID is.
+
+    With `ours` for these alone, by their indexes: the others come to the same book before or after, and are decided along. Then `joins` and
+    `repeats` count from the first of ours.
+    """
     book = _Book(target)
     ones = list(_folded(source))
-    found: dict[int, tuple[Decision, _Shelf]] = {}
     # Groups come last, each behind those that are its members: members follow the UIDs that these have got by then.
     groups = [one for one in ones if one.card.is_group]
     known = {one.place for one in ones if book.awaits(one.card)}
+    found: list[tuple[_One, Decision, _Shelf]] = []
     for part in ([one for one in ones if not one.card.is_group], *_members_first(groups)):
         # Who is known by UID is not taken by another that is merely alike.
-        for one in sorted(part, key=lambda one: one.place not in known):
-            found[one.place] = book.decide(one)
-    for one in ones:
-        for twin, told in one.twins.items():
-            decision, shelf = _decision_of_twin(one, source[one.place], source[twin], *found[one.place])
-            found[twin] = replace(decision, told=told), shelf
-    together = {place: one.card for one in ones for place in (one.place, *one.twins)}
-    first: dict[int, int] = {}  # by shelf: the card of the source that came to it first
-    for place, (decision, shelf) in found.items():
-        before = first.setdefault(id(shelf), place)
-        repeats = before if before != place and decision.verdict is Verdict.KEEP else None
-        found[place] = replace(decision, card=shelf.card, repeats=repeats, wanted=together[place]), shelf
-    return [decision for _, (decision, _) in sorted(found.items())]
+        found += [(one, *book.decide(one)) for one in sorted(part, key=lambda one: one.place not in known)]
+    return _told_of(range(len(source)) if ours is None else ours, source, found)
+
+
+_Found = tuple["_One", Decision, "_Shelf"]
+
+
+def _told_of(ours: range, source: Sequence[Card], found: Sequence[_Found]) -> list[Decision]:
+    """What has been decided of everything, told of some of it."""
+    told: dict[int, _Found] = {first: (one, decision, shelf) for first, one, decision, shelf in _firsts(ours, found)}
+    for first, (one, decision, shelf) in list(told.items()):
+        for twin in one.places:
+            if twin in ours and twin != first:
+                told[twin] = one, _decision_of_twin(first, source, twin, decision, one.twins[twin]), shelf
+    comers: defaultdict[int, list[int]] = defaultdict(list)  # by shelf: all that come to it
+    for one, _, shelf in found:
+        comers[id(shelf)] += one.places
+    at: dict[int, int] = {}  # by shelf: the one of ours that came to it first
+    decisions: dict[int, Decision] = {}
+    for place, (one, decision, shelf) in told.items():
+        before = at.setdefault(id(shelf), place)
+        decisions[place] = replace(
+            decision,
+            card=shelf.card,
+            joins=None if decision.joins is None else decision.joins - ours.start,
+            repeats=before - ours.start if before != place and decision.verdict is Verdict.KEEP else None,
+            others=tuple(other for other in comers[id(shelf)] if other not in ours),
+            wanted=one.card,
+        )
+    return [decisions[place] for place in ours]
+
+
+def _firsts(ours: range, found: Sequence[_Found]) -> Iterator[tuple[int, _One, Decision, _Shelf]]:
+    """The first of ours under each UID, and what becomes of it: what a card of the others would write, the first of ours in it writes."""
+    decided_on = {one.place: decision for one, decision, _ in found}
+    writers: dict[int, int] = {}  # by whoever writes a card of all: who of ours does
+    for one, decision, shelf in found:
+        first = next((place for place in one.places if place in ours), None)
+        if first is None:
+            continue
+        mine = replace(decision, told=one.twins.get(first, ()))
+        writer = one.place if decision.joins is None else decision.joins
+        if writer in writers:
+            mine = replace(mine, joins=writers[writer])
+        elif decision.joins is not None:
+            theirs = decided_on[writer]
+            conflicts = tuple(dict.fromkeys((*theirs.conflicts, *decision.conflicts)))
+            mine = replace(mine, verdict=theirs.verdict, joins=None, conflicts=conflicts)
+        writers.setdefault(writer, first)
+        yield first, one, mine, shelf
 
 
 @dataclass(slots=True)
@@ -141,6 +183,11 @@ class _One:
     place: int
     card: Card
     twins: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The indexes of all its cards, in order."""
+        return self.place, *self.twins
 
 
 def _folded(source: Sequence[Card]) -> Iterable[_One]:
@@ -178,15 +225,18 @@ def _among_twins(conflict: Conflict) -> str:
     return f"{conflict.name}: this one says {conflict.source}, {counts}"
 
 
-def _decision_of_twin(one: _One, ours: Card, twin: Card, first: Decision, shelf: _Shelf) -> tuple[Decision, _Shelf]:
-    joins = first.joins if first.verdict is Verdict.KEEP else one.place
-    if meaning.same(ours, twin, _WITHOUT_UID):
+def _decision_of_twin(
+    place: int, source: Sequence[Card], twin: int, first: Decision, told: tuple[str, ...]
+) -> Decision:
+    """The decision about a card whose UID another has, that of `place`."""
+    if meaning.same(source[place], source[twin], _WITHOUT_UID):
         why = "the source has the same card twice"
-    elif twin.uid:
+    elif source[twin].uid:
         why = "another card of the source has its UID"
     else:
         why = "another card of the source has the UID that is made from what it says"
-    return Decision(Verdict.KEEP, shelf.card, shelf.place, joins, why=why), shelf
+    joins = first.joins if first.verdict is Verdict.KEEP else place
+    return Decision(Verdict.KEEP, first.card, first.place, joins, why=why, told=told)
 
 
 # -- a book being merged into -----------------------------------------------------------------------------------------------
@@ -279,26 +329,24 @@ class _Book:
         return next((one for one in free if meaning.same(card, one.card, _WITHOUT_UID)), None)
 
     def _alike(self, card: Card, ours: Card) -> _Shelf | None:
-        """The card of the target that a card without a UID is, beyond doubt: the one with most addresses and numbers in common."""
+        """The card of the target that a card without a UID is, beyond doubt: one that says all of it already, else the one with most addresses
+        and numbers in common.
+        """
         name = _name(card)
-        candidates = [
+        if not name[0]:
+            return None
+        near = [
             one
             for one in self._by_name[name]
-            if not one.settled
-            and not one.awaited
+            if not one.awaited
             and (not (card.uid and one.card.uid) or _is_told_by_name(one.card, card))
             and _name(one.card) == name  # a newer card may be here
         ]
-        if not name[0]:
-            return None
-        if card.is_group:
-            return candidates[0] if candidates else None
-        wanted = meaning.values_of(ours, _REACHES)
-        near = [one for one in candidates if wanted & meaning.values_of(one.card, _REACHES)]
-        return next(
-            (one for one in near if meaning.same(one.card, unite(one.card, ours)[0])),  # it is in there already
-            max(near, key=lambda one: len(wanted & meaning.values_of(one.card, _REACHES)), default=None),
-        )
+        reaches = meaning.values_of(ours, _REACHES)
+        shared = {id(one): len(reaches & meaning.values_of(one.card, _REACHES)) for one in near}
+        near = [one for one in near if card.is_group or shared[id(one)]]
+        said = (one for one in near if meaning.same(one.card, unite(one.card, ours)[0], _WITHOUT_UID))
+        return next(said, max((one for one in near if not one.settled), key=lambda one: shared[id(one)], default=None))
 
     def _meet(self, place: int, ours: Card, shelf: _Shelf, why: str) -> Decision:
         theirs = shelf.card
@@ -314,7 +362,7 @@ class _Book:
         if newer > 0:
             return shelf.change(place, ours, Verdict.REPLACE, f"{why}; the source's is newer")
         united, conflicts = unite(theirs, ours)
-        if meaning.same(theirs, united):
+        if meaning.same(theirs, united, _WITHOUT_UID):
             return shelf.decision(Verdict.KEEP, f"{why}; it says all the source's says", conflicts)
         conflicts = (*conflicts, *_put_beside(theirs, ours))
         return shelf.change(place, _dated(united, shelf.newest), Verdict.UNITE, why, conflicts)

@@ -85,7 +85,7 @@ class Loss:
 class Wish:
     """One card of the source, and what is to become of it. `lost` says what could not be read or was left out of it;
     `arrives_with` is the ref of the card with which this one is written, "" for one that is written, or there, by itself. `told` is what
-    people should hear though nothing is lost.
+    people should hear though nothing is lost. `elsewhere` are the book and ref of cards in other books that say something of it too.
     """
 
     held: Held
@@ -93,6 +93,7 @@ class Wish:
     lost: tuple[Loss, ...] = ()
     arrives_with: str = ""
     told: tuple[str, ...] = ()
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -143,8 +144,11 @@ def data_for(
 ) -> dict[str, bytes]:
     """The photos that the source has of what is to be written for these cards, by their SHA-256."""
     lacking = [ref for ref in refs if not wishes[ref].decision.card.is_whole and not wishes[ref].arrives_with]
-    wanted = [one for ref in lacking for one in (ref, *together.get(ref, ()))]
-    return data_of(source.fetch(book, wanted)) if wanted else {}
+    wanted = {book: [one for ref in lacking for one in (ref, *together.get(ref, ()))]}
+    for ref in lacking:
+        for other, its in wishes[ref].elsewhere:
+            wanted.setdefault(other, []).append(its)
+    return data_of(held for each, found in wanted.items() if found for held in source.fetch(each, found))
 
 
 @dataclass(slots=True)

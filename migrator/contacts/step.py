@@ -188,7 +188,7 @@ class ContactsStep:
             why = f"nothing in it is a card: {told}; look at the file, or leave it out"
             return Action(key, Verb.BY_HAND, keep.label, why)
         there = so_far.there.get(_place(plan)) or self._cards_at_target(planning.account, plan, read)
-        wishes = self._wishes(key, shelf, there, planning.features, read)
+        wishes = self._wishes(keep, shelf, there, planning.features, read)
         recorded = _recorded(key, list(wishes), read)
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
@@ -248,13 +248,24 @@ class ContactsStep:
             return list(everything(target, plan.target.id, implied=True))
 
     def _wishes(
-        self, key: str, shelf: Shelf, there: Sequence[Held], features: Features, read: Reading
+        self, action: Action, shelf: Shelf, there: Sequence[Held], features: Features, read: Reading
     ) -> dict[str, Wish]:
-        """What is to become of each card: contacts first, for groups name their members; last what is written with another."""
-        wanted = self._wanted(shelf[key], features)
-        cards = self._owners(shelf, there, features, read).apart([one.card for one, _ in wanted])
-        decisions = decided([card for card, _ in cards], [one.card for one in there])
-        refs = [one.entry.ref for one, _ in wanted]
+        """What is to become of each card of an action, decided along with all that goes where its book goes: contacts first, for groups name
+        their members; last what is written with another.
+        """
+        owners = self._owners(shelf, there, features, read)
+        every: list[Card] = []
+        places: list[tuple[str, str]] = []  # of each of these: its book, and its ref
+        books = _books(action)
+        for each, held in shelf.items():
+            wanted = self._wanted(held, features)
+            placed = owners.apart([one.card for one, _ in wanted])
+            if each == action.key:
+                first, mine = len(every), list(zip(wanted, placed, strict=True))
+            every += [card for card, _ in placed]
+            places += [(books[each], one.entry.ref) for one, _ in wanted]
+        decisions = decided(every, [one.card for one in there], range(first, first + len(mine)))
+        refs = [one.entry.ref for (one, _), _ in mine]
         wishes = [
             Wish(
                 replace(one, card=card),
@@ -262,8 +273,9 @@ class ContactsStep:
                 lost,
                 refs[decision.joins] if decision.joins is not None else "",
                 (*((told,) if told else ()), *decision.told),
+                tuple(places[other] for other in decision.others),
             )
-            for (one, lost), (card, told), decision in zip(wanted, cards, decisions, strict=True)
+            for ((one, lost), (card, told)), decision in zip(mine, decisions, strict=True)
         ]
         in_order = sorted(wishes, key=lambda wish: (bool(wish.arrives_with), wish.held.card.is_group))
         return {wish.held.entry.ref: wish for wish in in_order}
@@ -336,7 +348,7 @@ class ContactsStep:
     ) -> Foresight:
         source_book, target_book = action.data["source"], action.data["target"]
         there = list(everything(target, target_book, implied=True)) if target_book else []
-        wishes = self._wishes(action.key, _shelf(action, source), there, target.features, read)
+        wishes = self._wishes(action, _shelf(action, source), there, target.features, read)
         recorded = _recorded(action.key, list(wishes), read)
         to_do = self._to_do(wishes, recorded, _missing(wishes, recorded, there))
         name = action.data["name"]
@@ -388,7 +400,7 @@ class ContactsStep:
         self, action: Action, shelf: Shelf, source: BookReader, target: BookWriter, book: str, read: Reading
     ) -> CardMove:
         there = list(everything(target, book, implied=True))
-        wishes = self._wishes(action.key, shelf, there, target.features, read)
+        wishes = self._wishes(action, shelf, there, target.features, read)
         return CardMove(source, action.data["source"], target, book, wishes, there)
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
@@ -462,6 +474,11 @@ def _place(plan: BookPlan) -> tuple[str, str]:
     return plan.target.id if plan.target else "", plan.name
 
 
+def _books(action: Action) -> dict[str, str]:
+    """An action's book and those that go where it goes, by the keys of their actions, in order."""
+    return _told_beside(action) or {action.key: action.data["source"]}
+
+
 def _told_beside(action: Action) -> dict[str, str]:
     """What `_beside` told of the action's book."""
     told = action.data["beside"]
@@ -472,9 +489,8 @@ def _shelf(action: Action, source: BookReader, seen: dict[str, Sequence[Held]] |
     """The cards of an action's book and of those that go where it goes, by the keys of their actions; one that is gone has none. What is
     in `seen` is not read again.
     """
-    books = _told_beside(action) or {action.key: action.data["source"]}
     shelf: dict[str, Sequence[Held]] = {}
-    for key, book in books.items():
+    for key, book in _books(action).items():
         if seen is not None and key in seen:
             shelf[key] = seen[key]
             continue
@@ -484,7 +500,7 @@ def _shelf(action: Action, source: BookReader, seen: dict[str, Sequence[Held]] |
             if key == action.key:
                 raise
             shelf[key] = ()
-    if seen is not None and len(books) > 1:
+    if seen is not None and len(shelf) > 1:
         seen.update(shelf)
     return shelf
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.contacts.merge import Verdict, decided
+from migrator.contacts.merge import Decision, Verdict, decided
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.owners import Claim, Owners, apart, called, may_be
 from migrator.contacts.vcard import with_uid
@@ -24,17 +24,30 @@ def group(name: str, uid: str, *members: str) -> Card:
     return Card((*said, *(text_property("MEMBER", f"urn:uuid:{one}") for one in members)))
 
 
+def decisions_of(book: int, books: Sequence[Sequence[Card]], target: Sequence[Card]) -> list[Decision]:
+    """What is decided of one of several books that come to one."""
+    owners = Owners((Claim(one) for other in books for one in other), target)
+    placed = [one for other in books for one, _ in owners.apart(other)]
+    first = sum(map(len, books[:book]))
+    return decided(placed, target, range(first, first + len(books[book])))
+
+
+def written(decisions: Sequence[Decision], target: Sequence[Card]) -> list[Card]:
+    there = list(target)
+    for decision in decisions:
+        if decision.verdict is Verdict.ADD:
+            there.append(decision.card)
+        elif decision.verdict is not Verdict.KEEP and decision.place is not None:
+            there[decision.place] = decision.card
+    return there
+
+
 def filled(target: Sequence[Card], *books: Sequence[Card]) -> tuple[list[Card], list[Verdict]]:
     """The target after books have come to it one after the other, and all that was decided."""
     there, verdicts = list(target), []
-    for book in books:
-        owners = Owners((Claim(one) for other in books for one in other), there)
-        decisions = decided([one for one, _ in owners.apart(book)], there)
-        for decision in decisions:
-            if decision.verdict is Verdict.ADD:
-                there.append(decision.card)
-            elif decision.verdict is not Verdict.KEEP and decision.place is not None:
-                there[decision.place] = decision.card
+    for number in range(len(books)):
+        decisions = decisions_of(number, books, there)
+        there = written(decisions, there)
         verdicts += [decision.verdict for decision in decisions]
     return there, verdicts
 
@@ -115,10 +128,12 @@ NAMES = st.sampled_from(["Ann Doe", "Ann", "Bob", "Doe, Ann", "Zoë", ""])
 SAID = st.lists(st.sampled_from(["a@example.com", "b@example.com", "1", "2"]), max_size=2, unique=True)
 CARDS = st.builds(lambda name, uid, said: card(name, uid, *said), NAMES, st.sampled_from(["u", "v", "w", ""]), SAID)
 GROUPS = st.builds(
-    group,
+    lambda name, uid, members: group(
+        name, uid, *(one for one in members if one > uid)
+    ),  # none is its own member's member
     st.sampled_from(["Choir", "Ann", "Tennis"]),
     st.sampled_from(["u", "g"]),
-    st.sampled_from(["u", "v"]),
+    st.lists(st.sampled_from(["u", "v", "g"]), max_size=2, unique=True),
 )
 BOOKS = st.lists(CARDS | GROUPS, max_size=4)
 
@@ -127,14 +142,72 @@ BOOKS = st.lists(CARDS | GROUPS, max_size=4)
 def test_into_one_book_several_bring_everybody_once_and_a_second_time_nobody(
     first: list[Card], second: list[Card], target: list[Card]
 ) -> None:
-    # With a note that no card of the source has, so that none is taken for another because it says the very same.
-    noted = (with_uid(one).with_property(text_property("NOTE", "there")) for one in target)
-    there = list({one.uid: one for one in noted}.values())
+    there = list({one.uid: one for one in map(with_uid, target)}.values())
     book, _ = filled(there, first, second)
     assert len({one.uid for one in book}) == len(book)
     again, verdicts = filled(book, first, second)
+    assert set(verdicts) <= {Verdict.KEEP}
+    assert again == book
+
+
+# Without UIDs `Doe, Ann` and `Ann Doe`, who say nothing else, cannot be told from each other.
+TOLD_APART = st.lists(CARDS.filter(lambda one: one.text("FN") != "Doe, Ann"), max_size=4)
+
+
+@given(TOLD_APART, TOLD_APART)
+def test_a_target_that_holds_what_several_books_brought_without_their_uids_is_adopted(
+    first: list[Card], second: list[Card]
+) -> None:
+    book, _ = filled([], first, second)
+    _, verdicts = filled([one.without("UID") for one in book], first, second)
     assert Verdict.ADD not in verdicts
-    assert [called(one) for one in again] == [called(one) for one in book]
+
+
+@given(BOOKS, BOOKS, BOOKS, st.integers(0, 6))
+def test_whoever_dies_and_loses_the_state_ends_with_no_card_more(
+    first: list[Card], second: list[Card], target: list[Card], many: int
+) -> None:
+    there = list({one.uid: one for one in map(with_uid, target)}.values())
+    whole, _ = filled(there, first, second)
+    changing = [one for one in decisions_of(0, (first, second), there) if one.verdict is not Verdict.KEEP]
+    ended, _ = filled(written(changing[:many], there), first, second)
+    assert len(ended) <= len(whole)  # in an empty book nobody without a UID is taken for a namesake
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "target"),
+    [
+        pytest.param(
+            [group("Choir", "u")],
+            [card("Ann", "u"), group("Choir", "g", "u")],
+            [group("Choir", "g")],
+            id="the first book's group is the target's by what it says, until the second book's comes",
+        ),
+        pytest.param(
+            [card("Ann", "u", "a@example.com", "1"), card("Ann", "v", "a@example.com")],
+            [card("Ann", "u", "2")],
+            [card("Ann", "t", "a@example.com", "1")],
+            id="the same of a person",
+        ),
+    ],
+)
+def test_what_a_later_book_says_counts_when_an_earlier_one_comes(
+    first: list[Card], second: list[Card], target: list[Card]
+) -> None:
+    book, _ = filled(target, first, second)
+    assert filled(book, first, second) == (book, [Verdict.KEEP] * (len(first) + len(second)))
+
+
+def test_of_several_books_the_first_writes_what_all_say_and_a_later_one_only_what_that_did_not() -> None:
+    here, elsewhere = card("Ann", "u", "1"), card("Ann", "u", "2")
+    (adding,), (waiting,) = (decisions_of(book, ([here], [elsewhere]), []) for book in (0, 1))
+    for decision, other in ((adding, 1), (waiting, 0)):
+        assert (decision.verdict, decision.joins, decision.others) == (Verdict.ADD, None, (other,))
+        assert [one.text for one in decision.card.all("TEL")] == ["1", "2"]
+    (uniting,) = decisions_of(1, ([here], [elsewhere]), [here])
+    assert (uniting.verdict, uniting.place) == (Verdict.UNITE, 0)
+    (keeping,) = decisions_of(1, ([here], [elsewhere]), [adding.card])
+    assert (keeping.verdict, keeping.why, keeping.repeats) == (Verdict.KEEP, "the target has its UID", None)
 
 
 @given(BOOKS, BOOKS)

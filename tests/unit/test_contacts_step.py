@@ -449,19 +449,28 @@ def test_what_is_one_by_its_name_in_two_books_that_go_to_one_is_one() -> None:
     assert world.there("All")[0].text("TEL") == "+1 555"
 
 
+def test_a_photo_of_a_later_book_comes_with_the_card_that_an_earlier_one_writes() -> None:
+    photo = Property("PHOTO", data=b"\xff\xd8" + b"p" * 5000, media="image/jpeg")
+    world = two_books(ANN_OF_A, ANN_OF_A.with_property(photo))
+    assert not world.trial.run().codes
+    (ann,) = (one for one in world.there("All") if one.label == ANN_OF_A.label)
+    assert ann.first("PHOTO") == photo
+    assert world.trial.fates() == {Fate.COPIED: 3, Fate.FOUND: 1}
+    assert world.trial.verify().differences == 0
+
+
 def test_a_preview_counts_with_what_an_earlier_book_will_have_brought() -> None:
     same = person("Zoë Müller", "u-3", email="zoe@example.com")
     world = two_books(ANN_OF_A, ANN_OF_A.with_property(text_property("TEL", "+1 555")))
     world.old.fill(ANN, "A", same)
     world.old.fill(ANN, "B", same, BOB_OF_B)
     (stage,) = world.trial.preview().stages
-    assert [action.amounts for _, action in stage.actions] == ["add 2", "add 3, unite 1, 1 there already"]
+    assert [action.amounts for _, action in stage.actions] == ["add 2", "add 3, 2 there already"]
     assert stage.actions[1][1].details == (
-        "~ Ann Doe  (the target has its UID)",
         "+ Bob Roe  (its UID is another card's too, Ann Doe; it is kept under one of its own)",
     )
     world.trial.run()
-    assert world.trial.fates() == {Fate.COPIED: 5, Fate.FOUND: 1, Fate.NORMALISED: 1}
+    assert world.trial.fates() == {Fate.COPIED: 4, Fate.FOUND: 2, Fate.NORMALISED: 1}
     assert len(world.there("All")) == 5
     (stage,) = world.trial.preview(world.trial.store).stages
     assert {action.verb for _, action in stage.actions} == {Verb.KEEP}
