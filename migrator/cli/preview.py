@@ -163,7 +163,8 @@ def summary(seen: Preview) -> list[str]:
         odds.append(f"Other warnings: {figures.count(sums['other_warnings'])}.")
     lines = [f"{', '.join([*amounts, held] if sums['bytes'] else amounts)}.", " ".join(odds)]
     if sums["by_hand"]:
-        lines.append(f"To be done by hand: {nouns.actions(sums['by_hand'])}.")
+        theirs = f" with {nouns.items(sums['items_by_hand'])}" if sums["items_by_hand"] else ""
+        lines.append(f"To be done by hand: {nouns.actions(sums['by_hand'])}{theirs}.")
     if sums["given_up"]:
         lines.append(f"Could not be looked at: {nouns.subjects(sums['given_up'])}.")
     # Of those who could not be looked at nobody knows what is to do.
@@ -193,25 +194,25 @@ def _sums(seen: Preview) -> dict[str, Any]:
     from migrator.engine.report import added
 
     pairs = [pair for stage in seen.stages for pair in stage.actions]
-    moving = added(action.size for _, action in pairs if action.verb not in {Verb.KEEP, Verb.BY_HAND})
+    # A thing is counted once on each route, as a report does it, though several steps may work on it.
+    things = {
+        (stage.kind, stage.route, subject.key, action.key): action
+        for stage in reversed(seen.stages)
+        for subject, action in reversed(stage.actions)
+    }
+    moving = added(action.size for action in things.values() if action.verb not in {Verb.KEEP, Verb.BY_HAND})
     noted = [finding for stage in seen.stages for finding in stage.findings]
     return {
         "subjects": len({subject.key for subject, _ in pairs}),
-        "actions": len(
-            {
-                (stage.kind, subject.key, action.key)
-                for stage in seen.stages
-                for subject, action in stage.actions
-                if not prepares(subject.key, action.key)
-            }
-        ),
+        "actions": sum(not prepares(subject, key) for _, _, subject, key in things),
         "items": moving.items,
         "bytes": moving.bytes,
         "refusals": sum(finding.weight >= Weight.WARNING and finding.code in REFUSALS for finding in noted),
         "other_warnings": sum(finding.weight >= Weight.WARNING and finding.code not in REFUSALS for finding in noted),
         "name_changes": sum(ARROW in action.label for _, action in pairs),
         "left_out": sum("left_out" in action.data for _, action in pairs),
-        "by_hand": sum(action.verb is Verb.BY_HAND for _, action in pairs),
+        "by_hand": sum(action.verb is Verb.BY_HAND for action in things.values()),
+        "items_by_hand": sum(action.total.items for action in things.values() if action.verb is Verb.BY_HAND),
         "given_up": sum(len(stage.troubles) for stage in seen.stages),
     }
 

@@ -298,7 +298,7 @@ class TablesRoute:
     strongbox: MemoryStrongbox = field(default_factory=MemoryStrongbox)
 
     def endpoint(self, side: Side) -> str:
-        return "old" if side is Side.SOURCE else "new"
+        return (self.old if side is Side.SOURCE else self.new).name
 
     def connections(self, side: Side) -> tuple[int, int]:
         del side

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from migrator.cli.exits import Exit
 from migrator.cli.outcome import exit_of_codes, exit_of_run
+from migrator.cli.preview import summary
 from migrator.engine.contract import Action, Fate, Reading, Size, Subject, Verb
 from migrator.engine.events import SubjectFailed, SubjectPlanned
 from migrator.engine.ledger import Status
+from migrator.engine.report import report
 from migrator.errors import LoginRefused, NotFound
 from migrator.testing.toy_room import Drop, Shelf, stage_between
 from migrator.testing.trial import Trial
@@ -56,6 +59,14 @@ def test_a_step_that_reads_what_an_earlier_one_would_write_says_so_until_that_ha
     assert [stage.awaits for stage in trial.preview().stages] == ["", "first", ""]
     Trial(stages[:1], store=trial.store).run()
     assert [stage.awaits for stage in trial.preview(trial.store).stages] == ["", "", ""]
+
+
+def test_what_two_steps_of_one_route_move_is_counted_once_as_the_report_does() -> None:
+    source, target = two_shelves()
+    trial = Trial([stage_between(source, target, ALICE, BOB, name=name) for name in ("first", "delta")])
+    assert summary(trial.preview())[0].startswith("2 subjects, 2 parts, 3 items to move")
+    trial.run()
+    assert report(trial.store, datetime.now(UTC)).sums.total.items == 3
 
 
 def test_what_an_earlier_step_has_yet_to_write_is_not_missed() -> None:

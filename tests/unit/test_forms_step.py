@@ -162,13 +162,17 @@ def test_a_source_without_a_single_table_is_told_once_and_not_done_with(options)
     assert world.trial.verify().not_moved == 1
 
 
-def test_a_preview_of_two_routes_counts_a_table_once() -> None:
+def test_a_preview_of_two_routes_counts_a_table_on_each_as_the_report_does() -> None:
     world = World()
     (stage,) = world.trial.stages
     vault = MemoryTables("vault", page=20)
     second = Stage("copy", "forms", stage.step, TablesRoute(world.old, vault))
-    told = summary(Trial([stage, second]).preview())
-    assert told[0].startswith("1 database, 2 tables, 320 rows to move")
+    trial = Trial([stage, second])
+    told = summary(trial.preview())
+    assert told[0].startswith("1 database, 4 tables, 320 rows to move")
+    trial.run()
+    seen = report(trial.store, datetime.now(UTC))
+    assert (len([one for one in seen.lines if not one.prepares]), seen.sums.total.items) == (4, 320)
 
 
 def test_of_posts_only_those_of_plugins_are_taken_with_their_meta() -> None:
