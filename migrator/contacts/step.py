@@ -40,6 +40,7 @@ from migrator.contacts.moving import (
 )
 from migrator.contacts.options import RECOPY, BookOptions, ContactsOptions
 from migrator.contacts.owners import Claim, Owners
+from migrator.contacts.readings import Readings
 from migrator.contacts.remarks import Remark
 from migrator.engine.contract import (
     ARRIVED,
@@ -90,25 +91,15 @@ _IN_ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class _SoFar:
-    """What a planning knows of books that go to one: their cards by the keys of their actions, and what the target's will hold once those
-    before have come to it.
-    """
-
-    read: dict[str, Sequence[Held]] = field(default_factory=dict)
-    there: dict[tuple[str, str], Sequence[Held]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class _Planning:
-    """What the books of one account are planned with."""
+    """What the books of one account are planned with; `filled` is what a book of the target will hold once those before have come to it."""
 
     subject: Subject
     account: Account
     source: BookReader
     features: Features
     read: Reading
-    so_far: _SoFar = field(default_factory=_SoFar)
+    filled: dict[tuple[str, str], Sequence[Held]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +108,7 @@ class ContactsStep:
 
     options: ContactsOptions
     accounts: Mapping[str, Account]
+    readings: Readings = field(default_factory=Readings, compare=False, repr=False)
 
     def subjects(self, read: Reading) -> Iterator[Subject]:  # noqa: ARG002 - the plan has named them already
         for key, account in self.accounts.items():
@@ -126,6 +118,7 @@ class ContactsStep:
 
     def plan(self, subject: Subject, read: Reading) -> Iterator[Action]:
         account = self.accounts[subject.key]
+        self.readings.forget(subject.key)
         with read.source(CONTACTS, account.source.account) as source:
             there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
@@ -179,21 +172,21 @@ class ContactsStep:
 
     def _decided(self, keep: Action, planning: _Planning, plan: BookPlan) -> Action:
         """The action of a book that has to be read, as the cards of both sides and what is on record say."""
-        key, read, so_far = keep.key, planning.read, planning.so_far
-        shelf = _shelf(keep, planning.source, so_far.read)
+        key, read, filled = keep.key, planning.read, planning.filled
+        shelf = self._shelf(keep, planning.source)
         held = shelf[key]
         strays = _strays(planning.source, plan.source.id)
         if strays and not held:
             told = strays_in_words(strays, "in it")
             why = f"nothing in it is a card: {told}; look at the file, or leave it out"
             return Action(key, Verb.BY_HAND, keep.label, why)
-        there = so_far.there.get(_place(plan)) or self._cards_at_target(planning.account, plan, read)
+        there = filled.get(_place(plan)) or self._cards_at_target(planning.account, plan, read)
         wishes = self._wishes(keep, shelf, there, planning.features, read)
         recorded = _recorded(key, list(wishes), read)
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
         if len(shelf) > 1:
-            so_far.there[_place(plan)] = _filled(there, {ref: wishes[ref] for ref in to_do}, key)
+            filled[_place(plan)] = _filled(there, {ref: wishes[ref] for ref in to_do}, key)
         unwanted = sum(one.card.is_group for one in held) if not self.options.groups else 0
         dropped = _left_behind_and_dropped(key, held, wishes, read)
         gone = sum(one.fate is Fate.GONE for one in dropped)
@@ -246,6 +239,27 @@ class ContactsStep:
             return ()
         with read.target(CONTACTS, account.target.account) as target:
             return list(everything(target, plan.target.id, implied=True))
+
+    def _shelf(self, action: Action, source: BookReader, *, anew: bool = False) -> Shelf:
+        """The cards of an action's book and of those that go where it goes, by the keys of their actions; one that is gone has none. What has
+        been read before is not read again, but for the action's own book where that is to be seen `anew`.
+        """
+        account, books = action.data["subject"], _books(action)
+        before = self.readings.of(account)
+        shelf: dict[str, Sequence[Held]] = {}
+        for key, book in books.items():
+            if key in before and not (anew and key == action.key):
+                shelf[key] = before[key]
+                continue
+            try:
+                shelf[key] = list(everything(source, book))
+            except NotFound:
+                if key == action.key:
+                    raise
+                shelf[key] = ()
+        if len(books) > 1:
+            self.readings.keep(account, shelf)
+        return shelf
 
     def _wishes(
         self, action: Action, shelf: Shelf, there: Sequence[Held], features: Features, read: Reading
@@ -348,7 +362,7 @@ class ContactsStep:
     ) -> Foresight:
         source_book, target_book = action.data["source"], action.data["target"]
         there = list(everything(target, target_book, implied=True)) if target_book else []
-        wishes = self._wishes(action, _shelf(action, source), there, target.features, read)
+        wishes = self._wishes(action, self._shelf(action, source), there, target.features, read)
         recorded = _recorded(action.key, list(wishes), read)
         to_do = self._to_do(wishes, recorded, _missing(wishes, recorded, there))
         name = action.data["name"]
@@ -366,7 +380,7 @@ class ContactsStep:
             for finding in _stray_lines(action.label, action, source):
                 work.note(finding)
             token = _token(source, action.data["source"])  # what changes from here on is seen by the next pass
-            shelf = _shelf(action, source)
+            shelf = self._shelf(action, source, anew=True)
             move = self._move(action, shelf, source, target, book, work)
             if work.resolve(move):
                 move = self._move(action, shelf, source, target, book, work)
@@ -434,7 +448,7 @@ class ContactsStep:
         account = self.accounts[action.data["subject"]]
         book = action.data["target"] or read.remembered(action.key).get(BOOK, "")
         with read.source(CONTACTS, account.source.account) as source:
-            shelf = _shelf(action, source)
+            shelf = self._shelf(action, source, anew=True)
         with read.target(CONTACTS, account.target.account) as target:
             there = list(everything(target, book, implied=True)) if book else []
             features = target.features
@@ -483,26 +497,6 @@ def _told_beside(action: Action) -> dict[str, str]:
     """What `_beside` told of the action's book."""
     told = action.data["beside"]
     return dict(json.loads(told)) if told else {}
-
-
-def _shelf(action: Action, source: BookReader, seen: dict[str, Sequence[Held]] | None = None) -> Shelf:
-    """The cards of an action's book and of those that go where it goes, by the keys of their actions; one that is gone has none. What is
-    in `seen` is not read again.
-    """
-    shelf: dict[str, Sequence[Held]] = {}
-    for key, book in _books(action).items():
-        if seen is not None and key in seen:
-            shelf[key] = seen[key]
-            continue
-        try:
-            shelf[key] = list(everything(source, book))
-        except NotFound:
-            if key == action.key:
-                raise
-            shelf[key] = ()
-    if seen is not None and len(shelf) > 1:
-        seen.update(shelf)
-    return shelf
 
 
 def _filled(there: Sequence[Held], to_do: Mapping[str, Wish], key: str) -> list[Held]:

@@ -459,6 +459,35 @@ def test_a_photo_of_a_later_book_comes_with_the_card_that_an_earlier_one_writes(
     assert world.trial.verify().differences == 0
 
 
+@pytest.mark.parametrize("many", [2, 5])
+def test_books_that_go_to_one_are_read_as_often_as_books_that_do_not(many: int) -> None:
+    names = [f"Book {number}" for number in range(many)]
+    world = World(books={"map": dict.fromkeys(names, "All")})
+    world.old.shelves.clear()
+    for name in names:
+        world.old.fill(ANN, name, person(f"Ann {name}", name), person("Bob", "u-1"))
+    readings = []
+    for passing in (world.trial.preview, world.trial.run, world.trial.verify, world.trial.run):
+        world.old.calls.clear()
+        passing()
+        readings.append(world.old.calls["index"])
+    planning = applying = proving = many
+    assert readings == [planning, planning + applying, planning + proving, planning]
+    assert [one.label for one in world.there("All")] == ["Ann Book 0", "Bob", *(f"Ann {name}" for name in names[1:])]
+
+
+def test_what_was_read_of_books_beside_another_is_read_anew_by_the_next_run() -> None:
+    world = two_books()
+    world.trial.run()
+    world.old.fill(ANN, "A", person("Zoë Müller", "u-3"))
+    world.old.fill(ANN, "B", person("Dan Coe", "u-3"))
+    world.trial.run()
+    uids = {one.label: one.uid for one in world.there("All")}
+    assert uids["Zoë Müller"] == "u-3"
+    assert uids["Dan Coe"] != "u-3"
+    assert world.trial.verify().differences == 0
+
+
 def test_a_preview_counts_with_what_an_earlier_book_will_have_brought() -> None:
     same = person("Zoë Müller", "u-3", email="zoe@example.com")
     world = two_books(ANN_OF_A, ANN_OF_A.with_property(text_property("TEL", "+1 555")))
