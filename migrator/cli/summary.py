@@ -203,8 +203,8 @@ def why(reason: Reason, most: int) -> str:
 def named(reason: Reason, most: int, *, more: str = "and {} more", count: Callable[[int], str] = figures.count) -> str:
     """What people call at most so many of those that a reason is true of, "" where they have no names: Ann Doe; Zoë Müller; and 298 more."""
     whose = list(reason.named[:most])
-    if whose and reason.items > len(whose):
-        whose.append(more.format(count(reason.items - len(whose))))
+    if whose and (rest := reason.beyond(most)) > 0:
+        whose.append(more.format(count(rest)))
     return "; ".join(whose)
 
 

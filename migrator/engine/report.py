@@ -76,7 +76,7 @@ class Sums:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why some items of one action met a fate, and what to do about it. `named` is what people call the first of them, where the ledger
-    knows it.
+    knows it, and `counts` how many items each of these names stands for: one, where it does not say.
     """
 
     fate: Fate
@@ -84,6 +84,12 @@ class Reason:
     cure: str
     items: int
     named: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    def beyond(self, most: int) -> int:
+        """How many items there are beside those that the first so many names stand for."""
+        named = len(self.named[:most])
+        return self.items - sum(self.counts[:most]) - max(0, named - len(self.counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +319,10 @@ def top_reasons(lines: Iterable[Line], fates: frozenset[Fate]) -> Sequence[Reaso
         for reason in line.reasons:
             if reason.fate in fates:
                 which = (reason.fate, reason.note, reason.cure)
-                before = together.get(which, replace(reason, items=0, named=()))
+                before = together.get(which, replace(reason, items=0, named=(), counts=()))
                 named = (*before.named, *reason.named)[:MOST_NAMED]
-                together[which] = replace(before, items=before.items + reason.items, named=named)
+                counts = (*before.counts, *(reason.counts or (1,) * len(reason.named)))[:MOST_NAMED]
+                together[which] = replace(before, items=before.items + reason.items, named=named, counts=counts)
     return sorted(together.values(), key=_gravity)
 
 
@@ -359,7 +366,7 @@ def _line(
     store: Store,
     same: Sequence[ActionRow],
     newest: ActionRow,
-    called: Mapping[_Why, Sequence[str]],
+    called: Mapping[_Why, Sequence[tuple[str, int]]],
 ) -> Line:
     facts = store.remembered(newest.ledger_key)
     departed = of_fact(facts.get(DEPARTED, ""))
@@ -370,8 +377,9 @@ def _line(
         for fate, note, cure, count in store.notes(newest.ledger_key)
     )
     reasons = (
-        Reason(fate, note, cure, count, tuple(called.get((fate, note, cure), ())))
+        Reason(fate, note, cure, count, tuple(name for name, _ in whose), tuple(items for _, items in whose))
         for fate, note, cure, count in counted
+        for whose in (called.get((fate, note, cure), ()),)
         if count
     )
     return Line(
@@ -403,14 +411,14 @@ def _named_items(store: Store) -> tuple[Mapping[str, list[NamedItem]], int]:
     return named, untold
 
 
-def _called(store: Store) -> Mapping[str, Mapping[_Why, Sequence[str]]]:
-    """By ledger key and reason, what people call the first items that it is true of."""
-    called: dict[str, dict[_Why, list[str]]] = {}
+def _called(store: Store) -> Mapping[str, Mapping[_Why, Sequence[tuple[str, int]]]]:
+    """By ledger key and reason, what people call the first items that it is true of, and how many each name stands for."""
+    called: dict[str, dict[_Why, list[tuple[str, int]]]] = {}
     for ledger_key, outcome in store.called():
         reason = (outcome.fate, outcome.note, outcome.cure)
         names = called.setdefault(ledger_key, {}).setdefault(reason, [])
         if len(names) < MOST_NAMED:
-            names.append(outcome.about)
+            names.append((outcome.about, outcome.things))
     return called
 
 

@@ -33,6 +33,9 @@ MOST_ROWS, FEWEST_ROWS = 10_000, 50
 TRIES = 3  # readings of a range that cannot be divided
 SIDES = "|"  # in a digest, between the source's checksum and the target's
 UNDIVIDED = 2**62  # rows, more than any table has
+BY_RULE = "what the target cannot hold is written by its rule"
+NAMED_KEYS = 3  # rows named in a column of which some are changed
+LONGEST_KEY = 40  # characters of a key in a message
 USUAL_ROW = 500  # bytes, where nobody tells
 
 
@@ -46,6 +49,7 @@ class Rows:
     target: Checksum
     note: str = ""
     altered: int = 0  # rows that the target cannot hold as they are
+    about: str = ""  # which these are
 
     @property
     def digest(self) -> str:
@@ -112,14 +116,13 @@ class RangeMove:
         told = self.redaction(rows)
         kept = self.target.as_kept(self.place.table, told)
         changed = (
-            sum(one is not other and one != other for one, other in zip(told, kept, strict=True))
+            [(one, other) for one, other in zip(told, kept, strict=True) if one is not other and one != other]
             if kept is not told
-            else 0
+            else []
         )
-        several = f"{changed:,} rows hold what the target cannot; they are written by its rule" if changed else ""
-        note = "1 row holds what the target cannot; it is written by its rule" if changed == 1 else several
         target = source if kept is rows else checksum_of(kept)
-        bundle = Rows(among, kept, source, target, note, changed)
+        note, about = (BY_RULE, cells_changed(self.extract.table, changed)) if changed else ("", "")
+        bundle = Rows(among, kept, source, target, note, len(changed), about)
         return Loaded(item.key, rows.size, bundle.digest, bundle, source.rows)
 
     def _proven(self, among: KeyRange, tries: int = TRIES) -> tuple[Summed, bool]:
@@ -208,9 +211,40 @@ class RangeMove:
     @staticmethod
     def _arrived(loaded: Loaded[Rows], bundle: Rows) -> Outcome:
         copied = Outcome(
-            loaded.key, Fate.COPIED, size=loaded.size, digest=bundle.digest, note=bundle.note, things=loaded.things
+            loaded.key,
+            Fate.COPIED,
+            size=loaded.size,
+            digest=bundle.digest,
+            note=bundle.note,
+            about=bundle.about,
+            things=loaded.things,
         )
         return partly(copied, Fate.NORMALISED, bundle.altered)
+
+
+def cells_changed(table: Table, changed: Sequence[tuple[Row, Row]]) -> str:
+    """Which cells are otherwise in the second row of each pair than in the first: "wp_log.at: 1,204 (id 3, 7, 12, ...)" for each column, without
+    a value but those that the rows are known by.
+    """
+    found: dict[str, list[Row]] = {}
+    for before, after in changed:
+        for column, one, other in zip(table.columns, before, after, strict=True):
+            if one != other:
+                found.setdefault(column.name, []).append(before)
+    return "; ".join(f"{table.name}.{name}: {len(rows):,}{_whose(table, rows)}" for name, rows in found.items())
+
+
+def _whose(table: Table, rows: Sequence[Row]) -> str:
+    if table.paging is not Paging.KEY:
+        return ""
+    keys = ["/".join(_in_short(part) for part in table.key_of(row)) for row in rows[:NAMED_KEYS]]
+    more = ", ..." if len(rows) > NAMED_KEYS else ""
+    return f" ({'/'.join(table.page_by)} {', '.join(keys)}{more})"
+
+
+def _in_short(value: str | bytes) -> str:
+    text = value.hex() if isinstance(value, bytes) else " ".join(value.split())
+    return text if len(text) <= LONGEST_KEY else f"{text[:LONGEST_KEY]}..."
 
 
 def without(source: Table, target: Table, there: Sequence[Row], rows: Sequence[Row]) -> list[Row]:

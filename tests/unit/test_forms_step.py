@@ -239,6 +239,21 @@ def test_of_a_range_that_is_not_the_same_there_only_the_rows_that_are_not_count_
     assert counted(world) == (160, {Fate.COPIED: 159, Fate.NORMALISED: 1}, 0)
 
 
+def test_rows_that_the_target_cannot_hold_are_told_by_column_and_key_and_without_a_value() -> None:
+    world = World()
+    world.new.features = replace(world.new.features, exact=False)
+    world.new.keeps = lambda row: (*row[:2], "held", None if int(row[0]) % 2 else row[3])
+    world.trial.run()
+    named = {one.about for one in world.outcomes()}
+    assert (
+        "wp_db7_forms.form_value: 50 (form_id 1, 2, 3, ...); wp_db7_forms.form_date: 25 (form_id 1, 3, 5, ...)" in named
+    )
+    told = [reason for line in report(world.trial.store, datetime.now(UTC)).lines for reason in line.reasons]
+    assert {one.note for one in told} == {"what the target cannot hold is written by its rule"}
+    assert "held" not in repr(told)
+    assert {(one.items, sum(one.counts), one.beyond(4)) for one in told} == {(160, 160, 0)}
+
+
 def test_rows_that_the_source_deletes_later_stay_at_the_target() -> None:
     world = World()
     world.trial.run()

@@ -396,7 +396,15 @@ class NumberedMove(RangeMove):
             behind = self._behind(loaded, words, CURE if left else CURE_OF_OTHERS)
             return replace(partly(behind, Fate.LEFT_BEHIND, rows + others), digest=digest)
         note = "; ".join(filter(None, (bundle.note, said)))
-        copied = Outcome(loaded.key, Fate.COPIED, size=loaded.size, digest=digest, note=note, things=loaded.things)
+        copied = Outcome(
+            loaded.key,
+            Fate.COPIED,
+            size=loaded.size,
+            digest=digest,
+            note=note,
+            about=bundle.about,
+            things=loaded.things,
+        )
         if bundle.altered:
             return partly(copied, Fate.NORMALISED, min(loaded.things, bundle.altered))
         return partly(copied, Fate.FOUND, found if changes else loaded.things)
