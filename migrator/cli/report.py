@@ -154,6 +154,8 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
             texts = [trouble.label, kind, part.route, "", tongue.label("given-up"), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(trouble.text), tongue.say(trouble.remedy))])
         for finding in part.findings:
+            if part.repeats(finding):
+                continue
             blank = [""] * (len(fates) + 3)
             texts = [subject_of(part, tongue), kind, part.route, "", tongue.label(finding.weight.name.lower()), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(finding.text), tongue.say(finding.remedy))])

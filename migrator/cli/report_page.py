@@ -134,7 +134,8 @@ class _Speech:
 
 def _is_special(part: Part) -> bool:
     """Whether there is more to say about it than its numbers."""
-    return bool(part.findings) or not part.named or any(not line.plain for line in part.lines)
+    told = any(not part.repeats(finding) for finding in part.findings)  # what was given up has a table of its own
+    return told or not part.named or any(not line.plain for line in part.lines)
 
 
 def _remarked(part: Part) -> int:
@@ -162,6 +163,8 @@ def _rendered(seen: Report, title: str, speech: _Speech, detail: Detail) -> str:
     template = environment.from_string(resources.files("migrator.cli").joinpath("report.html.j2").read_text("utf-8"))
     said = {name: getattr(speech, name) for name in ("counted", "label", "say", "both", "why", "explained", "ending")}
     figures = {"n": tongue.count, **{name: getattr(tongue, name) for name in ("figure", "size", "moment", "duration")}}
+    repeated = {finding for part in seen.parts for finding in part.findings if part.repeats(finding)}
+    differing = [one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE and one.finding not in repeated]
     return template.render(
         **said,
         **figures,
@@ -175,7 +178,9 @@ def _rendered(seen: Report, title: str, speech: _Speech, detail: Detail) -> str:
         reasons=reasons_of(seen)[:MOST_REASONS],
         special=[part for part in seen.parts if _is_special(part)],
         remarked=_remarked,
-        differing=[one for one in seen.placed if one.finding.weight is Weight.DIFFERENCE][:MOST_DIFFERENCES],
+        differing=differing[:MOST_DIFFERENCES],
+        more_differing=len(differing) > MOST_DIFFERENCES,
+        unseen_differences=sum(part.differences for part in seen.parts if part.unseen),
         differed=lambda run: differed(seen, run),
         apart=telling_apart(seen, tongue.label),
         steps_told=telling_steps(seen),

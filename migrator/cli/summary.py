@@ -71,12 +71,15 @@ def differences_found(number: int) -> str:
 def differed(report: Report, run: RunRow) -> int | None:
     """How many differences this run ended with, 0 for an older one of which only that is known; None if it found none.
 
-    A verification that met something graver besides, a server that was away, ends with the code for that.
+    A verification that met something graver besides, a server that was away, ends with the code for that; what could not be compared for it
+    is no difference that it found.
     """
     if run != report.runs[-1]:
         return 0 if run.exit_code == Exit.DIFFERENCES else None
-    graver = run.purpose == "verify" and run.exit_code and report.differences
-    return report.differences if graver or run.exit_code == Exit.DIFFERENCES else None
+    if run.exit_code == Exit.DIFFERENCES:
+        return report.differences
+    found = report.differences - sum(report.not_compared)
+    return found if run.purpose == "verify" and run.exit_code and found > 0 else None
 
 
 def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list[str]:
@@ -85,15 +88,28 @@ def compared(report: Report, epoch: int, differences: int, nouns: Nouns) -> list
     if not lines:
         return []
     items = added(line.sums.total for line in lines).items
-    return [compared_sentence(len(lines), items, differences, nouns)]
+    return [compared_sentence(len(lines), items, differences, nouns, not_compared=report.not_compared)]
 
 
 def compared_sentence(
-    actions: int, items: int, differences: int, nouns: Nouns, *, not_moved: int = 0, standing: int = 0
+    actions: int,
+    items: int,
+    differences: int,
+    nouns: Nouns,
+    *,
+    not_moved: int = 0,
+    standing: int = 0,
+    not_compared: tuple[int, int] = (0, 0),
 ) -> str:
-    """30 folders with 9,904 messages compared: 0 differences. Not moved, so not compared: 2 folders."""
-    differ = figures.counted(differences, "difference", "differences")
-    rest = f" Not moved, so not compared: {nouns.actions(not_moved)}." if not_moved else ""
+    """30 folders with 9,904 messages compared: 0 differences. Could not be compared: 1 mailbox. Not moved, so not compared: 2 folders.
+
+    `not_compared` are the subjects and actions among the `differences` that could not be looked at.
+    """
+    subjects, folders = not_compared
+    differ = figures.counted(max(0, differences - subjects - folders), "difference", "differences")
+    unseen = [nouns.subjects(subjects)] * bool(subjects) + [nouns.actions(folders)] * bool(folders)
+    told = f" Could not be compared: {' and '.join(unseen)}." if unseen else ""
+    rest = told + (f" Not moved, so not compared: {nouns.actions(not_moved)}." if not_moved else "")
     if standing:
         rest += f" Of another step, so not compared now: {figures.counted(standing, 'difference', 'differences')} found before."
     return f"{nouns.actions(actions)} with {nouns.items(items)} compared: {differ}.{rest}"
@@ -149,7 +165,7 @@ def _told(parts: Sequence[Part], nouns: Nouns) -> str:
     """The sums of what was seen; what was never seen cannot be counted, and that is said."""
     unseen = sum(part.unseen for part in parts)
     without = f"{nouns.subjects(unseen)} could not be looked at, so what is in there is not counted." if unseen else ""
-    differences = sum(part.differences for part in parts)
+    differences = sum(part.differences for part in parts if not part.unseen)
     seen = sums_sentence(Sums.of(part.sums for part in parts), nouns, differences) if unseen < len(parts) else ""
     return " ".join(sentence for sentence in (seen, without) if sentence)
 
@@ -230,7 +246,7 @@ def given_up(report: Report) -> list[str]:
         for part in report.parts
         for trouble in part.troubles
         if part.named
-        if not any(trouble.text in finding.text for finding in part.findings)  # then it stands among the findings
+        if not any(map(part.repeats, part.findings))  # then it stands among the findings
     ]
     told = {trouble.text for part in report.parts for trouble in part.troubles}
     actions = [
@@ -330,7 +346,7 @@ def _standing(part: Part) -> str:
         f"{figures.count(behind)} left behind" if behind else "",
         f"{figures.count(failed)} failed" if failed else "",
         "given up" if part.troubles else "",
-        differences_found(part.differences) if part.differences else "",
+        differences_found(part.differences) if part.differences and not part.unseen else "",
         "gone from the source" if part.gone else "",
         "" if part.named else "not named by the plan any more",
     ]

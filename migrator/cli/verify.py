@@ -151,6 +151,7 @@ def _tell_end(
             nouns,
             not_moved=result.not_moved,
             standing=result.standing,
+            not_compared=seen.not_compared,
         ),
         f"For the whole story: migrator report {path}",
     ):

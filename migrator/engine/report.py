@@ -19,6 +19,7 @@ from migrator.engine.named import is_named
 NOTHING = Size(0, 0)
 VANISHED = "the source does not have it any more, or the plan does not ask for it"
 FOUND_BEFORE = "found by an earlier verification, and not looked at since, for the plan does not name it any more"
+NOT_COMPARED = "not-compared"  # code of what a verification says of something it could not look at
 MOST_ITEMS = 10_000  # items named one by one; beyond that only reasons and counts are told
 MOST_NAMED = 100  # items named beside a reason that they share
 
@@ -173,6 +174,11 @@ class Part:
         """How many differences the newest verification left standing in the whole of it."""
         return _differences(self.findings) + sum(line.differences for line in self.lines)
 
+    def repeats(self, finding: Finding) -> bool:
+        """Whether a finding says nothing but what was given up here says: that a verification could not look at it either."""
+        texts = (trouble.text.removeprefix(f"{trouble.label}: ") for trouble in self.troubles)
+        return finding.code == NOT_COMPARED and any(text in finding.text for text in texts)
+
     @property
     def unseen(self) -> bool:
         """Whether nothing is known of what the source holds, because it could not be looked at."""
@@ -223,6 +229,13 @@ class Report:
     def differences(self) -> int:
         """How many differences the newest verification left standing."""
         return _differences(self.findings) + sum(part.differences for part in self.parts)
+
+    @property
+    def not_compared(self) -> tuple[int, int]:
+        """How many subjects, and how many actions of others, a verification could not look at; each is one of the differences."""
+        findings = [[*part.findings, *(one for line in part.lines for one in line.findings)] for part in self.parts]
+        subjects = sum(_is_not_compared(one) for part in self.parts for one in part.findings)
+        return subjects, sum(map(_is_not_compared, chain.from_iterable(findings))) - subjects
 
     @property
     def placed(self) -> Iterator[Placed]:
@@ -449,6 +462,10 @@ def _part(
 
 def _differences(findings: Iterable[Finding]) -> int:
     return sum(finding.weight is Weight.DIFFERENCE for finding in findings)
+
+
+def _is_not_compared(finding: Finding) -> bool:
+    return finding.code == NOT_COMPARED and finding.weight is Weight.DIFFERENCE
 
 
 def _order(fate: Fate) -> int:

@@ -16,7 +16,7 @@ from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
 from migrator.engine.ledger import VERIFIED, ActionRow, Claim, Ending, Status, Store
 from migrator.engine.named import is_named, keep_named, mark, others_of, take_out
-from migrator.engine.report import VANISHED, newest_planning
+from migrator.engine.report import NOT_COMPARED, VANISHED, newest_planning
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.engine.walk import Surroundings, Walk
@@ -209,4 +209,5 @@ class _StageVerification:
 
 
 def _not_compared(label: str, error: MigratorError) -> Finding:
-    return Finding("not-compared", Weight.DIFFERENCE, label, f"could not be compared: {error}", error.remedy)
+    words = str(error).removeprefix(f"{label}: ")  # whose it is stands before it already
+    return Finding(NOT_COMPARED, Weight.DIFFERENCE, label, f"could not be compared: {words}", error.remedy)

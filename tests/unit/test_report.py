@@ -442,6 +442,71 @@ def test_what_the_plan_names_no_more_and_of_which_nothing_is_on_record_is_not_to
     assert "alice" not in page(seen, "x", "en") + spreadsheet(seen, "en")
 
 
+@pytest.fixture
+def refused(filled):
+    """One mailbox moved and compared, and one whose password was wrong for both."""
+    key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2))
+    filled.store.remember(filled.epoch, key, {"verified": str(filled.epoch)})
+    bob = "mail/old>new/bob@example.com"
+    words = "the server refused the login."
+    said = SubjectTrouble(
+        "mail", "bob@example.com", "bob@example.com", "x", f"bob@example.com: {words}", "Mend it.", 1, bob
+    )
+    filled.store.trouble(filled.epoch, said)
+    found = Finding("not-compared", Weight.DIFFERENCE, "bob@example.com", f"could not be compared: {words}", "Mend it.")
+    filled.store.found(filled.epoch, "mail", bob, "verify", [found])
+    filled.store.end_run(filled.epoch, LATER, Ending.FAILED, Exit.LOGIN, "")
+    return filled
+
+
+def test_what_could_not_be_compared_is_no_difference_between_the_sides(refused):
+    seen = refused.seen()
+
+    assert compared(seen, refused.epoch, 1, nouns_of(["mail"])) == [
+        "1 folder with 2 messages compared: 0 differences. Could not be compared: 1 mailbox."
+    ]
+    assert sums_by_route(seen) == [
+        (
+            "mail, old -> new: 2 messages at the source: 2 copied; it adds up. "
+            "1 mailbox could not be looked at, so what is in there is not counted."
+        )
+    ]
+    assert given_up(seen) == []
+    assert part_rows(seen)[2].endswith("0 of 0 messages  given up")
+    verification = replace(seen.runs[-1], purpose="verify", ending=Ending.DONE)
+    seen = replace(seen, runs=(verification,))
+    told = run_sentence(verification, works=False, differences=differed(seen, verification))
+    assert told.endswith(": ended with 4 (a login was refused).")
+    assert findings(seen, Weight.DIFFERENCE) == [
+        "  difference: bob@example.com: could not be compared: the server refused the login. Mend it."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "without"),
+    [
+        (
+            "en",
+            "nothing differs</span>. <b class=bad>1 mailbox could not be looked at",
+            ["difference found", "1 difference"],
+        ),
+        (
+            "es",
+            "no hay diferencias</span>. <b class=bad>1 buzón no se pudo mirar",
+            ["diferencia hallada", "1 diferencia"],
+        ),
+    ],
+)
+def test_the_page_tells_once_who_could_not_be_looked_at(refused, language, words, without):
+    html = page(refused.seen(), "x", language)
+
+    assert words in html
+    assert [word for word in without if word in html] == []
+    assert html.count("refused the login") == 2  # in the list of what needs a look, and beside the mailbox
+    assert "<li>bob@example.com" not in html
+    assert spreadsheet(refused.seen(), language).count("refused the login") == 1
+
+
 def test_sums_that_a_comparison_contradicts_add_up_by_our_records_only(filled):
     assert sums_by_route(differing(filled)) == [
         "mail, old -> new: 2 messages at the source: 2 copied; it adds up by our records; 1 difference found by comparing."
