@@ -9,7 +9,7 @@ the step nor the run, so a delta step continues where the first pass of the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -249,8 +249,14 @@ class Store(Protocol):
     def fates(self, ledger_key: str) -> Mapping[Fate, Size]:
         """Items and bytes by fate."""
 
-    def notes(self, ledger_key: str) -> Iterator[tuple[Fate, str, str, int]]:
-        """Fate, note, cure and how many items share them, for every fate with a note."""
+    def all_remembered(self, names: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """The facts of these names, by ledger key of the actions that have one: one question, however many actions there are."""
+
+    def all_fates(self) -> Mapping[str, Mapping[Fate, Size]]:
+        """What `fates` answers, by ledger key, of every action that has items."""
+
+    def notes(self) -> Mapping[str, Sequence[tuple[Fate, str, str, int]]]:
+        """By ledger key, of every action that has a note: fate, note, cure and how many items share them."""
 
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
         """Ledger key and outcome of every item left behind or altered, streamed."""

@@ -13,8 +13,7 @@ from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
 from migrator.engine.departed import of_fact, without
-from migrator.engine.ledger import DEPARTED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
-from migrator.engine.named import is_named
+from migrator.engine.ledger import DEPARTED, UNNAMED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
 
 NOTHING = Size(0, 0)
 VANISHED = "the source does not have it any more, or the plan does not ask for it"
@@ -272,7 +271,12 @@ def report(store: Store, made: datetime) -> Report:
         if finding not in of_key:  # a run and a verification may know the same
             of_key.append(finding)
     named, untold = _named_items(store)
-    called = _called(store)
+    record = _Record(
+        facts=store.all_remembered([DEPARTED, VERIFIED, UNNAMED]),
+        fates=store.all_fates(),
+        notes=store.notes(),
+        called=_called(store),
+    )
     lines: dict[tuple[str, str, str], list[Line]] = {}
     labels: dict[tuple[str, str, str], str] = {}
     for same in _by_ledger_key(rows):
@@ -280,7 +284,7 @@ def report(store: Store, made: datetime) -> Report:
         place = (*kind_and_route(newest.ledger_key), newest.subject)
         labels[place] = newest.subject_label
         told = tuple(findings.pop(newest.ledger_key, ()))
-        line = _line(store, same, newest, called.get(newest.ledger_key, {}))
+        line = _line(record, same, newest)
         items = tuple(named.get(newest.ledger_key, ()))
         vanished = newest.run < planned[newest.step, newest.subject]
         whole = replace(line, findings=told, items=items)
@@ -293,7 +297,7 @@ def report(store: Store, made: datetime) -> Report:
         for place in labels
     )
     parts = tuple(
-        part if is_named(store, f"{part.kind}/{part.route}/{part.subject}") else _unnamed(part) for part in parts
+        _unnamed(part) if record.of(f"{part.kind}/{part.route}/{part.subject}").get(UNNAMED) else part for part in parts
     )
     parts = tuple(part for part in parts if part.named or part.tells)
     return Report(
@@ -375,19 +379,29 @@ def _by_ledger_key(rows: Sequence[ActionRow]) -> Iterator[list[ActionRow]]:
     return iter(together.values())
 
 
-def _line(
-    store: Store,
-    same: Sequence[ActionRow],
-    newest: ActionRow,
-    called: Mapping[_Why, Sequence[tuple[str, int]]],
-) -> Line:
-    facts = store.remembered(newest.ledger_key)
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What the state knows of all actions, by ledger key: asked for at once, since a plan may have tens of thousands."""
+
+    facts: Mapping[str, Mapping[str, str]]
+    fates: Mapping[str, Mapping[Fate, Size]]
+    notes: Mapping[str, Sequence[tuple[Fate, str, str, int]]]
+    called: Mapping[str, Mapping[_Why, Sequence[tuple[str, int]]]]
+
+    def of(self, ledger_key: str) -> Mapping[str, str]:
+        """The facts of one."""
+        return self.facts.get(ledger_key, {})
+
+
+def _line(record: _Record, same: Sequence[ActionRow], newest: ActionRow) -> Line:
+    key = newest.ledger_key
+    facts, called = record.of(key), record.called.get(key, {})
     departed = of_fact(facts.get(DEPARTED, ""))
-    fates = dict(sorted(without(store.fates(newest.ledger_key), departed).items(), key=lambda pair: _order(pair[0])))
+    fates = dict(sorted(without(record.fates.get(key, {}), departed).items(), key=lambda pair: _order(pair[0])))
     # Nobody knows which reason those had that have departed; no reason is told of more than are there.
     counted = (
         (fate, note, cure, min(count, fates.get(fate, NOTHING).items))
-        for fate, note, cure, count in store.notes(newest.ledger_key)
+        for fate, note, cure, count in record.notes.get(key, ())
     )
     reasons = (
         Reason(fate, note, cure, count, tuple(name for name, _ in whose), tuple(items for _, items in whose))
@@ -396,7 +410,7 @@ def _line(
         if count
     )
     return Line(
-        ledger_key=newest.ledger_key,
+        ledger_key=key,
         steps=tuple(dict.fromkeys(row.step for row in same)),
         label=newest.label,
         verb=newest.verb,

@@ -144,13 +144,18 @@ _FATES = (
     .join(ledger, ledger.c.number == sums.c.action)
     .where(_OF_KEY, sums.c["items"] > 0)
 )
+_ALL_FATES = (
+    select(ledger.c.key, sums.c.fate, sums.c["items"], sums.c.bytes)
+    .join(ledger, ledger.c.number == sums.c.action)
+    .where(sums.c["items"] > 0)
+)
 _NOTED = (items.c.fate, items.c.note, items.c.cure)
 _NOTES = (
-    select(*_NOTED, func.sum(items.c.things))
+    select(ledger.c.key, *_NOTED, func.sum(items.c.things))
     .join(ledger, ledger.c.number == items.c.action)
-    .where(_OF_KEY, items.c.note != "")
-    .group_by(*_NOTED)
-    .order_by(*_NOTED)
+    .where(items.c.note != "")
+    .group_by(items.c.action, ledger.c.key, *_NOTED)
+    .order_by(items.c.action, *_NOTED)
 )
 
 # Both databases speak this dialect of INSERT, SQLAlchemy has a construct of its own for each.
@@ -398,11 +403,31 @@ class SqlStore:
         with self._asking() as connection:
             return {fate: Size(count, size) for fate, count, size in connection.execute(_FATES, {"of_key": ledger_key})}
 
-    def notes(self, ledger_key: str) -> Iterator[tuple[Fate, str, str, int]]:
+    def all_remembered(self, names: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        listing = (
+            select(ledger.c.key, facts.c.name, facts.c.value)
+            .join(ledger, ledger.c.number == facts.c.action)
+            .where(facts.c.name.in_(names))
+        )
+        kept: dict[str, dict[str, str]] = {}
         with self._asking() as connection:
-            counted = connection.execute(_NOTES, {"of_key": ledger_key})
-            answers = [(fate, note, cure, int(count)) for fate, note, cure, count in counted]
-        yield from answers
+            for ledger_key, name, value in connection.execute(listing):
+                kept.setdefault(ledger_key, {})[name] = value
+        return kept
+
+    def all_fates(self) -> Mapping[str, Mapping[Fate, Size]]:
+        counts: dict[str, dict[Fate, Size]] = {}
+        with self._asking() as connection:
+            for ledger_key, fate, count, size in connection.execute(_ALL_FATES):
+                counts.setdefault(ledger_key, {})[fate] = Size(count, size)
+        return counts
+
+    def notes(self) -> Mapping[str, Sequence[tuple[Fate, str, str, int]]]:
+        noted: dict[str, list[tuple[Fate, str, str, int]]] = {}
+        with self._asking() as connection:
+            for ledger_key, fate, note, cure, count in connection.execute(_NOTES):
+                noted.setdefault(ledger_key, []).append((fate, note, cure, int(count)))
+        return noted
 
     def left_behind(self) -> Iterator[tuple[str, Outcome]]:
         return self._outcomes_where(NOT_AS_SENT)

@@ -504,7 +504,7 @@ class StoreContract:
         store.close_batch(epoch, number, [partly])
         assert store.settled(INBOX, ["1"]) == {"1": partly}
         assert store.fates(INBOX) == {Fate.COPIED: Size(499, 1), Fate.LEFT_BEHIND: Size(3, 6)}
-        assert list(store.notes(INBOX)) == [(Fate.LEFT_BEHIND, "refused", "", 3)]
+        assert list(store.notes().get(INBOX, ())) == [(Fate.LEFT_BEHIND, "refused", "", 3)]
         store.record(epoch, INBOX, copied("1", size=6))
         assert store.fates(INBOX) == {Fate.COPIED: Size(2, 7)}
 
@@ -542,6 +542,17 @@ class StoreContract:
         assert store.remembered(INBOX) == {"uidvalidity": "7", "modseq": "2"}
         assert store.remembered(SENT) == {"uidvalidity": "8"} | {f"name {odd}": odd for odd in ODD}
 
+    def test_of_all_actions_is_told_what_is_told_of_each(self, store: Store) -> None:
+        epoch = start(store).run.epoch
+        store.record(epoch, INBOX, copied("1", "2"))
+        store.record(epoch, SENT, [*copied("1"), Outcome("2", Fate.LEFT_BEHIND, note="no", size=4)])
+        store.remember(epoch, INBOX, {"verified": "3", "other": "x"})
+        store.remember(epoch, SENT, {"departed": "y"})
+
+        assert store.all_fates() == {key: store.fates(key) for key in (INBOX, SENT)}
+        assert store.all_remembered(["verified", "departed"]) == {INBOX: {"verified": "3"}, SENT: {"departed": "y"}}
+        assert store.all_remembered([]) == {}
+
     def test_forgetting_strikes_one_actions_items_and_no_others(self, store: Store) -> None:
         epoch = start(store).run.epoch
         for key in (INBOX, SENT):
@@ -563,7 +574,11 @@ class StoreContract:
         store.forget_items(epoch, "never")
         store.progressed(epoch, "mail", "never", Status.DONE)
 
-        assert (list(store.outcomes("never")), list(store.notes("never")), store.fates("never")) == ([], [], {})
+        assert (list(store.outcomes("never")), list(store.notes().get("never", ())), store.fates("never")) == (
+            [],
+            [],
+            {},
+        )
         assert list(store.open_batches("never")) == []
 
     # -- findings and sums ----------------------------------------------------------------------------------------------
@@ -590,7 +605,7 @@ class StoreContract:
         store.record(epoch, INBOX, [replace(large, key="1"), replace(large, key="2"), *copied("3")])
         store.record(epoch, INBOX, [Outcome("4", Fate.NORMALISED, note="bare LF")])
 
-        assert sorted(store.notes(INBOX), key=lambda row: row[1]) == [
+        assert sorted(store.notes().get(INBOX, ()), key=lambda row: row[1]) == [
             (Fate.NORMALISED, "bare LF", "", 1),
             (Fate.LEFT_BEHIND, "larger than 50 MB", "Raise the limit.", 2),
         ]
@@ -618,7 +633,7 @@ class StoreContract:
         store.close_batch(epoch, number, [united])
 
         assert set(store.called()) == {(SENT, united), *((INBOX, outcome) for outcome in refused)}
-        assert list(store.notes(INBOX)) == [(Fate.LEFT_BEHIND, "too large", "", 2500)]
+        assert list(store.notes().get(INBOX, ())) == [(Fate.LEFT_BEHIND, "too large", "", 2500)]
         assert store.settled(SENT, ["x"]) == {"x": united}
 
     def test_the_tally_counts_each_item_once_however_many_steps_continue_it(self, store: Store) -> None:
