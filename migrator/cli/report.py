@@ -208,7 +208,7 @@ def _why_and_cure(line: Line, tongue: Tongue, words: Mapping[str, str]) -> tuple
     def told(reason: Reason) -> str:
         word = reason.fate.value
         fate = word if tongue.language == "en" else words[f"{word}_one" if reason.items == 1 else word].lower()
-        whose = named(reason, NAMED_BESIDE, more=words["more_named"], count=tongue.count)
+        whose = named(reason, NAMED_BESIDE, more=words["more_named"], count=tongue.count, told=tongue.named)
         return f"{tongue.count(reason.items)} {fate}: {tongue.say(reason.note)}{f' ({whose})' if whose else ''}"
 
     reasons = [told(reason) for reason in line.reasons if reason.note]

@@ -116,7 +116,7 @@ class _Speech:
 
     def why(self, reason: Reason, most: int) -> Markup:
         """The reason and some of those it is true of, by the names they have."""
-        whose = named(reason, most, more=self.words["more_named"], count=self.tongue.count)
+        whose = named(reason, most, more=self.words["more_named"], count=self.tongue.count, told=self.tongue.named)
         return self.say(reason.note) + escape(plain(f" ({whose})" if whose else ""))
 
     def explained(self, reason: Reason) -> Markup:

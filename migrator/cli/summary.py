@@ -216,9 +216,16 @@ def why(reason: Reason, most: int) -> str:
     return f"{reason.note} ({whose})" if whose else reason.note
 
 
-def named(reason: Reason, most: int, *, more: str = "and {} more", count: Callable[[int], str] = figures.count) -> str:
+def named(
+    reason: Reason,
+    most: int,
+    *,
+    more: str = "and {} more",
+    count: Callable[[int], str] = figures.count,
+    told: Callable[[str], str] = str,
+) -> str:
     """What people call at most so many of those that a reason is true of, "" where they have no names: Ann Doe; Zoë Müller; and 298 more."""
-    whose = list(reason.named[:most])
+    whose = list(map(told, reason.named[:most]))
     if whose and (rest := reason.beyond(most)) > 0:
         whose.append(more.format(count(rest)))
     return "; ".join(whose)

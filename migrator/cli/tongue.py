@@ -17,12 +17,14 @@ from importlib import resources
 from migrator.cli import figures
 
 ENGLISH = "en"
-_PLACE = re.compile(r"\{([#*@]?)(\w*)\}")
+_PLACE = re.compile(r"\{([#*@~^]?)(\w*)\}")
 _VALUES = {
     "": "((?:(?!; ).)+?)",  # a name or a server's words, never changed; a semicolon ends them, for what follows may be ours
     "@": r"([^\s:;,]+)",  # one word of that sort: an address
     "#": r"(-?\d[\d,]*(?:\.\d+)?(?: ?(?:bytes?|[KMGTP]?B))?)",  # a number or a size: written as the language writes it
     "*": "(.+?)",  # a sentence of its own, which the catalogue may know
+    "~": "(.+?)",  # a value or a name, never changed, with semicolons too
+    "^": "([A-Z][A-Z0-9-]*)",  # what a property of a card is called
 }
 _LAST = "((?:(?!; |[.?] [A-Z]).)+?)"  # such a value at the end: another sentence ends it too
 _IN_BRACKETS = r"([^()]+|.+?)"  # names in brackets, which semicolons stand between
@@ -30,6 +32,7 @@ _BORDERS = (
     re.compile(r"((?<=[.?]) (?=[A-Z\"{]))"),
     re.compile(r"(; )(?![^(]*\))"),
 )  # between sentences, and between reasons in a row
+_REMARK = re.compile(r"(; )(?=[A-Z][A-Z0-9-]*[ :])")  # between what is true of one card alone
 _COMMA = re.compile("(, )")  # between amounts in a row; but names have commas too, so only where every part is known
 _SWAPPED = str.maketrans(",.", ".,")
 
@@ -85,6 +88,7 @@ class Tongue:
 
     language: str
     _sentences: tuple[_Sentence, ...] = ()
+    _remarks: tuple[_Sentence, ...] = ()  # those of the sentences that may follow a name
     _labels: Mapping[str, str] = field(default_factory=dict)
     _told: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
 
@@ -95,8 +99,12 @@ class Tongue:
             return cls(ENGLISH)
         name = f"report.{language}.toml"
         catalogue = tomllib.loads(resources.files("migrator.cli").joinpath(name).read_text("utf-8"))
-        sentences = [_Sentence.of(english, said) for english, said in catalogue["sentences"].items()]
-        return cls(language, tuple(sorted(sentences, key=lambda one: -one.weight)), catalogue["labels"])
+        sentences, remarks = (
+            tuple(_Sentence.of(english, said) for english, said in catalogue[section].items())
+            for section in ("sentences", "remarks")
+        )
+        all_of_them = sorted((*sentences, *remarks), key=lambda one: -one.weight)
+        return cls(language, tuple(all_of_them), remarks, catalogue["labels"])
 
     # -- sentences -----------------------------------------------------------------------------------------------------
 
@@ -111,6 +119,18 @@ class Tongue:
     def say(self, text: str) -> str:
         """The same as text alone."""
         return "".join(piece.text for piece in self.pieces(text))
+
+    def named(self, text: str) -> str:
+        """What people call a thing, with what is true of it alone: a name stays as it is, also one that reads like a sentence of ours."""
+        parts, told = _REMARK.split(text), ""
+        while parts:
+            # A value may have in it what looks like the border before the next: then only both together are known.
+            ends = range(1, len(parts) + 1, 2)
+            known = ((end, self._known("".join(parts[:end]), self._remarks)) for end in ends)
+            end, pieces = next((one for one in known if one[1]), (1, [Piece(parts[0])]))
+            told += "".join(piece.text for piece in pieces or ()) + "".join(parts[end : end + 1])
+            parts = parts[end + 1 :]
+        return told
 
     def label(self, word: str) -> str:
         """What something is called that has its name from us and not from a customer."""
@@ -130,8 +150,8 @@ class Tongue:
             return [piece for amount in amounts for piece in (Piece(", "), *(amount or ()))][1:]
         return [Piece(text, foreign=any(map(str.isalpha, text)))]
 
-    def _known(self, text: str) -> Iterable[Piece] | None:
-        for sentence in self._sentences:
+    def _known(self, text: str, among: Iterable[_Sentence] | None = None) -> Iterable[Piece] | None:
+        for sentence in self._sentences if among is None else among:
             if sentence.fixed in text and (found := sentence.english.fullmatch(text)):
                 return list(self._said(sentence, found))
         return None

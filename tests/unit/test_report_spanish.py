@@ -13,6 +13,10 @@ import pytest
 
 import migrator
 from migrator.cli.tongue import Piece, Tongue
+from migrator.contacts.meaning import compare
+from migrator.contacts.merge import merge
+from migrator.contacts.model import Card, text_property
+from migrator.contacts.remarks import together
 from migrator.mail.comparison import TROUBLES
 
 SPANISH = Tongue.of("es")
@@ -104,6 +108,53 @@ def test_a_name_is_never_taken_for_a_sentence_and_a_sentence_never_for_a_name():
         Piece("not so", foreign=True),
         Piece("; nada nuevo"),
     )
+
+
+def card(name, *more):
+    return Card((text_property("UID", "u"), text_property("FN", name), *more))
+
+
+SOURCE = card(
+    "Ann", text_property("TEL", "1", "cell"), text_property("NOTE", "so; EMAIL or not"), text_property("BDAY", "1980")
+)
+TARGET = card("Ann D.", text_property("TEL", "1"), text_property("NOTE", "zzz"), text_property("BDAY", "1981"))
+ENGLISH = ("beside", "kept", "keeps", "has", "was", "with", "missing", "new", "plain", "source")
+
+
+def test_what_is_true_of_one_card_alone_is_said_in_spanish_behind_its_name():
+    united = merge([SOURCE], [TARGET])[0].conflicts
+    differing = [*compare(SOURCE, TARGET), *compare(SOURCE, Card()), *compare(Card(), SOURCE)]
+    remarks = [one.remark for one in (*united, *differing)]
+    told = SPANISH.named(f"Ann: {together(remarks).own}")
+
+    assert len(united) > 2
+    assert set(ENGLISH) & set(re.findall(r"\w+", told)) == set()
+    assert all(value in told for value in ("so; EMAIL or not", "1981", "Ann D."))
+    for one in remarks:
+        assert not any(piece.foreign for piece in SPANISH.pieces(one.shared))
+    for one in differing:  # as a verification finds them
+        assert set(ENGLISH) & set(re.findall(r"\w+", SPANISH.say(f"Ann: {one}"))) == set()
+
+
+@pytest.mark.parametrize(
+    ("english", "spanish"),
+    [
+        (
+            "Ann: EMAIL: a@x, b@x is put beside c@x, both are kept",
+            "Ann: EMAIL: a@x, b@x se pone junto a c@x; se guardan ambos",
+        ),
+        (
+            "Ann: TEL was 1; 2 and is 3; BDAY: the source has 1, the target keeps 2",
+            "Ann: TEL era 1; 2 y es 3; BDAY: el origen tiene 1; el destino deja 2",
+        ),
+        ("Ann: NOTE one, two", "Ann: NOTE one, two"),
+        ("Run again.", "Run again."),
+        ("nothing new; Ltd", "nothing new; Ltd"),
+    ],
+)
+def test_a_name_stays_as_it_is_with_whatever_stands_behind_it(english, spanish):
+    assert SPANISH.named(english) == spanish
+    assert Tongue.of("en").named(english) == english
 
 
 # -- whether the rooms say anything that the catalogue does not know -----------------------------------------------------------
