@@ -125,7 +125,7 @@ def test_a_state_of_a_newer_migrator_is_left_alone(url, database, schema):
     database.execute(text(f"UPDATE {schema}.migrator_schema SET version_num = '0007'"))
 
     for opening in (open_store, open_for_questions):
-        with pytest.raises(StateError, match=r"newer migrator \(schema 0007; this one knows 0003\)"):
+        with pytest.raises(StateError, match=r"newer migrator \(schema 0007; this one knows 0004\)"):
             opening(url)
 
 
@@ -137,17 +137,17 @@ def test_an_older_state_is_upgraded_or_left_as_it_was(url, database, schema, tmp
         store.end_run(epoch, NOON, Ending.DONE, 0, "")
     scripts = tmp_path / "later"
     shutil.copytree(REVISIONS, scripts)
-    (scripts / "versions" / "0004_colour.py").write_text(
+    (scripts / "versions" / "0005_colour.py").write_text(
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        "revision, down_revision = '0004', '0003'\n"
+        "revision, down_revision = '0005', '0004'\n"
         "def upgrade():\n"
         "    op.add_column('ledger', sa.Column('colour', sa.Text))\n"
         f"    op.execute('SELECT 1 FROM {'missing' if broken else 'ledger'}')\n"
     )
 
     with pytest.raises(StateError, match="missing") if broken else contextlib.nullcontext():
-        open_store(url, schema=Schema("0004", str(scripts))).close()
+        open_store(url, schema=Schema("0005", str(scripts))).close()
 
     columns = (
         f"SELECT count(*) FROM information_schema.columns WHERE table_schema = '{schema}' AND column_name = 'colour'"
