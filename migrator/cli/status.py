@@ -82,6 +82,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
     nouns = summary.report_nouns(seen, [] if seen.parts else _planned_kinds(plan))
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
+    unsure = seen.cut_short and newest is not None and newest.purpose == "run"
     so_far = (
         f"{summary.done_of(summary.named_parts(seen), nouns)} done",
         f"{figures.count(seen.sums.arrived)} of {nouns.items(seen.sums.total.items)} on the target",
@@ -91,7 +92,7 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
         run_sentence(newest, works=works, differences=summary.differed(seen, newest))
         if newest
         else "Nothing has been run yet.",
-        ", ".join(so_far) + ".",
+        ", ".join(so_far) + "." + (" What it has not looked at yet is not counted." if unsure else ""),
         "",
         *summary.part_rows(seen),
         "",

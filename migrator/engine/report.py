@@ -13,7 +13,7 @@ from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
 from migrator.engine.departed import of_fact, without
-from migrator.engine.ledger import DEPARTED, UNNAMED, VERIFIED, ActionRow, RunRow, Status, Store, SubjectTrouble
+from migrator.engine.ledger import DEPARTED, UNNAMED, VERIFIED, ActionRow, Ending, RunRow, Status, Store, SubjectTrouble
 
 NOTHING = Size(0, 0)
 VANISHED = "the source does not have it any more, or the plan does not ask for it"
@@ -253,6 +253,14 @@ class Report:
         """The newest run that compared both sides, as a step of its plan or by itself; None if none did."""
         epoch = max((line.verified for line in self.lines), default=0)
         return next((run for run in reversed(self.runs) if epoch and run.epoch == epoch), None)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the newest run did not come to its end, or is at work: the source may hold more than it has looked at."""
+        run = next((run for run in reversed(self.runs) if run.purpose == "run"), None)
+        return run is not None and (
+            run.ending in {None, Ending.INTERRUPTED} or (run.ending is Ending.FAILED and bool(run.words))
+        )
 
     @property
     def finished(self) -> bool:

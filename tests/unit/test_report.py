@@ -1091,6 +1091,27 @@ def test_a_finding_that_says_itself_whose_it_is_does_so_once(filled):
     assert findings(filled.seen(), Weight.WARNING) == ["  warning: alice@example.com, hold: is held"]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "The newest run did not come to its end; what it had not looked at yet is not counted."),
+        ("es", "La última ejecución no llegó a su fin; lo que aún no había mirado no está contado."),
+    ],
+)
+def test_a_report_of_a_run_that_was_cut_short_says_that_more_may_be_to_come(filled, language, words):
+    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    assert filled.seen().cut_short
+    assert words in page(filled.seen(), "x", language)
+    filled.store.end_run(filled.epoch, NOON, Ending.INTERRUPTED, 143, "SIGTERM")
+    assert words in page(filled.seen(), "x", language)
+    verifying = filled.store.claim(this_process(), LATER, "digest", "0.1.0", "verify")
+    filled.store.end_run(verifying.run.epoch, LATER, Ending.DONE, 0, "")
+    assert filled.seen().cut_short
+    again = filled.store.claim(this_process(), LATER, "digest", "0.1.0")
+    filled.store.end_run(again.run.epoch, LATER, Ending.DONE, 0, "")
+    assert words not in page(filled.seen(), "x", language)
+
+
 def test_what_goes_over_two_routes_is_one_thing(filled):
     filled.folder("alice@example.com", "INBOX", 1, copied(1))
     planned(filled, "old>vault", "/INBOX", 1, step="copy")
