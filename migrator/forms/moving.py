@@ -30,6 +30,7 @@ from migrator.forms.redaction import Redaction
 
 LARGEST_RANGE = 4 * MB  # what rows of a range are meant to come to
 MOST_ROWS, FEWEST_ROWS = 10_000, 50
+HEAVIEST_RANGE = 8 * MB  # what the fewest rows may come to; a row that is larger has its own range
 TRIES = 3  # readings of a range that cannot be divided
 SIDES = "|"  # in a digest, between the source's checksum and the target's
 UNDIVIDED = 2**62  # rows, more than any table has
@@ -68,7 +69,9 @@ def rows_at_once(table: Table, features: Features) -> tuple[int, int]:
     width = table.bytes // table.rows if table.rows and table.bytes else USUAL_ROW
     if table.paging is Paging.CONTENT and not features.orders_text:
         return UNDIVIDED, max(width, 1)
-    return max(FEWEST_ROWS, min(MOST_ROWS, LARGEST_RANGE // max(width, 1))), max(width, 1)
+    # Servers reckon widths, at times far too large: small ranges of small rows would take a question for each.
+    fewest = max(1, min(FEWEST_ROWS, HEAVIEST_RANGE // max(width, 1)))
+    return max(fewest, min(MOST_ROWS, LARGEST_RANGE // max(width, 1))), max(width, 1)
 
 
 @dataclass(slots=True)

@@ -795,7 +795,9 @@ def test_a_source_without_checksums_or_snapshots_is_moved_all_the_same() -> None
 
 def test_ranges_are_cut_by_the_width_of_rows() -> None:
     able = Features(title="able")
-    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 1024 * 1024), able) == (50, 1024 * 1024)
+    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 100 * 1024), able) == (50, 100 * 1024)
+    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 1024 * 1024), able) == (8, 1024 * 1024)
+    assert rows_at_once(replace(PLAIN, rows=10, bytes=10 * 30 * 1024 * 1024), able)[0] == 1  # of 50 such, 1.5 GB
     assert rows_at_once(PLAIN, able)[0] == 50
 
 
