@@ -34,7 +34,7 @@ class Vault(MemoryTables):
     """A dump in a folder where the database would stand."""
 
     def __init__(self, path) -> None:
-        super().__init__("vault")
+        super().__init__("new")
         self.path = path
 
     def reader(self, options, login):
