@@ -39,7 +39,9 @@ class MigratorError(Exception):
 
     def sentence(self) -> str:
         """What happened and what to do, in one line."""
-        return f"{self} {self.remedy}".strip()
+        told = str(self)
+        stop = "" if not self.remedy or told.endswith((".", "?", "!")) else "."  # words of others may end without one
+        return f"{told}{stop} {self.remedy}".strip()
 
 
 # -- the plan and the command line -----------------------------------------------------------------------------------

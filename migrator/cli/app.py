@@ -123,7 +123,7 @@ def _failed(console: Console, error: MigratorError) -> int:
 
 def _usage(console: Console, error: typer.TyperException) -> int:
     context = cast("Any", error).ctx if hasattr(error, "ctx") else None  # only mistakes of usage know their command
-    console.screen.say(error.format_message())
+    console.screen.say(error.format_message().replace("Value error, ", ""))
     console.screen.say(f"`{context.command_path if context else 'migrator'} --help` tells what there is.")
     return error.exit_code
 

@@ -83,9 +83,10 @@ def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
     unsure = seen.cut_short and newest is not None and newest.purpose == "run"
+    recorded = " by our records" if seen.differences > sum(seen.not_compared) else ""
     so_far = (
         f"{summary.done_of(summary.named_parts(seen), nouns)} done",
-        f"{figures.count(seen.sums.arrived)} of {nouns.items(seen.sums.total.items)} on the target",
+        f"{figures.count(seen.sums.arrived)} of {nouns.items(seen.sums.total.items)} on the target{recorded}",
         f"{figures.count(seen.sums.items(Fate.LEFT_BEHIND))} left behind",
     )
     return [

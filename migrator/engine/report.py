@@ -291,7 +291,7 @@ def report(store: Store, made: datetime) -> Report:
         newest = max(same, key=lambda row: row.run)
         place = (*kind_and_route(newest.ledger_key), newest.subject)
         labels[place] = newest.subject_label
-        told = tuple(findings.pop(newest.ledger_key, ()))
+        told = _heaviest(findings.pop(newest.ledger_key, ()))
         line = _line(record, same, newest)
         items = tuple(named.get(newest.ledger_key, ()))
         vanished = newest.run < planned[newest.step, newest.subject]
@@ -480,6 +480,14 @@ def _part(
     kind, route, subject = place
     sums = Sums.of(line.sums for line in lines)
     return Part(kind, route, subject, label, sums, tuple(lines), tuple(troubles), tuple(findings))
+
+
+def _heaviest(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings of an action without those that a heavier one says as well: a verification finds again what a run has warned of."""
+    heaviest: dict[tuple[str, str], Weight] = {}
+    for one in findings:
+        heaviest[one.code, one.remedy] = max(one.weight, heaviest.get((one.code, one.remedy), one.weight))
+    return tuple(one for one in findings if one.weight == heaviest[one.code, one.remedy])
 
 
 def _differences(findings: Iterable[Finding]) -> int:

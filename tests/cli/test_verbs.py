@@ -140,6 +140,13 @@ def test_verbs_that_do_nothing_yet_are_not_listed(office):
     assert verbs == ["init", "check", "preview", "run", "status", "verify", "report", "handout", "schema", "contacts"]
 
 
+def test_a_language_that_is_none_of_ours_is_told_with_those_that_are(office):
+    told = office.does("report", "plan.yaml", "--language", "fr")
+
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[0] == "Invalid value for '--language': 'fr' is not one of 'en', 'es'."
+
+
 def test_a_wrong_option_is_a_mistake_of_usage_with_a_way_out(office):
     told = office.does("run", "--quickly", "plan.yaml")
 

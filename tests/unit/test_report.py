@@ -1112,6 +1112,30 @@ def test_a_report_of_a_run_that_was_cut_short_says_that_more_may_be_to_come(fill
     assert words not in page(filled.seen(), "x", language)
 
 
+def test_what_a_verification_found_as_a_run_did_is_told_once(filled):
+    key = filled.folder("alice@example.com", "INBOX", 2, copied(1, 2))
+    warned = Finding("missing", Weight.WARNING, "INBOX", "1 message copied earlier is not there.", "Ask.")
+    other = Finding("date", Weight.WARNING, "INBOX", "a date is another.", "")
+    filled.store.found(filled.epoch, "mail", key, "run", [warned, other])
+    assert findings(filled.seen(), Weight.WARNING)[0].startswith("  warning: alice@example.com, INBOX: 1 message")
+
+    filled.store.found(
+        filled.epoch, "mail", key, "verify", [replace(warned, weight=Weight.DIFFERENCE, text="1 is missing.")]
+    )
+
+    assert findings(filled.seen(), Weight.WARNING) == [
+        "  difference: alice@example.com, INBOX: 1 is missing. Ask.",
+        "  warning: alice@example.com, INBOX: a date is another.",
+    ]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "by our records"), ("es", "según nuestros registros")])
+def test_while_a_difference_stands_what_is_on_the_target_is_so_by_our_records(filled, language, words):
+    html = page(differing(filled), "x", language)
+
+    assert re.search(f"<div><b>2</b>[^<]*, {words}</div>", html)
+
+
 def test_what_goes_over_two_routes_is_one_thing(filled):
     filled.folder("alice@example.com", "INBOX", 1, copied(1))
     planned(filled, "old>vault", "/INBOX", 1, step="copy")
