@@ -1136,6 +1136,14 @@ def test_while_a_difference_stands_what_is_on_the_target_is_so_by_our_records(fi
     assert re.search(f"<div><b>2</b>[^<]*, {words}</div>", html)
 
 
+def test_how_a_run_ended_and_that_it_found_differences_are_two_things(filled):
+    filled.folder("alice@example.com", "INBOX", 1, copied(1))
+    filled.store.end_run(filled.epoch, NOON, Ending.FAILED, Exit.DIFFERENCES, "")
+    runs = (*filled.seen().runs, replace(filled.seen().runs[0], number=2))
+
+    assert "failed; <span class=bad>ended with differences" in page(replace(filled.seen(), runs=runs), "", "en")
+
+
 def test_what_goes_over_two_routes_is_one_thing(filled):
     filled.folder("alice@example.com", "INBOX", 1, copied(1))
     planned(filled, "old>vault", "/INBOX", 1, step="copy")
