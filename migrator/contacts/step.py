@@ -314,11 +314,10 @@ class ContactsStep:
         sizes = {one: one.embedded.octets for one in held.card.all("PHOTO") if one.embedded}
         large = [one for one, octets in sizes.items() if most is not None and octets > most]
         lost = tuple(map(Loss, held.dropped))
-        if large:
+        if large and most is not None:
             kept = tuple(one for one in held.card.properties if one not in large)
             held = replace(held, card=replace(held.card, properties=kept))
-            words = f"a photo of more than {most:,} bytes is left out (largest_photo)"
-            lost = (*lost, Loss(words, "Raise largest_photo in the plan to take it along."))
+            lost = (*lost, _too_large(most, of_plan=most == self.options.largest_photo))
         embedded = [one for one in held.card.properties if one.embedded and one.name in features.lost]
         if embedded:
             kept = tuple(one for one in held.card.properties if one not in embedded)
@@ -497,6 +496,19 @@ def _told_beside(action: Action) -> dict[str, str]:
     """What `_beside` told of the action's book."""
     told = action.data["beside"]
     return dict(json.loads(told)) if told else {}
+
+
+def _too_large(most: int, *, of_plan: bool) -> Loss:
+    """That a photo stays behind, and whose limit that is."""
+    if of_plan:
+        return Loss(
+            f"a photo of more than {most:,} bytes is left out (largest_photo)",
+            "Raise largest_photo in the plan to take it along.",
+        )
+    return Loss(
+        f"a photo of more than {most:,} bytes is left out, for the target takes none that large",
+        "Have the target take larger ones, then run again.",
+    )
 
 
 def _filled(there: Sequence[Held], to_do: Mapping[str, Wish], key: str) -> list[Held]:

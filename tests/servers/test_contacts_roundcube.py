@@ -395,6 +395,15 @@ def test_large_cards_travel_by_portions_below_the_upload_limit(writer, options, 
     assert all(differences(one, back[one.uid]) == [] for one in sent)
 
 
+def test_the_largest_photo_that_is_told_fits_and_one_that_hardly_fits_is_larger(writer, options, login):
+    largest = writer.features.largest_photo
+    with closing(product.ADAPTER.reader(options, login)) as reader:
+        assert reader.features.largest_photo == largest
+    puts = writer.add("0", [pictured("fits", largest - len(ONE_PIXEL))])
+    assert [put.refused for put in puts] == [""]
+    assert 1_400_000 < largest < 2_000_000
+
+
 def test_a_card_above_the_upload_limit_is_refused_and_hides_no_other(writer, options, login):
     puts = writer.add("0", [pictured("huge", 2_000_000), CARDS["plain"]])
     assert "no file larger than 2,09" in puts[0].refused

@@ -700,9 +700,14 @@ def test_photos_that_are_too_large_for_the_target_are_told_before() -> None:
     world.new.features = replace(world.new.features, largest_photo=1000)
     (stage,) = world.trial.preview().stages
     ((_, action),) = stage.actions
-    assert action.details == ("+ Ana Peña  (a photo of more than 1,000 bytes is left out (largest_photo))",)
+    told = "a photo of more than 1,000 bytes is left out, for the target takes none that large"
+    assert action.details == (f"+ Ana Peña  ({told})",)
     world.trial.run()
-    assert world.notes(Fate.ALTERED) == ["Ana Peña: a photo of more than 1,000 bytes is left out (largest_photo)"]
+    assert world.notes(Fate.ALTERED) == [f"Ana Peña: {told}"]
+    world.new.features = replace(world.new.features, largest_photo=10_000)
+    world.trial.run()
+    assert world.trial.fates() == {Fate.COPIED: 1}
+    assert world.there()[0].first("PHOTO") is not None
 
 
 def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:

@@ -35,6 +35,7 @@ CARDS_AT_ONCE = 100  # of an export by numbers, which stand in the URL
 CARDS_OF_A_FILE = 200
 LARGEST_FILE = 4 * MB  # PHP holds it in memory several times
 ROOM_FOR_THE_FORM = 4 * KB
+PHOTO_OF_AN_UPLOAD = 0.7  # base64 and folding make a third and more of it; the rest of the card wants some room
 MEMBERS_AT_ONCE = 200
 
 
@@ -111,7 +112,6 @@ class _Found:
 class RoundcubeReader:
     """One user's address books in a Roundcube, being read."""
 
-    features = FEATURES
     _writes: ClassVar[bool] = False
 
     def __init__(self, options: Options, login: Login) -> None:
@@ -127,6 +127,12 @@ class RoundcubeReader:
             self._way = Site(options, writes=self._writes)
             self._webmail = Webmail(ByForm(self._way, login), login.account)
         self._shelves: dict[str, _Shelf] = {}
+        self._limit: int | None = None
+
+    @property
+    def features(self) -> Features:
+        """With the largest photo that fits into an upload, of which this Roundcube tells how much it takes."""
+        return replace(FEATURES, largest_photo=int(self._upload_limit() * PHOTO_OF_AN_UPLOAD))
 
     def books(self) -> Sequence[Book]:
         """The user's own book and the others that Roundcube shows; the generated ones are not writable."""
@@ -293,6 +299,13 @@ class RoundcubeReader:
         # The export's CATEGORIES are names of groups without their commas.
         return meant(read, without=_CATEGORIES)
 
+    def _upload_limit(self) -> int:
+        if self._limit is None:
+            told = pages.state(self._webmail.page("import", _framed="1")).get("max_filesize")
+            said = told if isinstance(told, int) and told > 0 else LARGEST_FILE
+            self._limit = min(said, LARGEST_FILE) - ROOM_FOR_THE_FORM
+        return self._limit
+
     def _texts(self, book: str, numbers: Sequence[str]) -> list[bytes]:
         return mending.cards(self._webmail.export(_source=book, _cid=",".join(numbers)))
 
@@ -307,7 +320,6 @@ class RoundcubeWriter(RoundcubeReader):
         super().__init__(options, login)
         self._uids: dict[str, dict[str, str]] = {}  # book -> UID -> contact
         self._ids: dict[str, set[str]] = {}  # the contacts that were there when it was last looked
-        self._limit: int | None = None
 
     def index(self, book: str) -> Iterator[Entry]:
         """The same; what a run left half done when it died is cleared up before."""
@@ -500,13 +512,6 @@ class RoundcubeWriter(RoundcubeReader):
         for found in self._export(book, [number for number in there if number not in before]):
             known[vcard.with_uid(found.card).uid] = found.id
         self._ids[book] = set(there)
-
-    def _upload_limit(self) -> int:
-        if self._limit is None:
-            told = pages.state(self._webmail.page("import", _framed="1")).get("max_filesize")
-            said = told if isinstance(told, int) and told > 0 else LARGEST_FILE
-            self._limit = min(said, LARGEST_FILE) - ROOM_FOR_THE_FORM
-        return self._limit
 
     def _save(self, book: str, number: str, sent: Sent) -> str:
         """Save a contact by its form; the words of a refusal, "" when it is saved."""
