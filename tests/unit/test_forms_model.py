@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.forms.model import (
+    FEW_ROWS,
     NOTHING,
     Checksum,
     Column,
@@ -40,6 +41,11 @@ def test_a_sum_is_the_same_however_the_rows_are_given(rows) -> None:
     assert checksum_of(reversed(rows)) == total
     if rows:
         assert crc_of_bytes(list(zip(*spelt, strict=True)))[0] == total.crc
+        few = crc_of_bytes(list(zip(*spelt, strict=True)))
+        assert crc_of_bytes(list(zip(*spelt * FEW_ROWS * 2, strict=True))) == (
+            few[0] * FEW_ROWS * 2,
+            few[1] * FEW_ROWS * 2,
+        )
         parts = [Spelt(list(zip(*some, strict=True)), (True,) * 3) for some in (spelt[:3], spelt[3:]) if some]
         assert [Summed.of(parts).sum, Summed.of([*parts, []]).sum] == [total, total]
         assert list(Summed.of(parts)) == spelt == list(Summed.of([*parts, []]))

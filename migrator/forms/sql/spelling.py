@@ -19,6 +19,7 @@ from migrator.forms.model import (
     Operator,
     Paging,
     Row,
+    Spelt,
     Table,
     Value,
     Within,
@@ -53,7 +54,8 @@ def value(column: Column, one: Value) -> str:
 def text(one: str) -> str:
     """A text."""
     if one.isascii() or not _has_surrogates(one):
-        return "'" + one.replace("\\", "\\\\").replace("'", "''") + "'"
+        said = one.replace("\\", "\\\\").replace("'", "''")
+        return f"'{said}'"
     return f"_utf8mb4 0x{one.encode('utf-8', 'surrogatepass').hex()}"
 
 
@@ -204,17 +206,38 @@ def inserts(table: Table, rows: Sequence[Row], size: int) -> Iterator[str]:
     places = [place for place, column in enumerate(table.columns) if not column.computed]
     kept = [table.columns[place] for place in places]
     start = f"INSERT INTO {name(table.name)} ({','.join(name(one.name) for one in kept)}) VALUES ("
-    values = list(zip(*rows, strict=True))
-    said = [list(map(_sayer(column), values[place])) for place, column in zip(places, kept, strict=True)]
+    # A row may be most of what memory has: nothing of one is kept that is not needed any more, be it for a moment.
+    lines = _lines(rows, places, kept)
+    lines.reverse()
     waiting: list[str] = []
     length = 0
-    for one in map(",".join, zip(*said, strict=True)):
-        if waiting and length + len(one) > size:
-            yield start + "),(".join(waiting) + ")"
-            waiting, length = [], 0
-        waiting.append(one)
-        length += len(one) + 3
-    yield start + "),(".join(waiting) + ")"
+    while lines:
+        if waiting and length + len(lines[-1]) > size:
+            yield _statement(start, waiting)
+            length = 0
+        length += len(lines[-1]) + 3
+        waiting.append(lines.pop())
+    yield _statement(start, waiting)
+
+
+def _lines(rows: Sequence[Row], places: Sequence[int], columns: Sequence[Column]) -> list[str]:
+    """Each row as a statement says it."""
+    if isinstance(rows, Spelt):
+        said = [list(map(_sayer(column), rows.values(place))) for place, column in zip(places, columns, strict=True)]
+    else:
+        values = list(zip(*rows, strict=True))
+        said = [list(map(_sayer(column), values[place])) for place, column in zip(places, columns, strict=True)]
+    return list(map(",".join, zip(*said, strict=True)))
+
+
+def _statement(start: str, lines: list[str]) -> str:
+    """The statement that puts these; the list is empty then."""
+    parts = [start, lines[0]]
+    for one in lines[1:]:
+        parts += "),(", one
+    lines.clear()
+    parts.append(")")
+    return "".join(parts)
 
 
 def _sayer(column: Column) -> Callable[[Value], str]:
