@@ -67,6 +67,12 @@ class FolderPlan:
     merged_with: tuple[str, ...] = ()
 
     @property
+    def leaves_mail(self) -> bool:
+        """Whether it is left out with mail of its own, which no other folder shows."""
+        views = any(mark in self.source.attributes for mark in _VIEWS)
+        return self.target is None and self.source.selectable and not views
+
+    @property
     def renamed(self) -> bool:
         """Whether the owner will see another name than before."""
         return self.target is not None and self.shown_target != self.shown_source

@@ -161,7 +161,8 @@ class MailStep:
             recorded = Size(
                 sum(size.items for size in present.values()), sum(size.bytes or 0 for size in present.values())
             )
-            return Action(key, Verb.KEEP, plan.shown_source, plan.why, total=recorded, data={"left_out": plan.why})
+            why = "; ".join(filter(None, (plan.why, _staying(plan, recorded))))
+            return Action(key, Verb.KEEP, plan.shown_source, why, total=recorded, data={"left_out": plan.why})
         left = _left(total, present)
         if gone:
             verb, why = (
@@ -424,6 +425,13 @@ def _decide_unchanged(
     if there.messages is not None and there.messages < _arrived(fates):
         return Verb.CHANGE, "nothing new; messages copied earlier are not at the target any more"
     return (Verb.KEEP, "nothing new") if folder.modseq else (Verb.CHANGE, "nothing new; flags are compared")
+
+
+def _staying(plan: FolderPlan, recorded: Size) -> str:
+    """How many messages of a folder that is left out stay behind with it, "" if none."""
+    stay = max(0, (plan.source.messages or 0) - recorded.items) if plan.leaves_mail else 0
+    several = f"{stay:,} messages stay at the source" if stay else ""
+    return "1 message stays at the source" if stay == 1 else several
 
 
 def _broken_off(read: Reading, key: str, fates: Mapping[Fate, Size], left: Size, total: Size) -> str:

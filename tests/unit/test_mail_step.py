@@ -497,6 +497,16 @@ def test_messages_skipped_for_their_size_are_copied_after_the_plan_allows_them()
     assert move.texts() == Counter([mail(1), mail(2, "x" * 500)])
 
 
+def test_of_a_folder_that_the_plan_leaves_out_it_is_told_how_much_stays() -> None:
+    move = Move(options={"folders": {"except": ["Spam", "Empty"]}})
+    move.source.make(ALICE, "Empty")
+    move.put(mail(1), mail(2), folder="Spam")
+    assert move.run() is Ending.DONE
+    whys = {row.label: row.why for row in move.trial.actions().values()}
+    assert whys["Spam"] == "except: Spam; 2 messages stay at the source"
+    assert whys["Empty"] == "except: Empty"
+
+
 def test_a_folder_left_out_after_it_was_copied_still_adds_up() -> None:
     move = Move()
     move.put(mail(1), mail(2), folder="Spam")
