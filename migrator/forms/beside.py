@@ -73,7 +73,7 @@ class Beside:
         at_target = action.data["side"] == "target"
         with (read.target if at_target else read.source)(FORMS, THE_DATABASE) as reader:
             still = [one for one in self._settings(reader, wanted) if _key_of(one) == action.key]
-        for one, finding in zip(still, senders.findings(still, wanted.target), strict=True):
+        for one, finding in zip(still, senders.findings(still, wanted.target, asked=wanted.change), strict=True):
             failed = at_target and wanted.change and one.known is not None
             yield replace(finding, weight=Weight.DIFFERENCE) if failed else finding
 
@@ -208,7 +208,9 @@ class Beside:
         told: dict[str, Action] = {}
         for side, reader in (("target", target), ("source", source)):
             found = list(self._settings(reader, wanted))
-            for setting, finding in zip(found, senders.findings(found, wanted.target), strict=True):
+            for setting, finding in zip(
+                found, senders.findings(found, wanted.target, asked=wanted.change), strict=True
+            ):
                 key = _key_of(setting)
                 theirs = side == "target" and setting.known is not None
                 verb = (Verb.CHANGE if wanted.change else Verb.BY_HAND) if theirs else Verb.KEEP

@@ -108,8 +108,10 @@ def settings(reader: TableReader, hosts: Collection[str]) -> Iterator[Setting]:
             )
 
 
-def findings(found: Iterable[Setting], target: str = "") -> Iterator[Finding]:
-    """These settings in words, with what to do; `target` is the host to send through from now on, "" where the plan does not tell."""
+def findings(found: Iterable[Setting], target: str = "", *, asked: bool = False) -> Iterator[Finding]:
+    """These settings in words, with what to do; `target` is the host to send through from now on, "" where the plan does not tell. `asked`
+    says that the plan has them changed.
+    """
     for one in found:
         told = _SCHEME.fullmatch(one.host.strip())
         through = f"{one.host}:{one.port}" if one.port and not (told and told["port"]) else one.host
@@ -129,8 +131,10 @@ def findings(found: Iterable[Setting], target: str = "") -> Iterator[Finding]:
         text = (
             f"the site sends its mail through the old host {through} ({one.title}, option {one.option} in {one.table})"
         )
-        remedy = f"Set the SMTP host to {target or 'the new host'} there once the mailboxes have moved, or ask for it in the plan (senders: {{change: true}}).{constants}"
-        yield Finding(CODE, Weight.WARNING, one.table, text, remedy)
+        remedy = f"Set the SMTP host to {target or 'the new host'} there once the mailboxes have moved, or ask for it in the plan (senders: {{change: true}})."
+        if asked:
+            remedy = "A run changes it where the target has it (senders: {change: true}): once it is there, run again."
+        yield Finding(CODE, Weight.WARNING, one.table, text, f"{remedy}{constants}")
 
 
 def _in_option(site: Site, name: str, raw: bytes, hosts: Collection[str]) -> list[Setting]:

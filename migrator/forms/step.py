@@ -113,6 +113,10 @@ FORESEEN = "behind"  # names what a preview's action says of rows that will be l
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
 PRESUMED_KEY = b"-"  # stands for it where hashed values are only counted
+NO_ENTRIES = "no plugin keeps entries in this database, so nothing moves"
+CURE_FOR_NO_ENTRIES = (
+    "If there should be some, look at the plan's database; tables of other plugins are named in tables."
+)
 NO_TABLE = "the source has not one table that this login can see; correct its path, or its database, in the plan"
 UNCOUNTED = Size()
 PROBED = 1000  # rows read at once to see how fast the source is
@@ -141,7 +145,10 @@ class FormsStep:
             refuse_slips(tables, self.options)
             not_put = self._not_put(wanted, target)
             wanted = [one for one in wanted if one not in not_put]
-            yield _found(subject, tables, found, wanted)
+            chosen_by_name = self.options.plugins or self.options.tables or self.options.no_plugins
+            is_empty = not (chosen_by_name or wanted or any(not one.silent for one in found))
+            told = Finding("no-entries", Weight.WARNING, subject.label, NO_ENTRIES, CURE_FOR_NO_ENTRIES)
+            yield replace(_found(subject, tables, found, wanted), told=(told,) if is_empty else ())
             if source.features.chosen:
                 yield from (Action(action_key(one.table.name), Verb.KEEP, one.table.name, ASIDE) for one in not_put)
             for pattern, why in absent(tables, found, self.options):

@@ -194,6 +194,9 @@ def test_findings_say_what_where_and_what_to_do_with_no_secret() -> None:
     assert NEW in told[0].remedy
     assert "ssl://old.example.net:465" in told[2].text
     assert "hidden" not in str(told)
+    asked = list(senders.findings(senders.settings(MemoryReader(there), [OLD]), NEW, asked=True))
+    assert asked[0].remedy.startswith("A run changes it where the target has it (senders: {change: true}): once it is")
+    assert "WPMS_SMTP_HOST" in asked[0].remedy
 
 
 def test_a_setting_that_is_broken_is_told_and_not_touched() -> None:

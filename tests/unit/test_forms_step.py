@@ -162,6 +162,21 @@ def test_a_source_without_a_single_table_is_told_once_and_not_done_with(options)
     assert world.trial.verify().not_moved == 1
 
 
+def test_a_database_in_which_no_plugin_keeps_entries_is_told_by_the_run() -> None:
+    world = World(plugins=None)
+    for name in (FORMS, "wp_posts", "wp_postmeta", "wp_term_relationships"):
+        del world.old.kept[name]
+    world.trial.run()
+    (finding,) = world.trial.findings("run")
+    assert (finding.weight, finding.text) == (
+        Weight.WARNING,
+        "no plugin keeps entries in this database, so nothing moves",
+    )
+    named = World((LOG, LOG_ROWS), plugins=(), tables=(LOG.name,))
+    named.trial.run()
+    assert not list(named.trial.findings("run"))
+
+
 def test_a_preview_of_two_routes_counts_a_table_on_each_as_the_report_does() -> None:
     world = World()
     (stage,) = world.trial.stages

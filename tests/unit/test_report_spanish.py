@@ -223,9 +223,6 @@ PUT_TOGETHER = {
         "the row id 9 is too large to be moved (41.0 MB; dump.sql, line 7)",
         "the row id 9 is too large to be moved (41.0 MB; dump.sql, line 7); whether it is one of those wanted was not looked at",
     ],
-    "Set the SMTP host to {} there once the mailboxes have moved, or ask for it in the plan (senders: {change: true}).{}": [
-        "Set the SMTP host to x.example.com there once the mailboxes have moved, or ask for it in the plan (senders: {change: true})."
-    ],
 }
 
 
