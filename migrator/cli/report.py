@@ -148,16 +148,16 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
     things = [words[word].lower() for word in ("subject", "step", "route", "action", "status", "held")]
     writer.writerow([*things, *ends, *(words[word].lower() for word in ("in_bytes", "why", "cure"))])
     for part in seen.parts:
-        kind = tongue.label(part.kind)
+        kind, route = tongue.label(part.kind), part.route.replace(">", " -> ")
         for trouble in part.troubles:
             blank = [""] * (len(fates) + 3)
-            texts = [trouble.label, kind, part.route, "", tongue.label("given-up"), *blank]
+            texts = [trouble.label, kind, route, "", tongue.label("given-up"), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(trouble.text), tongue.say(trouble.remedy))])
         for finding in part.findings:
             if part.repeats(finding):
                 continue
             blank = [""] * (len(fates) + 3)
-            texts = [subject_of(part, tongue), kind, part.route, "", tongue.label(finding.weight.name.lower()), *blank]
+            texts = [subject_of(part, tongue), kind, route, "", tongue.label(finding.weight.name.lower()), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(finding.text), tongue.say(finding.remedy))])
         for line in part.lines:
             if line.prepares and line.plain:
@@ -167,7 +167,7 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
             numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
             step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
             label = name_of(line, part.kind, tongue)
-            texts = [subject_of(part, tongue), step, part.route, label, tongue.label(line.status.value)]
+            texts = [subject_of(part, tongue), step, route, label, tongue.label(line.status.value)]
             writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
     return sheet.getvalue()
 

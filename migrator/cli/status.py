@@ -176,6 +176,7 @@ def _document(store: Store) -> dict[str, Any]:
         "run": document(seen.runs[-1]) if seen.runs else None,
         "works": _works(store),
         "finished": seen.finished,
+        "cut_short": seen.cut_short,
         "tally": document(store.tally()),
         "sums": summary.sums_document(seen.sums),
         "subjects": [
@@ -185,6 +186,8 @@ def _document(store: Store) -> dict[str, Any]:
                 "key": part.subject,
                 "label": part.label,
                 "finished": part.finished,
+                "named": part.named,
+                "gone": part.gone,
                 "sums": summary.sums_document(part.sums),
                 "troubles": document(part.troubles),
             }

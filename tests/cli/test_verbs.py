@@ -435,7 +435,9 @@ def test_status_after_a_killed_run_says_that_it_died(busy_office):
 
     told = busy_office.does("status", "--json", "plan.yaml")
 
-    assert json.loads(told.stdout)["works"] is False
+    document = json.loads(told.stdout)
+    assert (document["works"], document["cut_short"]) == (False, True)
+    assert all(subject["named"] and not subject["gone"] for subject in document["subjects"])
     assert "died without an end" in busy_office.does("status", "plan.yaml").stdout
 
 

@@ -944,6 +944,7 @@ def test_the_spreadsheet_has_a_row_for_every_folder_with_its_numbers(filled):
         "0",
     )
     assert (row["why"], row["cure"]) == ("1 left-behind: a virus", "Look at it.")
+    assert row["route"] == "old -> new"
 
 
 def test_in_the_spanish_spreadsheet_one_is_one_and_agrees_with_its_room():
