@@ -245,7 +245,10 @@ def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | No
     this = f"this is run {claim.run.number}"  # as status calls it
     if earlier.ending is Ending.FAILED and not earlier.words:
         return f"Going on after run {earlier.number}: {so_far}; it ended {when} and had to give something up; {this}"
-    return f"Resuming run {earlier.number}: {so_far}, stopped by {stopped_by(claim)} {when}; {this}"
+    how = f"stopped by {stopped_by(claim)} {when}"
+    if claim.taken:
+        how = f"taken over from process {earlier.holder.pid} on {earlier.holder.host}"
+    return f"Resuming run {earlier.number}: {so_far}, {how}; {this}"
 
 
 def stopped_by(claim: Claim) -> str:

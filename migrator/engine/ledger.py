@@ -77,6 +77,7 @@ class Claim:
     run: RunRow
     previous: RunRow | None
     resumes: bool  # previous did not end with DONE or LEFT_BEHIND
+    taken: bool = False  # from previous, which was at work
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -233,7 +234,11 @@ class SqlStore:
         with self._writing() as connection:
             _lock_lease(connection)
             self._newest_batch = None  # others may have opened some meanwhile
-            return _take(connection, holder, now, plan_digest, version, purpose)
+            run = current_run(connection)
+            lived = run is not None and is_held(run, holder, now, self._lives)
+            claim = _take(connection, holder, now, plan_digest, version, purpose)
+            was_run = run is not None and claim.previous is not None and claim.previous.number == run.number
+            return replace(claim, taken=lived and was_run)
 
     def heartbeat(self, epoch: int, now: datetime) -> None:
         with self._recording(epoch, now):

@@ -263,6 +263,12 @@ class StoreContract:
 
         assert store.current() is None
 
+    def test_a_lease_says_whether_it_was_taken_from_a_run_at_work(self, store: Store) -> None:
+        start(store, ended_process())
+        assert not store.seize(this_process(), NOON, "digest", "1.0").taken
+
+        assert store.seize(elsewhere(), NOON, "digest", "1.0").taken
+
     @pytest.mark.parametrize("write", WRITES)
     def test_a_run_whose_lease_was_taken_records_nothing(self, store: Store, write: str) -> None:
         epoch = start(store).run.epoch

@@ -216,6 +216,12 @@ def test_the_cause_of_the_end_is_told_as_far_as_it_can_be_known(earlier, cause):
     assert f"stopped by {cause} " in said(earlier)
 
 
+def test_a_run_that_was_taken_over_was_not_killed():
+    assert said(replace(claim(), taken=True)).endswith(
+        ", taken over from process 10 on mover.example.com; this is run 8"
+    )
+
+
 def test_a_run_that_came_to_its_end_was_not_stopped():
     clock = f"{NIGHT.astimezone():%H:%M}"
 
