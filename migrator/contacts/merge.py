@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 
 from migrator.contacts import dates, meaning
-from migrator.contacts.model import Card, Property, text_property
+from migrator.contacts.model import MEMBERS, Card, Property, member_of, text_property
 from migrator.contacts.owners import apart, following, under
 from migrator.contacts.remarks import Remark
 from migrator.contacts.vcard import uid_for, with_uid
@@ -123,15 +124,52 @@ def decided(source: Sequence[Card], target: Sequence[Card], ours: range | None =
     for part in ([one for one in ones if not one.card.is_group], *_members_first(groups)):
         # Who is known by UID is not taken by another that is merely alike.
         found += [(one, *book.decide(one)) for one in sorted(part, key=lambda one: one.place not in known)]
-    return _told_of(range(len(source)) if ours is None else ours, source, found)
+    if ours is None or len(ours) == len(source):
+        return _told_of(range(len(source)), source, found, {}, frozenset())
+    now = _groups_now(ours, source, found, book)
+    idle = frozenset(
+        id(shelf)
+        for _, _, shelf in found
+        if id(shelf) in now
+        and shelf.place is not None
+        and meaning.same(target[shelf.place], now[id(shelf)], _WITHOUT_UID)
+    )
+    return _told_of(ours, source, found, now, idle)
 
 
 _Found = tuple["_One", Decision, "_Shelf"]
 
 
-def _told_of(ours: range, source: Sequence[Card], found: Sequence[_Found]) -> list[Decision]:
-    """What has been decided of everything, told of some of it."""
-    told: dict[int, _Found] = {first: (one, decision, shelf) for first, one, decision, shelf in _firsts(ours, found)}
+def _groups_now(ours: range, source: Sequence[Card], found: Sequence[_Found], book: _Book) -> dict[int, Card]:
+    """By shelf the groups that ours write, without members that only others name: those may not have come yet."""
+    named: dict[int, set[str]] = {}
+    for one, _, shelf in found:
+        mine = [source[place] for place in one.places if place in ours]
+        if shelf.card.is_group and mine:
+            members = {book.moved.get(member, member) for card in mine for member in card.members}
+            named.setdefault(id(shelf), set(shelf.before)).update(members)
+    now: dict[int, Card] = {}
+    for _, _, shelf in found:
+        if id(shelf) in named:
+            members = named[id(shelf)]
+            kept = (one for one in shelf.card.properties if one.name not in MEMBERS or member_of(one) in members)
+            now[id(shelf)] = replace(shelf.card, properties=tuple(kept))
+    return now
+
+
+def _told_of(
+    ours: range,
+    source: Sequence[Card],
+    found: Sequence[_Found],
+    now: Mapping[int, Card],
+    idle: AbstractSet[int],
+) -> list[Decision]:
+    """What has been decided of everything, told of some of it. `now` are cards, by their shelves, of which ours write another than the whole;
+    `idle` are shelves to which ours have nothing to add.
+    """
+    told: dict[int, _Found] = {
+        first: (one, decision, shelf) for first, one, decision, shelf in _firsts(ours, found, idle)
+    }
     for first, (one, decision, shelf) in list(told.items()):
         for twin in one.places:
             if twin in ours and twin != first:
@@ -145,7 +183,7 @@ def _told_of(ours: range, source: Sequence[Card], found: Sequence[_Found]) -> li
         before = at.setdefault(id(shelf), place)
         decisions[place] = replace(
             decision,
-            card=shelf.card,
+            card=now.get(id(shelf), shelf.card),
             joins=None if decision.joins is None else decision.joins - ours.start,
             repeats=before - ours.start if before != place and decision.verdict is Verdict.KEEP else None,
             others=tuple(other for other in comers[id(shelf)] if other not in ours),
@@ -154,7 +192,9 @@ def _told_of(ours: range, source: Sequence[Card], found: Sequence[_Found]) -> li
     return [decisions[place] for place in ours]
 
 
-def _firsts(ours: range, found: Sequence[_Found]) -> Iterator[tuple[int, _One, Decision, _Shelf]]:
+def _firsts(
+    ours: range, found: Sequence[_Found], idle: AbstractSet[int]
+) -> Iterator[tuple[int, _One, Decision, _Shelf]]:
     """The first of ours under each UID, and what becomes of it: what a card of the others would write, the first of ours in it writes."""
     decided_on = {one.place: decision for one, decision, _ in found}
     writers: dict[int, int] = {}  # by whoever writes a card of all: who of ours does
@@ -164,7 +204,9 @@ def _firsts(ours: range, found: Sequence[_Found]) -> Iterator[tuple[int, _One, D
             continue
         mine = replace(decision, told=one.twins.get(first, ()))
         writer = one.place if decision.joins is None else decision.joins
-        if writer in writers:
+        if id(shelf) in idle:
+            mine = replace(mine, verdict=Verdict.KEEP, joins=None)
+        elif writer in writers:
             mine = replace(mine, joins=writers[writer])
         elif decision.joins is not None:
             theirs = decided_on[writer]
@@ -256,6 +298,7 @@ class _Shelf:
     settled: bool = False
     written_by: int | None = None
     newest: tuple[datetime, str] = (_UNKNOWN, "")
+    before: frozenset[str] = frozenset()  # whom the target's group has as members
 
     def decision(self, verdict: Verdict, why: str, conflicts: tuple[Conflict, ...] = ()) -> Decision:
         """A decision about this card that changes nothing, or nothing more than another does already."""
@@ -277,9 +320,9 @@ class _Book:
         self._by_uid: dict[str, _Shelf] = {}
         self._by_meaning: defaultdict[str, list[_Shelf]] = defaultdict(list)
         self._by_name: defaultdict[tuple[str, bool], list[_Shelf]] = defaultdict(list)
-        self._moved: dict[str, str] = {}  # UIDs of the source, and under which the target has them
+        self.moved: dict[str, str] = {}  # UIDs of the source, and under which the target has them
         for place, card in enumerate(target):
-            shelf = _Shelf(card, place)
+            shelf = _Shelf(card, place, before=frozenset(card.members))
             self._by_uid.setdefault(with_uid(card).uid, shelf)
             for likeness in meaning.likenesses(card):
                 self._by_meaning[likeness].append(shelf)
@@ -295,7 +338,7 @@ class _Book:
     def decide(self, one: _One) -> tuple[Decision, _Shelf]:
         """What becomes of a card of the source, and where it is then."""
         card, uid = one.card, with_uid(one.card).uid
-        ours = under(replace(card, properties=tuple(following(one, self._moved) for one in card.properties)), uid)
+        ours = under(replace(card, properties=tuple(following(one, self.moved) for one in card.properties)), uid)
         shelf = self._by_uid.get(uid)
         if shelf is not None:
             known = "its UID" if card.uid else "the UID that is made from what it says"
@@ -319,7 +362,7 @@ class _Book:
 
     def _move(self, uid: str, shelf: _Shelf) -> None:
         """From now on the source's UID means this card of the target."""
-        self._moved[uid] = with_uid(shelf.card).uid
+        self.moved[uid] = with_uid(shelf.card).uid
         shelf.taken = True
 
     @staticmethod

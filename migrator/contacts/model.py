@@ -79,6 +79,11 @@ class Property:
         return next((values[0] for known, values in self.params if known == name and values), "")
 
 
+def member_of(one: Property) -> str:
+    """The UID of the member that a property of a group names."""
+    return one.text.strip().removeprefix("urn:uuid:")
+
+
 def text_property(name: str, text: str, *types: str) -> Property:
     """A property that is one text."""
     return Property(name.upper(), ((text,),), frozenset(types))
@@ -117,7 +122,7 @@ class Card:
     @property
     def members(self) -> tuple[str, ...]:
         """The UIDs of a group's members."""
-        return tuple(one.text.strip().removeprefix("urn:uuid:") for one in self.properties if one.name in MEMBERS)
+        return tuple(map(member_of, (one for one in self.properties if one.name in MEMBERS)))
 
     def with_property(self, *more: Property) -> Card:
         """The card with these properties at its end."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrator.contacts import meaning
-from migrator.contacts.model import MEMBERS, Card, Property
+from migrator.contacts.model import MEMBERS, Card, Property, member_of
 from migrator.contacts.vcard import uid_beside, with_uid
 
 REACHES = ("EMAIL", "TEL", "IMPP")
@@ -161,5 +161,5 @@ def following(one: Property, moved: Mapping[str, str]) -> Property:
     """A member under the UID it has now; any other property as it is."""
     if one.name not in MEMBERS:
         return one
-    member = one.text.strip().removeprefix("urn:uuid:")
+    member = member_of(one)
     return replace(one, parts=((f"urn:uuid:{moved[member]}",),)) if member in moved else one

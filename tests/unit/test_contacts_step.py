@@ -1,6 +1,6 @@
 """The contacts step between two products in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -485,6 +485,37 @@ def test_what_was_read_of_books_beside_another_is_read_anew_by_the_next_run() ->
     uids = {one.label: one.uid for one in world.there("All")}
     assert uids["Zoë Müller"] == "u-3"
     assert uids["Dan Coe"] != "u-3"
+    assert world.trial.verify().differences == 0
+
+
+def test_a_group_of_several_books_is_written_by_each_with_the_members_that_are_there() -> None:
+    world = two_books()
+    world.old.fill(
+        ANN, "A", group("Choir", "g-c", "u-1"), person("Zoë Müller", "u-3"), group("All", "g-a", "u-3", "u-4")
+    )
+    world.old.fill(ANN, "B", person("Dan Coe", "u-4"), group("Choir", "g-c", "u-4"), group("All", "g-a", "u-4"))
+
+    def known(card: Card, there: Sequence[Card]) -> Card:
+        """As Roundcube does: a member is a contact of the book."""
+        uids = {f"urn:uuid:{one.uid}" for one in there}
+        return replace(
+            card, properties=tuple(one for one in card.properties if one.name != "MEMBER" or one.text in uids)
+        )
+
+    world.new.keeps = known
+    world.trial.run()
+    members = {one.label: set(one.members) for one in world.there("All") if one.is_group}
+    assert (members["Choir"], members["All"]) == ({"u-1", "u-4"}, {"u-3", "u-4"})
+    notes = [
+        one.note
+        for key in ("A", "B")
+        for one in world.trial.store.outcomes(f"contacts/old>new/{ANN}/{key}")
+        if one.fate is Fate.ALTERED
+    ]
+    assert notes == ["MEMBER is missing"], "the first book's All names somebody who comes with the second"
+    before = list(world.new.writes)
+    world.trial.run()
+    assert world.new.writes == before
     assert world.trial.verify().differences == 0
 
 
