@@ -48,7 +48,15 @@ from migrator.lists.contract import (
     NamesLists,
     TakesPasswords,
 )
-from migrator.lists.decisions import Decision, Do, is_settled, is_settled_setting, reconsidered, title_of
+from migrator.lists.decisions import (
+    Decision,
+    Do,
+    SettingDecision,
+    is_settled,
+    is_settled_setting,
+    reconsidered,
+    title_of,
+)
 from migrator.lists.model import MailingList, Member, Role, settings_of
 from migrator.lists.moving import (
     MADE,
@@ -81,6 +89,7 @@ from migrator.lists.telling import (
 from migrator.lists.visit import (
     BEGUN,
     DOUBTS,
+    EMERGENCY,
     FILLED,
     OPENED,
     QUIET,
@@ -110,6 +119,10 @@ HELD = {
     True: "When it is to be opened, write hold: while-filling in the step (or leave hold out), then run again.",
     False: "A run opens it once everybody is there.",
 }
+STAYS_HELD = "stays held"  # in an action's data: the list was held at the target before us, and at the source it is not
+OPEN_IT = (
+    "If that is not meant, open it at the target (emergency), or write existing: configure in the step, then run again."
+)
 _LANES = (Lane(Side.SOURCE, THE_LISTS), Lane(Side.TARGET, THE_LISTS))
 
 
@@ -277,6 +290,8 @@ class ListsStep:
                 yield Finding("many-left", Weight.WARNING, f"{subject.label}: {action.label}", text, MANY_LEFT)
             for text in filter(None, action.data.get(REFUSED, "").split("\n")):
                 yield Finding("will-be-refused", Weight.WARNING, f"{subject.label}: {action.label}", text)
+            if held := action.data.get(STAYS_HELD):
+                yield _held_before(held)
             for line in filter(None, action.data.get(BEHIND, "").split("\n")):
                 text, cure = line.split("\t")
                 yield Finding("left-behind", Weight.WARNING, f"{subject.label}: {action.label}", text, cure)
@@ -302,6 +317,8 @@ class ListsStep:
                     _set(visit, part, target, work)
                 case "release":
                     _open(visit, target, work)
+                    if held := action.data.get(STAYS_HELD):
+                        work.note(_held_before(held))
                 case word:
                     _fill(visit, word, action.data[DOUBT], target, work)
 
@@ -402,6 +419,11 @@ def _settings_action(visit: Visit, part: str) -> Action:
     decisions = visit.settings(part)
     recorded = visit.read.settled(action.key, list(decisions))
     to_do = [one for one in decisions.values() if not is_settled_setting(one, recorded.get(one.name))]
+    held = _was_held(visit, decisions)
+    if held:
+        action = replace(
+            action, data={**action.data, STAYS_HELD: visit.plan.target}, told=(_held_before(visit.plan.target),)
+        )
     return replace(
         action,
         verb=Verb.COPY if to_do else Verb.KEEP,
@@ -453,6 +475,22 @@ def _release_action(visit: Visit, *, quiet: bool) -> Action:
     given_back = len(visit.standing.quiet.before) if visit.standing.quiet is not None else 0
     size = Size(max(action.size.items, given_back))
     return replace(action, verb=Verb.CHANGE, why=why, size=size)
+
+
+def _was_held(visit: Visit, decisions: Mapping[str, SettingDecision]) -> bool:
+    """Whether a list that is not ours is held at the target, which the source's is not: its owners may have done that, or a run whose state
+    was lost.
+    """
+    decision = decisions.get(EMERGENCY)
+    if decision is None or decision.value is not False or decision.do is Do.CHANGE:
+        return False
+    return not visit.standing.ours and visit.standing.quiet is None and visit.see().emergency is True
+
+
+def _held_before(address: str) -> Finding:
+    """That no post goes out, and did not before us."""
+    text = f"{address} was held at the target before this run, and stays so: no post goes out"
+    return Finding("held", Weight.WARNING, address, text, OPEN_IT)
 
 
 def _held(address: str, *, keeps: bool) -> Finding:

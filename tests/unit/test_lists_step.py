@@ -1256,6 +1256,30 @@ def test_a_release_alone_is_something_to_do() -> None:
     assert world.preview()["release"].size.items == 0
 
 
+def test_a_list_that_a_run_has_left_held_and_whose_state_is_lost_is_told_as_held() -> None:
+    world = World()
+    world.new.refuses = lambda _: (
+        (_ for _ in ()).throw(Broken("no")) if world.new.writes.count("add p9@example.com") else ""
+    )
+    with pytest.raises(Broken):
+        world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is True
+    world.new.refuses = lambda _: ""
+    del world.trial  # and with it the state
+    world.plan_with()
+    told = f"{NEWS} was held at the target before this run, and stays so: no post goes out"
+    assert [one.text for one in world.trial.preview(world.trial.store).stages[0].findings if one.code == "held"] == [
+        told
+    ]
+    for _ in range(2):
+        world.trial.run()
+        assert [one.text for one in world.trial.findings("run") if one.code == "held"] == [told]
+    world.plan_with(existing="configure")
+    world.trial.run()
+    assert world.new.set_now(NEWS)["emergency"] is False
+    assert not [one for one in world.trial.findings("run") if one.code == "held"]
+
+
 def test_who_is_there_already_is_told_as_nothing_to_write() -> None:
     world = World()
     for one in people(25):
