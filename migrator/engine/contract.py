@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
 
-from migrator.errors import EndpointUnfit, Misbehaved, NoSpace
+from migrator.errors import EndpointRefused, EndpointUnfit, Misbehaved, NoSpace
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -131,7 +131,9 @@ def prepares(subject_key: str, action_key: str) -> bool:
 
 
 # Codes of findings about what will not arrive. Where the error is known that a run will meet, its code is the finding's.
-REFUSALS = frozenset({"will-be-refused", "left-behind", NoSpace.code, EndpointUnfit.code, Misbehaved.code})
+REFUSALS = frozenset(
+    {"will-be-refused", "left-behind"} | {one.code for one in (NoSpace, EndpointRefused, EndpointUnfit, Misbehaved)}
+)
 SHORTFALLS = REFUSALS | {"will-be-left-behind", "will-be-altered"}  # and about what will not be as it was sent
 
 

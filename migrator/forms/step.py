@@ -409,7 +409,7 @@ class FormsStep:
             refusal = target.want_of_rights() if to_do and isinstance(target, KnowsRights) else None
             left = target.shadows() if isinstance(target, KnowsShadows) else ()
         if refusal is not None:
-            yield Finding("will-be-refused", Weight.WARNING, subject.label, str(refusal), refusal.remedy)
+            yield Finding(refusal.code, Weight.WARNING, subject.label, str(refusal), refusal.remedy)
         filled = () if self._renumbers else [one.data["name"] for one in to_do if "name" in one.data]
         yield from _left_over(left, filled)
 

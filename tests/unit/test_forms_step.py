@@ -598,7 +598,7 @@ def foreseen(world: World) -> list[tuple[str, str]]:
 def test_rights_that_the_targets_user_lacks_are_foreseen_and_a_run_tells_them_once() -> None:
     world = World((PLAIN, MANY), (KINDS, KINDS_ROWS), tables=(KINDS.name,))
     world.new.may_not_write = "new: the user may not DROP there."
-    assert foreseen(world) == [("will-be-refused", "new: the user may not DROP there.")]
+    assert foreseen(world) == [("endpoint-refused", "new: the user may not DROP there.")]
     assert "Refusals foreseen: 1." in summary(world.trial.preview())[1]
     assert world.trial.run().codes == {"endpoint-refused"}
     assert not world.new.writes
