@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Account, Adapter, Login, Service, Side, temporary
 from migrator.engine.stage import Programme, Stage, Verification
-from migrator.errors import Misbehaved, NotFound, PlanError, Refused
+from migrator.errors import LoginRefused, Misbehaved, NotFound, PlanError, Refused
 from migrator.handout import Handout
 from migrator.plan.load import residents_of
 from migrator.plan.model import Plan, ServiceEntry, StepEntry
@@ -25,6 +26,8 @@ from migrator.plan.written import SECRET, absolute, marked
 from migrator.registry import Registry
 from migrator.secrets import Secrets
 from migrator.strongbox import FileStrongbox
+
+ACCOUNTS = "in the plan's accounts"  # where an adapter sends whoever has to correct a password, for it knows no lines
 
 
 def bind(
@@ -146,6 +149,17 @@ class Reach:
             made = self.strongbox.get(temporary(account))
         return Login(known.address, known.user, password or made, made=made is not None)
 
+    @contextmanager
+    def pointing_at(self, account: str) -> Iterator[None]:
+        """A login that is refused inside is told with the line that says how to log in, where there is one."""
+        try:
+            yield
+        except LoginRefused as error:
+            known = self.logins.get(account)
+            if known is not None and known.where and known.has_password:
+                error.remedy = error.remedy.replace(ACCOUNTS, f"on {known.where}")
+            raise
+
     def way_in(self, account: str) -> Login:
         """The login a session is opened with: where nothing else is known, an account that was made here has the password it had before."""
         login = replace(self.login(account), endpoint=self.name)
@@ -175,7 +189,8 @@ class RouteOpener:
         """A new session that cannot write. Raises what the adapter raises, and PlanError for a secret that cannot be had."""
         reach = self.ends[side]
         adapter, _ = reach.adapter(service)
-        return adapter.reader(reach.options(service), reach.way_in(account))
+        with reach.pointing_at(account):
+            return adapter.reader(reach.options(service), reach.way_in(account))
 
     @property
     def strongbox(self) -> FileStrongbox:
@@ -191,7 +206,8 @@ class RouteOpener:
         adapter, _ = reach.adapter(service)
         if adapter.writer is None:
             raise PlanError(f"{adapter.title} can only be read.", remedy=f"Choose another target than {reach.name}.")
-        return adapter.writer(reach.options(service), reach.way_in(account))
+        with reach.pointing_at(account):
+            return adapter.writer(reach.options(service), reach.way_in(account))
 
     def login(self, side: Side, account: str) -> Login:
         """The account's way in at one side. Raises PlanError for a secret that cannot be had."""

@@ -13,7 +13,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from itertools import chain
 from pathlib import Path as FilePath
@@ -47,6 +47,7 @@ class Credentials:
     user: str
     password: SecretStr | None = None
     secret: str | None = None
+    where: str = field(default="", compare=False)  # "line 7 of accounts.csv", "" where no one line has it
 
     @property
     def has_password(self) -> bool:
@@ -145,11 +146,17 @@ def _from_list(written: Iterable[str | AccountLine], problems: Problems, needed:
         if any(wrong):
             continue
         where = f"line {problems.place(at, False).line}"
+        there = f"{where} of {FilePath(problems.file).name}"
         if text := twice.seen(source, target, where):
             problems.at(at, f": {text}")
         person = Person(
-            Credentials(source, line.source_user or line.source.strip(), secret=line.source_password),
-            Credentials(target, line.target_user or (line.target or line.source).strip(), secret=line.target_password),
+            Credentials(source, line.source_user or line.source.strip(), secret=line.source_password, where=there),
+            Credentials(
+                target,
+                line.target_user or (line.target or line.source).strip(),
+                secret=line.target_password,
+                where=there,
+            ),
         )
         if lacking := person.lacks(needed):
             sides = listed(f"the {side.value} ({side.value}_password)" for side in lacking)
@@ -194,9 +201,12 @@ def _chosen(
             wrong(row.line, text)
             continue
         chosen += 1
+        there = f"line {row.line} of {path.name}" if path is not None and other is None else ""
         person = Person(
-            Credentials(source, row.source_user or row.source.strip(), _secret(row.source_password)),
-            Credentials(target, row.target_user or row.target.strip() or target, _secret(row.target_password)),
+            Credentials(source, row.source_user or row.source.strip(), _secret(row.source_password), where=there),
+            Credentials(
+                target, row.target_user or row.target.strip() or target, _secret(row.target_password), where=there
+            ),
         )
         if lacking := person.lacks(needed):
             sides = listed(f"the {side.value}" for side in lacking)
@@ -342,12 +352,12 @@ def _wrong_row(fields: Sequence[str], columns: Sequence[str]) -> str:
     """Why a row cannot be used, or nothing. The fields themselves are never told: one may be a password."""
     if len(fields) > len(columns) and any(fields[len(columns) :]):
         return f"this line has {len(fields)} fields, and the first line names {len(columns)} columns. Quote fields that hold the separator."
-    for column, field in zip(columns, fields, strict=False):
-        if field.isascii() and field.isprintable():
+    for column, cell in zip(columns, fields, strict=False):
+        if cell.isascii() and cell.isprintable():
             continue
-        if _NOT_UTF8.search(field):
+        if _NOT_UTF8.search(cell):
             return "this line is not UTF-8. Save the file as UTF-8 (in Excel: “CSV UTF-8”)."
-        if _NOT_IN_A_FIELD.search(field):
+        if _NOT_IN_A_FIELD.search(cell):
             return f"{column} holds a line break or a control character."
     return ""
 

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from migrator.engine.contract import Measure, Side
 from migrator.engine.stage import Stage, Verification
-from migrator.errors import PlanError
+from migrator.errors import LoginRefused, PlanError
 from migrator.handout import Handout
 from migrator.plan.bind import bind, plan_digest
 from migrator.plan.load import load
@@ -51,6 +51,14 @@ def test_the_target_is_asked_for_by_its_own_address(bound, tmp_path):
     assert session.login.password is None
     assert session.options.path == str(tmp_path / "shelf")
     assert opener.for_reading(Side.TARGET, "mail", "robert@example.com").login == session.login
+
+
+def test_a_refused_login_points_at_the_line_of_the_plan_that_says_how_to_log_in(bound):
+    opener = bound().stages[0].opener
+    line = GOOD[: GOOD.index("bob@example.com")].count("\n") + 1
+    with pytest.raises(LoginRefused) as told, opener.ends[Side.SOURCE].pointing_at("bob@example.com"):
+        raise LoginRefused("no.", remedy="Correct the user or the password in the plan's accounts, then run again.")
+    assert told.value.remedy == f"Correct the user or the password on line {line} of plan.yaml, then run again."
 
 
 def test_what_was_made_with_a_password_of_its_own_is_known_by_it_at_the_target_alone(bound):

@@ -45,6 +45,10 @@ def test_a_sentence_is_said_in_spanish_with_its_numbers(english, spanish):
     ("english", "spanish"),
     [
         ("1 passed over, 12 there already", "1 omitido, 12 ya estaban"),
+        (
+            "Correct the user or the password on line 7 of accounts.csv, then run again; nothing was changed.",
+            "Corrija el usuario o la contraseña en la línea 7 de accounts.csv y ejecute de nuevo migrator run; no se cambió nada.",
+        ),
         ("1 message is larger than max_size and stays", "1 mensaje supera el tamaño máximo del plan y se queda"),
         (
             "after 5 up to 9: 1 row is not at the target as it was put there, or another is",
