@@ -286,7 +286,7 @@ class CardMove:
     def _outcome(self, loaded: Loaded[Wish], put: Put, found: Held | None) -> Outcome:
         wish = loaded.content
         if put.refused:
-            told = put.refused if put is CHANGED_PHOTO else f"the target says: {put.refused}"
+            told = put.refused if put is CHANGED_PHOTO else f"the target says: {put.refused.rstrip('.')}"
             return _left_behind(loaded, wish, Remark(told), put.remedy)
         if found is None:
             cure = (

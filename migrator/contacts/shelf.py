@@ -423,7 +423,8 @@ class ShelfReader:
         for folder in self._folders():
             if folder.is_dir():
                 for path in sorted(folder.iterdir()):
-                    if path.suffix.lower() == self._layout.suffix and not path.name.startswith(".") and path.is_file():
+                    named = path.suffix.lower() == self._layout.suffix and not path.name.startswith(".")
+                    if named and (path.is_file() or _leads_nowhere(path)):
                         found.setdefault(path.name, self._inside(path))
                     elif path.is_dir() and not path.name.startswith(".") and _files_of(self._layout, path):
                         found.setdefault(f"{path.name}/", self._inside(path))
@@ -443,6 +444,11 @@ class ShelfReader:
         return list(dict.fromkeys([ours, self._account] if plain else [ours]))
 
     def _inside(self, path: Path) -> Path:
+        if _leads_nowhere(path):
+            raise Misbehaved(
+                f"{path} is a link that leads nowhere.",
+                remedy="Put the file itself in its place, or take the link away.",
+            )
         if path.resolve().is_relative_to(self._base.resolve()):
             return path
         raise Misbehaved(
@@ -654,3 +660,8 @@ def _stamp(file: BinaryIO) -> tuple[int, ...]:
 def _ends_with_a_line(file: BinaryIO, size: int) -> bool:
     end = os.pread(file.fileno(), 2, max(size - 2, 0))
     return not size or end.endswith(b"\n") or end in {b"\n\0", b"\0\n"}
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether this is a link to something that is not there: it was a book once."""
+    return path.is_symlink() and not path.exists()

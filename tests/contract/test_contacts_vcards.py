@@ -332,6 +332,13 @@ def test_a_folder_with_a_file_for_each_card_is_never_written(folder):
         pass
 
 
+def test_a_link_that_leads_nowhere_is_told_and_no_book_that_is_not_there(folder):
+    (folder / "ann@example.com").mkdir(parents=True)
+    (folder / "ann@example.com" / "Lost.vcf").symlink_to(folder / "gone.vcf")
+    with reading(folder) as reader, pytest.raises(Misbehaved, match=r"Lost\.vcf is a link that leads nowhere"):
+        reader.books()
+
+
 def test_a_link_among_the_files_leads_nowhere_else(folder, tmp_path):
     book = card_files(folder, "ann")
     (tmp_path / "secret.vcf").write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Secret\nEND:VCARD\n")
