@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from migrator.cli.console import Console, state_to_ask
 from migrator.cli.options import AsJson, PlanFile, State, Verbose
 
 if TYPE_CHECKING:
-    from migrator.engine.ledger import RunRow, Store
+    from migrator.engine.ledger import Holder, RunRow, Store
     from migrator.engine.report import Report
 
 REDRAWN_EVERY = 2.0  # seconds
@@ -40,7 +41,8 @@ def status(
     store = open_for_questions(state_to_ask(plan, state))
     try:
         if as_json and not watch:
-            console.screen.document(_document(store))
+            seen, works = look(store)
+            console.screen.document(_document(store, seen, works=works))
             return Exit.DONE
         goes_on = _show(console, plan, store, as_json=as_json)
         while watch and goes_on:
@@ -55,30 +57,39 @@ def status(
 
 def _show(console: Console, plan: Path, store: Store, *, as_json: bool) -> bool:
     """Show it once; answers whether a run is at work."""
+    seen, works = look(store)
     if as_json:
-        told = _document(store)
-        console.screen.json_line(told)
-        return bool(told["works"])
-    works = _works(store)
-    for line in _lines(plan, store, works=works):
+        console.screen.json_line(_document(store, seen, works=works))
+        return works
+    for line in _lines(plan, seen, works=works):
         console.screen.answer(line)
     return works
 
 
-def _works(store: Store) -> bool:
+def look(store: Store, lives: Callable[[Holder], bool] | None = None) -> tuple[Report, bool]:
+    """The report, and whether the run that is the newest in it is at work; `lives` tells of its process, if not this system.
+
+    The one question is answered by the other: a run may begin, or record its end and leave, between two looks at the state.
+    """
     from migrator.cli import figures
+    from migrator.engine.report import report
     from migrator.state.lease import is_held, process_lives, this_process
 
-    run = store.current()
-    return run is not None and run.ended is None and is_held(run, this_process(), figures.now(), process_lives)
+    while True:
+        seen = report(store, figures.now())
+        newest = seen.runs[-1] if seen.runs else None
+        if newest is None or newest.ended is not None:
+            return seen, False
+        if is_held(newest, this_process(), figures.now(), lives or process_lives):
+            return seen, True
+        if store.runs()[-1] == newest:  # it has not ended since, and no other has begun: it died
+            return seen, False
 
 
-def _lines(plan: Path, store: Store, *, works: bool) -> list[str]:
+def _lines(plan: Path, seen: Report, *, works: bool) -> list[str]:
     from migrator.cli import figures, summary
     from migrator.engine.contract import Fate, Weight
-    from migrator.engine.report import report
 
-    seen = report(store, figures.now())
     nouns = summary.report_nouns(seen, [] if seen.parts else _planned_kinds(plan))
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
@@ -166,15 +177,13 @@ ENDINGS = {
 }
 
 
-def _document(store: Store) -> dict[str, Any]:
-    from migrator.cli import figures, summary
+def _document(store: Store, seen: Report, *, works: bool) -> dict[str, Any]:
+    from migrator.cli import summary
     from migrator.cli.documents import document
-    from migrator.engine.report import report
 
-    seen = report(store, figures.now())
     return {
         "run": document(seen.runs[-1]) if seen.runs else None,
-        "works": _works(store),
+        "works": works,
         "finished": seen.finished,
         "cut_short": seen.cut_short,
         "tally": document(store.tally()),

@@ -13,8 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import migrator
+from migrator.cli.app import application
+from migrator.cli.console import Console
+from migrator.cli.screen import Screen
+from migrator.cli.status import look
+from migrator.engine.ledger import Ending
 from migrator.state.store import open_store, this_process
 
 PLAN = """\
@@ -439,6 +445,39 @@ def test_status_after_a_killed_run_says_that_it_died(busy_office):
     assert (document["works"], document["cut_short"]) == (False, True)
     assert all(subject["named"] and not subject["gone"] for subject in document["subjects"])
     assert "died without an end" in busy_office.does("status", "plan.yaml").stdout
+
+
+def test_a_run_that_begins_while_status_looks_is_not_told_as_dead(office, monkeypatch, capsys):
+    store = open_store(office.folder / "plan.state.sqlite")
+    actions = store.actions
+    begun = []
+
+    def begins_meanwhile(*words):
+        if not begun:
+            begun.append(store.claim(this_process(), datetime.now(UTC), "digest", "0.1.0", "run"))
+        return actions(*words)
+
+    monkeypatch.setattr(store, "actions", begins_meanwhile)
+    monkeypatch.setattr("migrator.state.store.open_for_questions", lambda _: store)
+    words = ["status", str(office.plan)]
+    get_command(application()).main(words, obj=Console(Screen.of_this_process()), standalone_mode=False)
+
+    assert capsys.readouterr().out.startswith("Run 1 works since ")
+
+
+def test_a_run_that_ends_while_status_looks_is_told_as_ended(office):
+    store = open_store(office.folder / "plan.state.sqlite")
+    claim = store.claim(this_process(), datetime.now(UTC), "digest", "0.1.0", "run")
+
+    def leaves(_):
+        store.end_run(claim.run.epoch, datetime.now(UTC), Ending.DONE, 0, "")
+        return False
+
+    seen, works = look(store, leaves)
+    store.close()
+
+    assert not works
+    assert seen.runs[-1].ending is Ending.DONE
 
 
 def test_watching_ends_when_no_run_is_at_work(office):
