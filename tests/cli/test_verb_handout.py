@@ -62,10 +62,53 @@ def test_sheets_as_files_are_their_owners_alone(plan, capsys, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "english", "spanish"),
+    [
+        ("vieja-123", "nueva-456", "a new one, which your administrator gives you", "una nueva, que le dará"),
+        ("vieja-123", "vieja-123", "as before\n", "la misma de antes\n"),
+    ],
+)
+def test_as_before_is_said_only_of_a_password_that_is_the_same(plan, capsys, tmp_path, before, after, english, spanish):
+    people = tmp_path / "people.csv"
+    people.write_text(f"source,source_password,target_password\nann@example.com,{before},{after}\n")
+    people.chmod(0o600)
+    handout_of(plan).unlink()
+    for language, words in (("en", english), ("es", spanish)):
+        text = PLAN.replace("LANGUAGE", language)
+        plan.write_text(
+            text.partition("accounts:")[0] + "accounts: {from: people.csv}\nsteps" + text.partition("steps")[2]
+        )
+        told = said(capsys, plan)
+        assert words in told
+        assert after not in told
+
+
+def test_where_nobody_knows_the_password_the_sheet_says_whom_to_ask(plan, capsys):
+    plan.write_text(
+        PLAN.replace("LANGUAGE", "en")
+        .replace("host: new.example.net", "host: new.example.net, master_user: root, master_password: pw")
+        .replace(", target_password: pw}", "}")
+    )
+    handout_of(plan).unlink()
+    told = said(capsys, plan)
+    assert "as before" not in told
+    assert "the one of the mailbox on the new server; your administrator can tell" in told
+
+
+def test_sheets_as_files_are_told_in_json_without_their_passwords(plan, capsys, tmp_path):
+    told = said(capsys, plan, "--output", tmp_path / "sheets", "--json")
+    assert "Zk4-made" not in told
+    written = json.loads(told)["files"]
+    assert written == [str(tmp_path / "sheets" / f"{who}@example.com.txt") for who in ("ann", "bob")]
+    assert "Zk4-made" in (tmp_path / "sheets" / "ann@example.com.txt").read_text()
+
+
 def test_it_answers_in_json(plan, capsys):
     (ann, bob) = json.loads(said(capsys, plan, "--json"))["mailboxes"]
     assert ann["password"] == "Zk4-made"
     assert bob["password"] is None
+    assert (ann["password_is"], bob["password_is"]) == ("made", "same")
 
 
 def test_what_was_made_beside_the_accounts_has_its_password_and_no_mailbox(plan, capsys):
