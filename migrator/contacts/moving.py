@@ -279,8 +279,12 @@ class CardMove:
             arrivals = list(map(_light, self.target.fetch(self.target_book, [ref for ref in fresh if ref not in told])))
             found |= paired({key: wishes[key].decision.card for key in untold}, arrivals)
         self._known.update(held.entry.ref for held in found.values())
-        uids = {key: wishes[key].decision.card.uid for key in found}
-        self._moved |= {uids[key]: held.card.uid for key, held in found.items() if held.card.uid not in {"", uids[key]}}
+        for key, held in found.items():
+            decision = wishes[key].decision
+            before = {decision.card.uid}
+            if decision.place is not None:  # one that had no UID has got one by being written
+                before.add(with_uid(self.there[decision.place].card).uid)
+            self._moved |= {uid: held.card.uid for uid in before if held.card.uid not in {"", uid}}
         return found
 
     def _outcome(self, loaded: Loaded[Wish], put: Put, found: Held | None) -> Outcome:

@@ -184,6 +184,19 @@ class SheetLayout:
             )
         return ""
 
+    def in_groups_of(self, path: Path, raw: bytes, before: bytes) -> bytes:
+        """The row with the groups of the other: they are no part of a card, so that a card written anew says none."""
+        if self.groups_in is None:
+            return raw
+        with path.open("rb") as file:
+            there = self.opened(file, path.name)
+        (row,), (other,) = table.rows_of(raw, there.look), table.rows_of(before, there.look)
+        names = self.groups_in.of(there.cells(other))
+        cells: Mapping[str, str] = there.cells(row)
+        for name in names:
+            cells = self.groups_in.with_group(cells, name, on=True)
+        return self._row(cells, there.header, there.look) if names else raw
+
     def _rewrite(
         self,
         there: SheetFile,

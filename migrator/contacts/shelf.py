@@ -109,6 +109,9 @@ class GroupsApart(Protocol):
     def put_group(self, path: Path, group: Card, instead_of: Card | None) -> str:
         """Put a group into the file, in place of another where one is given; why not, in words, or ""."""
 
+    def in_groups_of(self, path: Path, raw: bytes, before: bytes) -> bytes:
+        """A card's bytes, in all groups that those are in whose place they take; both are of this file as it is now."""
+
 
 # -- where cards stand ------------------------------------------------------------------------------------------------
 
@@ -583,7 +586,10 @@ class ShelfWriter(ShelfReader):
             with path.open("rb") as file:
                 index = self._index(path, file)
                 offset, size = index.offsets[place], index.sizes[place]
-                if raw == os.pread(file.fileno(), size, offset):
+                before = os.pread(file.fileno(), size, offset)
+                if isinstance(self._layout, GroupsApart):
+                    raw = self._layout.in_groups_of(path, raw, before)
+                if raw == before:
                     return Put(entry.ref, entry.tag)
                 with files.replacing(path) as fresh:
                     files.copy(file, fresh, 0, offset)

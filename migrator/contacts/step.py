@@ -39,9 +39,10 @@ from migrator.contacts.moving import (
     everything,
 )
 from migrator.contacts.options import RECOPY, BookOptions, ContactsOptions
-from migrator.contacts.owners import Claim, Owners
+from migrator.contacts.owners import Claim, Owners, following
 from migrator.contacts.readings import Readings
 from migrator.contacts.remarks import Remark
+from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import (
     ARRIVED,
     Account,
@@ -455,7 +456,9 @@ class ContactsStep:
         by_ref = {one.entry.ref: one.card for one in there}
         by_uid = {one.card.uid: one.card for one in there}
         wanted = [one for one, _ in self._wanted(shelf[action.key], features)]
-        cards = self._owners(shelf, there, features, read).apart([one.card for one in wanted])
+        owners = self._owners(shelf, there, features, read)
+        cards = owners.apart([one.card for one in wanted])
+        moved = _moved(self._arrived(shelf, by_ref, owners, features, read))
         yield from _not_moved(action, [one.card for one in wanted if one.entry.ref not in recorded])
         deleted: list[Card] = []
         for one, (card, _) in zip(wanted, cards, strict=True):
@@ -465,8 +468,21 @@ class ContactsStep:
                 if at_target is None:
                     deleted.append(card)
                 else:
-                    yield from _compared(card, outcome, at_target)
+                    followed = tuple(following(one, moved) for one in card.properties)
+                    yield from _compared(replace(card, properties=followed), outcome, at_target)
         yield from _deleted(action, deleted, Weight.DIFFERENCE)
+
+    def _arrived(
+        self, shelf: Shelf, by_ref: Mapping[str, Card], owners: Owners, features: Features, read: Reading
+    ) -> Iterator[tuple[Card, Card]]:
+        """Every card of the source of which is on record where it is, as it was to be written, and as it is there."""
+        for key, held in shelf.items():
+            wanted = [one for one, _ in self._wanted(held, features)]
+            recorded = _recorded(key, [one.entry.ref for one in wanted], read)
+            for one, (card, _) in zip(wanted, owners.apart([one.card for one in wanted]), strict=True):
+                outcome = recorded.get(one.entry.ref)
+                if outcome is not None and outcome.fate in ARRIVED and outcome.ref in by_ref:
+                    yield card, by_ref[outcome.ref]
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------------
@@ -561,6 +577,19 @@ def _compared(card: Card, outcome: Outcome, there: Card) -> Iterator[Finding]:
             yield Finding(
                 "differs", Weight.DIFFERENCE, card.shown, text, "Correct it at the target, if it was not meant."
             )
+
+
+def _moved(arrived: Iterable[tuple[Card, Card]]) -> Mapping[str, str]:
+    """By the UIDs of the source's cards, those that the target has them under where none is under its own: whom groups there mean."""
+    kept: set[str] = set()
+    moved: dict[str, str] = {}
+    for card, there in arrived:
+        uid, its = with_uid(card).uid, with_uid(there).uid
+        if uid == its:
+            kept.add(uid)
+        else:
+            moved.setdefault(uid, its)
+    return {uid: its for uid, its in moved.items() if uid not in kept}
 
 
 def _lanes(account: Account, at_target: int = 1) -> tuple[Lane, ...]:

@@ -124,6 +124,11 @@ class LdifLayout:
                 files.copy(file, whole, sum(place), file.seek(0, 2))
         return ""
 
+    def in_groups_of(self, path: Path, raw: bytes, before: bytes) -> bytes:
+        """The entry as it is: lists name their members themselves."""
+        del path, before
+        return raw
+
 
 # -- entries and cards ------------------------------------------------------------------------------------------------
 

@@ -400,6 +400,28 @@ class BookContract:
         changed = next(one.card for one in held if one.entry.ref == put.ref)
         assert differences(fresh, changed, NEVER_TOLD | writer.features.lost) == []
 
+    def test_a_card_that_is_updated_stays_in_its_groups(self, writer: BookWriter, book: str, reading: Opens) -> None:
+        ann = person("suite-member-1", "Ann Doe", mail("ann@example.com"))
+        bob = person("suite-member-2", "Bob Roe", mail("bob@example.com"))
+        both, alone = (
+            group("suite-group-1", "Friends, old and new", ann.uid, bob.uid),
+            group("suite-group-2", "Ñandúes", ann.uid),
+        )
+        puts = writer.add(book, [ann, bob, both, alone])
+        if not writer.features.keeps_groups:
+            return
+        there = {entry.ref: entry for entry in writer.index(book)}
+        grown = ann.with_property(text_property("TEL", "+49 30 99", "cell"))
+        assert not writer.update(book, there[puts[0].ref], grown).refused
+        with reading() as reader:
+            found = cards(reader, book)
+        (its,) = [one.uid for one in found if one.text("TEL")]
+        groups = {one.label: set(one.members) for one in found if one.is_group}
+        assert groups == {
+            "Friends, old and new": {one.uid for one in found if not one.is_group},
+            "Ñandúes": {its},
+        }
+
     def test_a_card_that_has_changed_since_is_not_written_over(
         self, writer: BookWriter, book: str, reading: Opens
     ) -> None:

@@ -260,6 +260,26 @@ def test_when_one_of_two_cards_that_became_one_has_changed_the_preview_foresees_
     assert "+49 30 99" in rows(file)[0].values()
 
 
+def test_who_was_in_googles_own_file_without_a_uid_stays_in_its_groups_and_joins_the_sources(tmp_path):
+    options = google_csv.Options(path=tmp_path / "contacts.csv")
+    options.path.write_text(
+        "First Name,Last Name,Labels,E-mail 1 - Label,E-mail 1 - Value,Phone 1 - Label,Phone 1 - Value\n"
+        "Ann,Doe,* myContacts ::: Chess,,ann@example.com,,+49 30 1\n"
+    )
+    old = MemoryBooks("old")
+    ann = ANNE.with_property(text_property("TEL", "+49 30 99"))
+    old.fill("ann@example.com", "contacts", ann, BOB, group("x", "Friends", "1", "2"), group("y", "Work", "1"))
+    step = KIND.build(ContactsOptions(), accounts_of("ann@example.com"))
+    trial = Trial([Stage("contacts", "contacts", step, ToFile(old, options))])
+    trial.run()
+    assert Fate.LEFT_BEHIND not in trial.fates()
+    assert [row["Labels"] for row in rows(options.path)] == [
+        "* myContacts ::: Chess ::: Friends ::: Work",
+        "* myContacts ::: Friends",
+    ]
+    assert trial.verify().differences == 0
+
+
 @pytest.mark.parametrize(("said", "day"), [("20100505", "2010-05-05"), ("--0505", "--05-05"), ("2010", "2010")])
 def test_dates_stand_in_the_columns_as_google_reads_them_whatever_their_spelling(path, writer, said, day):
     label = Property("X-ABLABEL", (("Name day",),), group="item1")

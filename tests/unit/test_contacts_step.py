@@ -11,6 +11,7 @@ from migrator.contacts.meaning import digest
 from migrator.contacts.model import Card, Property, text_property
 from migrator.contacts.options import ContactsOptions
 from migrator.contacts.step import KIND
+from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Outcome, Side, Verb, Weight, prepares
 from migrator.engine.lease import utc_now
 from migrator.engine.report import report
@@ -167,6 +168,44 @@ def test_a_number_that_changes_at_the_source_is_kept_beside_the_old_one_and_told
     world.old.fill(ANN, "Contacts", PEOPLE[2])
     world.trial.run()
     assert world.trial.findings("run") == [found], "it is told until somebody has changed the card"
+
+
+def test_whose_uid_is_made_of_what_it_says_stays_in_its_groups_when_it_changes() -> None:
+    maria, luis = person("María Gómez", email="maria@example.com"), person("Luis Roe", email="luis@example.com")
+    others, rest = person("Ana Peña", "u1", email="ana@example.com"), with_uid(luis).uid
+
+    def groups(member: Card) -> tuple[Card, Card]:
+        uid = with_uid(member).uid
+        return group("Trabajo", "g1", uid, rest, "u1"), group("Ñandúes", "g2", uid)
+
+    world = World(maria, luis, others, *groups(maria))
+    world.trial.run()
+    changed = maria.with_property(text_property("TEL", "+34 2"))
+    assert with_uid(changed).uid != with_uid(maria).uid
+    shelf = world.old.shelves[ANN]["Contacts"]
+    for ref, card in zip(list(shelf.cards), (changed, luis, others, *groups(changed)), strict=True):
+        shelf.cards[ref] = replace(shelf.cards[ref], card=card)
+    world.trial.run()
+    first, *_, trabajo, alone = world.there()
+    assert (first.uid, first.text("TEL")) == (with_uid(maria).uid, "+34 2")
+    assert (trabajo.members, alone.members) == ((first.uid, rest, "u1"), (first.uid,))
+    assert world.trial.verify().differences == 0
+    before = list(world.new.writes)
+    world.trial.run()
+    assert world.new.writes == before
+
+
+def test_a_member_that_a_group_has_lost_at_the_target_is_missed_by_verify_under_any_uid() -> None:
+    maria = person("María Gómez", email="maria@example.com")
+    world = World(maria, group("Trabajo", "g1", with_uid(maria).uid))
+    world.new.fill(ANN, "Contacts", person("María Gómez", "theirs", email="maria@example.com"))
+    world.trial.run()
+    assert world.there()[-1].members == ("theirs",)
+    assert world.trial.verify().differences == 0
+    shelf = world.new.shelves[ANN]["Contacts"]
+    ref = list(shelf.cards)[-1]
+    shelf.cards[ref] = replace(shelf.cards[ref], card=shelf.cards[ref].card.without("MEMBER"))
+    assert world.trial.verify().differences == 1
 
 
 def test_a_card_dropped_in_silence_is_left_behind_by_name() -> None:
