@@ -52,9 +52,11 @@ from migrator.forms.standing import (
     BEGUN,
     CARRYING,
     COLUMNS,
+    HIDDEN,
     ID_CURE,
     MERGED,
     MERGING,
+    NAMED,
     OTHERWISE,
     PLACE,
     SWAPPED,
@@ -63,6 +65,8 @@ from migrator.forms.standing import (
     by_name,
     has_rows,
     hash_key,
+    hidden_otherwise,
+    is_elsewhere,
     recorded_of,
     stale_in,
     total_of,
@@ -70,6 +74,7 @@ from migrator.forms.standing import (
 )
 from migrator.forms.taking import Taking, at_target, renamed
 
+HIDES_OTHERS = "the plan hides other fields than when it was moved"
 LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
 
 
@@ -83,7 +88,10 @@ class Planned(Protocol):
     def redaction(self, taking: Taking, source: TableReader, key: bytes = b"") -> Redaction:
         """What the plan leaves out of a table."""
 
-    def otherwise(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> str:
+    def rules(self, taking: Taking) -> str:
+        """What the plan leaves out of a table, in words that change when it does."""
+
+    def otherwise(self, facts: Mapping[str, str], taking: Taking, recorded: Mapping[KeyRange, Outcome]) -> str:
         """Why what earlier runs have put at the target cannot be gone on with; "" if it can."""
 
     def goes_on(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
@@ -117,7 +125,7 @@ class Filling:
             )
         if facts.get(COLUMNS, columns) != columns:
             self.work.forget()
-        self.work.remember({COLUMNS: columns})
+        self.work.remember({COLUMNS: columns, NAMED: self.name})
         if not place and self._is_there_already():
             place = SWAPPED
             wanted = replace(self.taking.table, name=self.name)
@@ -127,6 +135,7 @@ class Filling:
         if place == SWAPPED:
             self._follow()
             return
+        self._hide_as_the_plan_says()
         self._refuse_without_parents()
         if not place and not facts.get(MERGING) and not self._merged_parents() and self._is_found():
             self._follow()
@@ -139,6 +148,7 @@ class Filling:
     def put_beside(self, sides: Sides) -> None:
         """The rows with the numbers that the target has given them."""
         self._begin_anew_where_nothing_counts()
+        self.work.remember({NAMED: self.name, HIDDEN: self.step.rules(self.taking)})
         page = page_of(sides, self.work)
         there = made(sides, self.target, self.taking, page)
         taken = taken_by_others(sides.takings, self.work)
@@ -177,8 +187,11 @@ class Filling:
     def _begin_anew_where_nothing_counts(self) -> None:
         """Forget what was recorded of a shadow that is of no use as the plan is now. Raises Refused where it is of the table itself."""
         facts, recorded = self.work.remembered(self.action.key), recorded_of(self.work, self.action.key)
-        if otherwise := self.step.otherwise(facts, self.taking.table, recorded):
-            raise Refused(f"{self.action.label}: {otherwise}.", remedy="Say in the plan what it was (existing).")
+        if otherwise := self.step.otherwise(facts, self.taking, recorded):
+            raise Refused(f"{self.action.label}: {otherwise}.", remedy="Correct the plan.")
+        if is_elsewhere(facts, self.name):
+            self.work.forget()
+            return
         if not recorded or self.step.goes_on(facts, self.taking.table, recorded):
             return
         there, total = self._there(), total_of(recorded)
@@ -189,6 +202,14 @@ class Filling:
             raise Refused(f"{self.action.label}: {OTHERWISE}.", remedy="Say in the plan what it was (existing).")
         self.target.discard(replace(self.taking.table, name=self.name))
         self.work.forget()
+
+    def _hide_as_the_plan_says(self) -> None:
+        """Begin anew with a shadow whose rows were put under other rules of what is hidden."""
+        facts, recorded = self.work.remembered(self.action.key), recorded_of(self.work, self.action.key)
+        rules = self.step.rules(self.taking)
+        if hidden_otherwise(facts, recorded, rules) and not facts.get(PLACE):
+            self._empty_shadow(replace(self.taking.table, name=self.name))
+        self.work.remember({HIDDEN: rules})
 
     def _leaving(self, move: RangeMove) -> Leaving:
         return Leaving(move, left_behind(self.source, self.taking.extract))
@@ -427,11 +448,17 @@ class Filling:
         place = at_target(self.taking.extract, there, self.step.options.prefixes)
         recorded = recorded_of(self.work, self.action.key)
         held = {among: sums_of(one)[1] for among, one in recorded.items()}
-        self._tell_unsure(self._carry(place, held))
+        rules = self.step.rules(self.taking)
+        anew = hidden_otherwise(self.work.remembered(self.action.key), recorded, rules)
+        self._tell_unsure(self._carry(place, held, anew=anew))
+        if not anew or all(one.fate in ARRIVED for one in recorded_of(self.work, self.action.key).values()):
+            self.work.remember({HIDDEN: rules})
 
     # -- both --------------------------------------------------------------------------------------------------------------
 
-    def _carry(self, place: Extract, held: Mapping[KeyRange, Checksum] | None = None) -> RangeMove:
+    def _carry(
+        self, place: Extract, held: Mapping[KeyRange, Checksum] | None = None, *, anew: bool = False
+    ) -> RangeMove:
         extract, redaction = (
             self.taking.extract,
             self.step.redaction(self.taking, self.source, hash_key(self.work, self.step.options)),
@@ -446,7 +473,10 @@ class Filling:
         recorded = recorded_of(self.work, self.action.key)
         stale = stale_in(self.source, extract, recorded)
         self.work.record(_reconsidered(recorded[among]) for among in stale)
-        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held, self.action.total.items)
+        if anew:
+            self.work.record(_reconsidered(one, HIDES_OTHERS) for among, one in recorded.items() if among not in stale)
+        about = self.action.total.items
+        move = RangeMove(self.source, self.target, extract, place, recorded, redaction, held, about, anew=anew)
         self.work.carry(self._leaving(move), LIMIT)
         self._tell_hidden(redaction, of_all=not recorded and total_of(recorded_of(self.work, self.action.key)).rows > 0)
         return move
@@ -479,8 +509,8 @@ class Filling:
             )
 
 
-def _reconsidered(outcome: Outcome) -> Outcome:
-    note = outcome.note if outcome.fate is Fate.LEFT_BEHIND else "changed at the source since it was moved"
+def _reconsidered(outcome: Outcome, why: str = "changed at the source since it was moved") -> Outcome:
+    note = outcome.note if outcome.fate is Fate.LEFT_BEHIND else why
     return replace(
         outcome,
         fate=Fate.LEFT_BEHIND,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome
+from migrator.errors import Refused
 from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.model import (
     NOTHING,
@@ -79,8 +80,8 @@ class RangeMove:
     """Carries the ranges of one table. `known` are ranges that were recorded, in order; what lies behind the last one is asked for.
 
     `place` is where the rows go (the shadow, or the table itself), `held` what the target's range is known to hold where that is the table
-    itself. `about` is how many rows the source had when it was planned, for the progress shown. `unsure` counts ranges whose first reading was
-    not the whole truth.
+    itself. `about` is how many rows the source had when it was planned, for the progress shown. `anew`: what stands there was put under other
+    rules of `redaction`. `unsure` counts ranges whose first reading was not the whole truth.
     """
 
     source: TableReader
@@ -91,6 +92,7 @@ class RangeMove:
     redaction: Callable[[Sequence[Row]], Sequence[Row]] = field(default_factory=Redaction)
     held: Mapping[KeyRange, Checksum] | None = None
     about: int = 0
+    anew: bool = False
     unsure: Counter[str] = field(default_factory=Counter)
 
     def items(self) -> Iterator[Item]:
@@ -187,7 +189,7 @@ class RangeMove:
         Raises Refused if somebody else has changed what is there.
         """
         there = [row for page in self.target.rows(self.place, bundle.among) for row in page]
-        stays = without(self.extract.table, self.place.table, there, bundle.rows)
+        stays = self._stay(bundle, there, held)
         wanted = bundle
         if stays:
             note = (
@@ -202,6 +204,24 @@ class RangeMove:
         if checksum_of(there) != wanted.target:
             self.target.load(self.place, bundle.among, wanted.rows, held)
         return wanted
+
+    def _stay(self, bundle: Rows, there: Sequence[Row], held: Checksum) -> Sequence[Row]:
+        """The rows there that are gone from the source, as they are to stand there. Raises Refused where rows that were put under other rules
+        cannot be told from them.
+        """
+        gone = without(self.extract.table, self.place.table, there, bundle.rows)
+        if not (self.anew and gone):
+            return gone
+        if self.extract.table.paging is Paging.KEY:
+            return self.target.as_kept(self.place.table, self.redaction(gone))
+        before = sums_of(self.known[bundle.among])[0] if bundle.among in self.known else NOTHING
+        if (checksum_of(there), bundle.source, bundle.source.rows) != (held, before, held.rows):
+            raise Refused(
+                f"{bundle.among.label}: the plan hides other fields than when these rows were put, and without a key nobody can tell which of "
+                "them are gone from the source or of others.",
+                remedy="Empty this table at the target and move it anew with a new state.",
+            )
+        return ()
 
     def landed(self, fence: str, intended: Sequence[Intended]) -> Sequence[Outcome]:
         del fence

@@ -31,7 +31,19 @@ ID_CURE = (
 )
 BEHIND_CURE = "Choose remap, which gives ours new ids, or copy them by hand."
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
+NAMED = "name"  # a fact: what the table was called at the target when it was begun
+HIDDEN = "hidden"  # a fact: what was hidden of it on the way
 HASH_KEY = "forms/hash"  # in the strongbox
+
+
+def is_elsewhere(facts: Mapping[str, str], name: str) -> bool:
+    """Whether what is known of a table is of another one at the target than the plan names now."""
+    return facts.get(NAMED, name) != name
+
+
+def hidden_otherwise(facts: Mapping[str, str], recorded: Mapping[KeyRange, Outcome], rules: str) -> bool:
+    """Whether rows on record were put under other rules of what is hidden; where nobody knows, they are taken for put as they are."""
+    return bool(recorded) and facts.get(HIDDEN, "") != rules
 
 
 def action_key(table: str) -> str:

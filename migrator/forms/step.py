@@ -41,7 +41,7 @@ from migrator.forms.contract import (
     SeesOneMoment,
     TableReader,
 )
-from migrator.forms.filling import Filling
+from migrator.forms.filling import HIDES_OTHERS, Filling
 from migrator.forms.flat import zones_of
 from migrator.forms.found import Found, Search
 from migrator.forms.labels import labels_in
@@ -85,6 +85,7 @@ from migrator.forms.standing import (
     BEHIND_CURE,
     COLUMNS,
     HASH_KEY,
+    HIDDEN,
     ID_CURE,
     MERGED,
     MERGING,
@@ -95,6 +96,8 @@ from migrator.forms.standing import (
     by_name,
     has_rows,
     hash_key,
+    hidden_otherwise,
+    is_elsewhere,
     recorded_of,
     stale_in,
     total_of,
@@ -109,6 +112,13 @@ FOUND_OTHERWISE = (
     "a new state to have these rows put there once more under new ones"
 )
 DIVIDED_OTHERWISE = "the key of the source's table is another than when it was moved; move it anew with a new state, into a table that is empty"
+HIDDEN_OTHERWISE = (
+    "the plan hides other fields than when its rows were put beside others, where they stay as they are; leave `redact` as it was, or remove at "
+    "the target what was put there and begin with a new state"
+)
+NAMED_OTHERWISE = "was put into another table of the target by an earlier run; leave `prefixes` as they were, or begin with a new state"
+NOT_THERE = "was moved and is not at the target any more"
+NOT_THERE_CURE = "move it anew with a new state, or bring it back there"
 FORESEEN = "behind"  # names what a preview's action says of rows that will be left behind
 ASIDE = "tells what entries mean and is the site's own, so no site is given it; name it in `tables` to have it moved all the same"
 PLUGINS = "#plugins"  # ends the key of the action that tells what was found
@@ -247,9 +257,12 @@ class FormsStep:
         count, left = source.count(taking.extract), left_rows(source, table)
         total = Size(count + len(left), width * count + sum(one.size for one in left))
         data = {"table": table.name, "name": name}
-        if otherwise := self.otherwise(read.remembered(key), table, recorded_of(read, key)):
+        facts, recorded = self._known(taking, read)
+        if otherwise := self.otherwise(facts, taking, recorded):
             return _by_hand(key, label, otherwise, data, total)
         there = look.there.get(name)
+        if facts.get(PLACE) and recorded and there is None:
+            return _by_hand(key, label, f"{NOT_THERE}; {NOT_THERE_CURE}", data, total)
         stands = self._stands(taking, there, look)
         if not (count or stands.recorded or left or taking.extract.is_whole):
             nothing = "; ".join(filter(None, (f"no rows of {', '.join(taking.plugins)}", without_date(taking, source))))
@@ -279,10 +292,12 @@ class FormsStep:
     def _stands(self, taking: Taking, there: Table | None, look: _Look) -> _Stands:
         """How a table stands: what is on record, or what a lost state has put, and what of it is to be done."""
         source, target, read = look.source, look.target, look.read
-        facts = read.remembered(action_key(taking.table.name))
-        recorded = recorded_of(read, action_key(taking.table.name))
+        facts, recorded = self._known(taking, read)
         if recorded and not self.goes_on(facts, taking.table, recorded):
             recorded = {}
+        anew = hidden_otherwise(facts, recorded, self.rules(taking))
+        if anew and not (_placed(facts, recorded) or self._came_unrecorded(taking, there, target, recorded)):
+            anew, recorded = False, {}  # the shadow is filled once more
         found = None
         if there is not None and not (recorded or facts.get(PLACE) or self._renumbers):
             at = at_target(taking.extract, there, self.options.prefixes)
@@ -291,11 +306,22 @@ class FormsStep:
         if found:
             recorded = {range_of(one.key): one for one in found.outcomes}
             stale = {among: sums_of(one)[0] for among, one in recorded.items() if one.fate not in ARRIVED}
+        elif anew and facts.get(PLACE) != MERGED:
+            stale = {among: source.checksum(taking.extract, among) for among in recorded}
         else:
-            stale = stale_in(source, taking.extract, recorded)
+            anew, stale = False, stale_in(source, taking.extract, recorded)
         rows_each, _ = rows_at_once(taking.table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
-        return _Stands(recorded, stale, fresh, found, facts.get(PLACE, ""), merging=bool(facts.get(MERGING)))
+        merging = bool(facts.get(MERGING))
+        return _Stands(recorded, stale, fresh, found, facts.get(PLACE, ""), merging=merging, anew=anew)
+
+    def _known(self, taking: Taking, read: Reading) -> tuple[Mapping[str, str], Mapping[KeyRange, Outcome]]:
+        """What is known of a table and its ranges; nothing where that is of another table at the target."""
+        key, name = action_key(taking.table.name), renamed(taking.table.name, self.options.prefixes)
+        facts = read.remembered(key)
+        if is_elsewhere(facts, name) and not self._renumbers and facts.get(PLACE) != RENUMBERED:
+            return {}, {}
+        return facts, recorded_of(read, key)
 
     def _why(self, taking: Taking, source: TableReader, count: int, more: tuple[str, str, str]) -> str:
         """What is told of a table: how many rows, what is to do of them, what is changed on the way, and what they meet."""
@@ -313,13 +339,25 @@ class FormsStep:
         )
         return "; ".join(filter(None, parts))
 
-    def otherwise(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> str:
+    def rules(self, taking: Taking) -> str:
+        """What the plan leaves out of a table, in words that change when it does."""
+        joined_by = [column for column, _, _ in taking.references]
+        return ", ".join(
+            sorted(word for _, word, _ in redaction_of(taking.table, self.options.redact, joined_by).rules)
+        )
+
+    def otherwise(self, facts: Mapping[str, str], taking: Taking, recorded: Mapping[KeyRange, Outcome]) -> str:
         """Why what earlier runs have put at the target cannot be gone on with as the plan is now; "" if it can, or if nothing is there."""
-        place = _placed(facts, recorded)
+        table, place = taking.table, _placed(facts, recorded)
+        if is_elsewhere(facts, renamed(table.name, self.options.prefixes)):
+            return NAMED_OTHERWISE if place == RENUMBERED or self._renumbers else ""
         if place and self._renumbers != (place == RENUMBERED):
             only_found = place == SWAPPED and all(one.fate is Fate.FOUND for one in recorded.values())
             return FOUND_OTHERWISE if only_found else OTHERWISE
-        return DIVIDED_OTHERWISE if place and not _divides(table, recorded) else ""
+        if place and not _divides(table, recorded):
+            return DIVIDED_OTHERWISE
+        beside = place in {MERGED, RENUMBERED} and HIDDEN in facts
+        return HIDDEN_OTHERWISE if beside and hidden_otherwise(facts, recorded, self.rules(taking)) else ""
 
     def goes_on(self, facts: Mapping[str, str], table: Table, recorded: Mapping[KeyRange, Outcome]) -> bool:
         """Whether what was recorded is gone on with. What only the shadow has is nothing to rows that get new numbers."""
@@ -340,7 +378,7 @@ class FormsStep:
         """Why a table at the target cannot be filled as the plan is now ("" if it can), what is told of rows that are there
         already, and of those that will be left behind.
         """
-        facts = look.read.remembered(action_key(taking.table.name))
+        facts, _ = self._known(taking, look.read)
         if facts.get(PLACE) or facts.get(MERGING) or self._renumbers:
             return "", "", ""
         rows = look.target.count(Extract(there)) if there else 0
@@ -477,7 +515,8 @@ class FormsStep:
             yield from self._beside(PRESUMED_KEY).verify(action, read)
         if "name" not in action.data:
             return
-        if not read.remembered(action.key).get(PLACE):
+        facts = read.remembered(action.key)
+        if not facts.get(PLACE) or (is_elsewhere(facts, action.data["name"]) and facts[PLACE] != RENUMBERED):
             yield _differs(action, "not-moved", "has not been moved")
             return
         with read.source(FORMS, THE_DATABASE) as source, read.target(FORMS, THE_DATABASE) as target:
@@ -486,12 +525,14 @@ class FormsStep:
                 yield _differs(action, "left-behind", told(left, taking.extract), TOO_LARGE)
             there = next((one for one in target.tables() if one.name == action.data["name"]), None)
             if there is None:
-                yield _differs(action, "missing", "was moved and is not at the target any more")
+                yield _differs(action, "missing", f"{NOT_THERE}; {NOT_THERE_CURE}")
                 return
             recorded = recorded_of(read, action.key)
-            if otherwise := self.otherwise(read.remembered(action.key), taking.table, recorded):
+            if otherwise := self.otherwise(facts, taking, recorded):
                 yield _differs(action, "moved-otherwise", otherwise, "Correct the plan.")
                 return
+            if facts[PLACE] == SWAPPED and hidden_otherwise(facts, recorded, self.rules(taking)):
+                yield _differs(action, "hidden-otherwise", HIDES_OTHERS)
             if self._renumbers:
                 yield from self._compared_by_numbers(action, taking, self._both(source, target), read)
                 return
@@ -725,6 +766,7 @@ class _Stands:
     found: Found | None
     place: str
     merging: bool
+    anew: bool
 
     @property
     def lacks(self) -> bool:
@@ -739,6 +781,9 @@ class _Stands:
         """The same in words; "" for a table that nothing is known of."""
         if not self.recorded:
             return ""
+        if self.anew:
+            fresh = f"{work.new:,} new, " if work.new else ""
+            return f"{fresh}{work.changed + work.behind:,} to be put anew because the plan hides other fields than when they were put"
         return _of_lost(self.found) if self.found else work.told("" if self.merging else self.place)
 
 
