@@ -213,7 +213,7 @@ def _sums(seen: Preview) -> dict[str, Any]:
         "left_out": sum("left_out" in action.data for _, action in pairs),
         "by_hand": sum(action.verb is Verb.BY_HAND for action in things.values()),
         "items_by_hand": sum(action.total.items for action in things.values() if action.verb is Verb.BY_HAND),
-        "given_up": sum(len(stage.troubles) for stage in seen.stages),
+        "given_up": len({(stage.kind, subject.key) for stage in seen.stages for subject, _ in stage.troubles}),
     }
 
 

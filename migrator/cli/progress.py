@@ -232,7 +232,7 @@ def _placed(whose: str, about: str) -> str:
 
 
 def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | None:
-    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL 02:14; this is run 8. None where nothing is
+    """Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGTERM 02:14; this is run 8. None where nothing is
     resumed. A run that came to its end although it had to give something up was not stopped. "By then": what the source has lost since is not
     known before it is looked at.
     """
@@ -245,14 +245,17 @@ def resumed(claim: Claim, tally: Tally, nouns: Nouns, now: datetime) -> str | No
     this = f"this is run {claim.run.number}"  # as status calls it
     if earlier.ending is Ending.FAILED and not earlier.words:
         return f"Going on after run {earlier.number}: {so_far}; it ended {when} and had to give something up; {this}"
-    how = f"stopped by {stopped_by(claim)} {when}"
+    by = stopped_by(claim)
+    how = f"stopped by {by} {when}" if by else f"ended {when} without recording how"
     if claim.taken:
         how = f"taken over from process {earlier.holder.pid} on {earlier.holder.host}"
     return f"Resuming run {earlier.number}: {so_far}, {how}; {this}"
 
 
 def stopped_by(claim: Claim) -> str:
-    """What ended the earlier run. One without an ending was killed, unless the machine itself went down."""
+    """What ended the earlier run, as far as that is known. One without an ending on a machine that did not go down was killed, or could not
+    record its end (no room for the state): "".
+    """
     earlier = claim.previous
     assert earlier is not None
     if earlier.ending is not None:
@@ -261,7 +264,7 @@ def stopped_by(claim: Claim) -> str:
         return f"its end on {earlier.holder.host}"
     # A boot may be told with more (a container's namespace) behind a slash; the machine went down only if the first part differs.
     here, there = (run.holder.boot.partition("/")[0] for run in (claim.run, earlier))
-    return "SIGKILL" if here == there else "power loss or restart"
+    return "" if here == there else "power loss or restart"
 
 
 def log_event(log: Any, event: Event) -> None:  # Any: structlog's loggers are what they were configured to be

@@ -14,7 +14,7 @@ from migrator.cli.nouns import Nouns, nouns_of
 from migrator.cli.screen import table
 from migrator.engine.contract import Fate, Finding, Weight
 from migrator.engine.ledger import RunRow, Status
-from migrator.engine.report import Part, Placed, Reason, Report, Sums, added, top_reasons
+from migrator.engine.report import Line, Part, Placed, Reason, Report, Sums, added, top_reasons
 
 NOT_THERE = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})
 MOST_REASONS = 10
@@ -129,6 +129,11 @@ def _heading(kind: str, route: str) -> str:
 
 def _placed(one: Part | Placed, label: str) -> str:
     return f"{_heading(one.kind, one.route)}: {label}"
+
+
+def _whole(part: Part, line: Line) -> str:
+    """bob@example.com, INBOX; once what is both."""
+    return ", ".join(dict.fromkeys((part.label, line.label.removeprefix(f"{part.label}: "))))
 
 
 def _several_routes(report: Report) -> bool:
@@ -257,7 +262,7 @@ def given_up(report: Report) -> list[str]:
     ]
     told = {trouble.text for part in report.parts for trouble in part.troubles}
     actions = [
-        f"  {figures.sentence(_placed(part, line.label) if several else line.label, line.why, line.cure)}"
+        f"  {figures.sentence(_placed(part, _whole(part, line)) if several else _whole(part, line), line.why, line.cure)}"
         for part in report.parts
         for line in part.lines
         if part.named and line.status is Status.FAILED and line.why not in told

@@ -234,7 +234,8 @@ class Report:
         """How many subjects, and how many actions of others, a verification could not look at; each is one of the differences."""
         findings = [[*part.findings, *(one for line in part.lines for one in line.findings)] for part in self.parts]
         subjects = sum(_is_not_compared(one) for part in self.parts for one in part.findings)
-        return subjects, sum(map(_is_not_compared, chain.from_iterable(findings))) - subjects
+        every = chain(self.findings, *findings)  # of an action that no run knows there is nothing but the finding
+        return subjects, sum(map(_is_not_compared, every)) - subjects
 
     @property
     def placed(self) -> Iterator[Placed]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from migrator.engine.contract import Action, Finding, Subject, Verb, Weight, prepares
@@ -181,7 +181,9 @@ class _StageVerification:
             subject,
             action,
             run=lambda _: self._compare(subject, action),
-            gave_up=lambda _, error: self._keep(subject, action, [_not_compared(action.label, error)]),
+            gave_up=lambda _, error: self._keep(
+                subject, action, [_not_compared(action.label, error, subject.label)], compared=False
+            ),
         )
         job.weight = action.total.bytes or action.total.items
         return job
@@ -192,11 +194,16 @@ class _StageVerification:
         self.desk.store.remember(self.desk.epoch, ledger_key, {VERIFIED: str(self.desk.epoch)})
         self._keep(subject, action, findings)
 
-    def _keep(self, subject: Subject, action: Action, findings: Sequence[Finding]) -> None:
+    def _keep(self, subject: Subject, action: Action, findings: Sequence[Finding], *, compared: bool = True) -> None:
+        if (
+            self.stage.ledger_key(action.key) not in self.rows
+        ):  # no run knows it, so nothing but the finding says whose it is
+            findings = [_placed(subject.label, finding) for finding in findings]
         self._found(action.key, findings)
         differences = sum(finding.weight is Weight.DIFFERENCE for finding in findings)
-        self.result.actions += not prepares(subject.key, action.key)
-        self.result.items += action.total.items
+        if compared:
+            self.result.actions += not prepares(subject.key, action.key)
+            self.result.items += action.total.items
         self.result.differences += differences
         for finding in findings:
             self.desk.tell(Noted(self.stage.name, finding, subject.key))
@@ -208,6 +215,12 @@ class _StageVerification:
         self.result.differences += 1
 
 
-def _not_compared(label: str, error: MigratorError) -> Finding:
-    words = str(error).removeprefix(f"{label}: ")  # whose it is stands before it already
+def _placed(whose: str, finding: Finding) -> Finding:
+    """bob@example.com, INBOX; what says itself whose it is does so once."""
+    words = (whose, finding.about.removeprefix(f"{whose}: "))
+    return replace(finding, about=", ".join(dict.fromkeys(word for word in words if word)))
+
+
+def _not_compared(label: str, error: MigratorError, whose: str = "") -> Finding:
+    words = str(error).removeprefix(f"{whose}: ").removeprefix(f"{label}: ")  # whose it is stands before it already
     return Finding(NOT_COMPARED, Weight.DIFFERENCE, label, f"could not be compared: {words}", error.remedy)

@@ -197,8 +197,8 @@ def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
     clock = f"{NIGHT.astimezone():%H:%M}"
 
     assert (
-        said(claim())
-        == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by SIGKILL {clock}; this is run 8"
+        said(claim(ending=Ending.INTERRUPTED, words="Ctrl-C"))
+        == f"Resuming run 7: 312 of 500 folders done, 1,204,331 messages by then, stopped by Ctrl-C {clock}; this is run 8"
     )
 
 
@@ -206,7 +206,6 @@ def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
     ("earlier", "cause"),
     [
         (claim(Holder("mover.example.com", "boot-0/4026", 10, "1")), "power loss or restart"),
-        (claim(Holder("mover.example.com", "boot-1/9999", 10, "1")), "SIGKILL"),
         (claim(Holder("other.example.com", "boot-7/4026", 10, "1")), "its end on other.example.com"),
         (claim(ending=Ending.INTERRUPTED, words="Ctrl-C"), "Ctrl-C"),
         (claim(ending=Ending.FAILED, words="an error"), "an error"),
@@ -214,6 +213,15 @@ def test_a_run_first_says_what_it_resumes_and_what_stopped_it():
 )
 def test_the_cause_of_the_end_is_told_as_far_as_it_can_be_known(earlier, cause):
     assert f"stopped by {cause} " in said(earlier)
+
+
+@pytest.mark.parametrize("boot", ["boot-1/4026", "boot-1/9999"])
+def test_of_a_run_without_an_ending_nobody_knows_how_it_ended(boot):
+    """Killed, or its disk was full: it could not record which."""
+    told = said(claim(Holder("mover.example.com", boot, 10, "1")))
+
+    assert f", ended {NIGHT.astimezone():%H:%M} without recording how; this is run 8" in told
+    assert "stopped by" not in told
 
 
 def test_a_run_that_was_taken_over_was_not_killed():

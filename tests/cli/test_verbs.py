@@ -274,7 +274,7 @@ def test_a_run_that_was_killed_is_resumed_and_says_so(busy_office):
     assert (killed, told.returncode) == (-signal.SIGKILL, 0)
     first = told.stderr.splitlines()[0]
     assert re.fullmatch(
-        r"Resuming run 1: \d of \d folders done, [\d,]+ messages by then, stopped by SIGKILL \d\d:\d\d; this is run 2",
+        r"Resuming run 1: \d of \d folders done, [\d,]+ messages by then, ended \d\d:\d\d without recording how; this is run 2",
         first,
     )
     assert busy_office.arrived() == 8000
@@ -494,6 +494,24 @@ def test_verify_of_an_honest_copy_finds_nothing(office):
     assert told.returncode == 0
     assert "alice@example.com: 15 messages at the source: 15 copied; it adds up." in told.stdout
     assert "with 20 messages compared: 0 differences." in told.stdout
+
+
+def test_verify_before_any_run_says_whose_and_that_nothing_was_compared(office):
+    told = office.does("verify", "plan.yaml")
+
+    assert told.returncode == 7
+    assert "  difference: bob@example.com, INBOX: could not be compared: there is no folder INBOX.\n" in told.stdout
+    assert "\n0 folders with 0 messages compared: 0 differences. Could not be compared: 3 folders.\n" in told.stdout
+
+
+def test_two_steps_that_cannot_look_at_a_mailbox_are_one_mailbox(office):
+    office.plan.write_text(
+        PLAN.replace("[mail]", "[mail: {name: first, folders: {only: [INBOX]}}, mail: {name: rest}]")
+    )
+    for path in (office.folder / "in").rglob("*.mbox"):
+        path.write_text("no mbox at all\n")
+
+    assert "Could not be looked at: 2 mailboxes." in office.does("preview", "plan.yaml").stdout
 
 
 def test_verify_of_a_copy_that_lost_a_message_exits_with_7(office):

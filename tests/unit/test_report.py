@@ -384,6 +384,14 @@ def test_what_was_given_up_on_several_routes_says_on_which_and_is_not_told_twice
     assert given_up(on_two_routes(troubles=(refused,), findings=(not_compared,))) == []
 
 
+def test_a_folder_that_was_given_up_is_told_with_its_mailbox():
+    part = of_room("mail")
+    failed = replace(part.lines[0], label="Odd -> Other", status=Status.FAILED, why="list: the source has no list.")
+    seen = Report(NOON, part.sums, (replace(part, lines=(failed,)),), (), ())
+
+    assert given_up(seen) == ["Given up:", f"  {part.label}, Odd -> Other: list: the source has no list."]
+
+
 def test_what_was_given_up_before_anything_was_planned_is_told_with_its_route(filled):
     trouble = SubjectTrouble("first-pass", "x", "bob@example.com", "unreachable", "no answer.", "", 1)
     for route in ("old>new", "old>vault"):
