@@ -53,6 +53,6 @@ def _age() -> ModuleType:
     except ImportError as error:
         raise PlanError(
             "What is encrypted with age needs a package that is not installed.",
-            remedy="Install it with `pip install 'migrator[age]'`.",
+            remedy="Install it with `pip install '.[age]'` in the checkout of migrator.",
         ) from error
     return cast("ModuleType", pyrage)

@@ -124,7 +124,7 @@ class FormsOptions(BaseModel):
     sheet_formats: tuple[Literal["csv", "parquet"], ...] = Field(
         default=("csv",),
         min_length=1,
-        description="What sheets are: csv for people, parquet for analysis (`pip install 'migrator[parquet]'`), or both.",
+        description="What sheets are: csv for people, parquet for analysis (`pip install '.[parquet]'` in the checkout), or both.",
     )
     sheet_delimiter: Literal["comma", "semicolon", "tab"] = Field(
         default="comma",

@@ -11,7 +11,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import IO, Any, Final
 
-MISSING: Final = "Parquet needs a package that is not installed. Install it with `pip install 'migrator[parquet]'`."
+MISSING: Final = "Parquet needs a package that is not installed. Install it with `pip install '.[parquet]'` in the checkout of migrator."
 MOMENTS: Final = frozenset({"submitted_at", "submitted_local"})
 AT_ONCE: Final = 5_000  # rows of a row group, which are held
 _NO_LETTER = re.compile("[\ud800-\udfff]")

@@ -480,7 +480,7 @@ def _server(url: URL, *, isolation_level: IsolationLevel, pool_size: int, max_ov
     except ImportError as error:
         raise StateError(
             "A state on PostgreSQL needs psycopg, which is not installed.",
-            remedy="Install it with `pip install 'migrator[postgresql]'`.",
+            remedy="Install it with `pip install '.[postgresql]'` in the checkout of migrator.",
         ) from error
 
 

@@ -290,7 +290,7 @@ def _load(module: str, package: str, extra: str) -> None:
     except ImportError as error:
         raise PlanError(
             f"The Python package {package} is not installed, or does not work.",
-            remedy=f"Run `pip install 'migrator[{extra}]'`.",
+            remedy=f"Run `pip install '.[{extra}]'` in the checkout of migrator.",
         ) from error
 
 

@@ -208,7 +208,7 @@ def test_a_driver_that_is_not_installed_is_named(dialect, driver, module, packag
         look(1, dialect, driver, exact=exact)
 
     assert str(told.value) == f"The Python package {package} is not installed, or does not work."
-    assert told.value.remedy == f"Run `pip install 'migrator[{extra}]'`."
+    assert told.value.remedy == f"Run `pip install '.[{extra}]'` in the checkout of migrator."
 
 
 @pytest.mark.parametrize(("module", "driver"), [(None, "pymysql"), (ModuleType("MySQLdb"), "mysqldb")])
