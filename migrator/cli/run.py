@@ -117,6 +117,7 @@ def _tell_end(
         for line in (
             *summary.sums_by_route(seen),
             *summary.left_behind(seen),
+            *summary.remarks(seen),
             *summary.gone(seen),
             *summary.given_up(seen),
             *summary.difference_lines(seen, claim.run.epoch, result.differences),

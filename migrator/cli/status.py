@@ -110,6 +110,7 @@ def _lines(plan: Path, seen: Report, *, works: bool) -> list[str]:
         "",
         *summary.sums_by_route(seen),
         *summary.left_behind(seen),
+        *summary.remarks(seen),
         *summary.gone(seen),
         *summary.given_up(seen),
         *(["Differences found by verifying:", *differences] if differences else []),

@@ -238,7 +238,16 @@ def named(
 
 def left_behind(report: Report) -> list[str]:
     """The reasons with the most items first, each with its cure."""
-    reasons = reasons_of(report)
+    return _reason_lines("Left behind or altered:", reasons_of(report))
+
+
+def remarks(report: Report) -> list[str]:
+    """What is to be said of items that were copied, such as flags that the target does not keep."""
+    lines = (line for part in named_parts(report) for line in part.lines)
+    return _reason_lines("Copied, with a remark:", top_reasons(lines, frozenset({Fate.COPIED})))
+
+
+def _reason_lines(title: str, reasons: Sequence[Reason]) -> list[str]:
     if not reasons:
         return []
     rows = [
@@ -247,7 +256,7 @@ def left_behind(report: Report) -> list[str]:
     ]
     more = len(reasons) - MOST_REASONS
     rest = [f"  and {figures.counted(more, 'other reason', 'other reasons')}, see the report"] if more > 0 else []
-    return ["Left behind or altered:", *(f"  {line}" for line in table(rows, right=frozenset({0}))), *rest]
+    return [title, *(f"  {line}" for line in table(rows, right=frozenset({0}))), *rest]
 
 
 def given_up(report: Report) -> list[str]:

@@ -141,6 +141,7 @@ def _tell_end(
     nouns = summary.report_nouns(seen, kinds_of(programme))
     for line in (
         *summary.subject_sums(seen),
+        *summary.remarks(seen),
         *summary.findings(seen, Weight.NOTE),
         *summary.gone(seen),
         *summary.given_up(seen),

@@ -27,6 +27,7 @@ from migrator.cli.summary import (
     gone,
     left_behind,
     part_rows,
+    remarks,
     subject_sums,
     sums_by_route,
     sums_sentence,
@@ -227,6 +228,19 @@ def test_the_commonest_reason_is_told_first_and_counted_over_all_folders(filled)
         "Left behind or altered:",
         "  2  left behind  larger than 50 MB. Raise the limit.",
         "  1  left behind  a virus",
+    ]
+
+
+def test_what_is_to_be_said_of_copied_items_is_told_with_its_count(filled):
+    note = "flags the target does not keep: $Label1"
+    told = [Outcome(str(number), Fate.COPIED, size=100, note=note) for number in range(2)]
+    filled.folder("alice@example.com", "INBOX", 3, [*told, Outcome("x", Fate.COPIED, size=100)])
+    filled.folder("bob@example.com", "INBOX", 1, [replace(told[0], note=note.replace("1", "2"))], position=1)
+
+    assert remarks(filled.seen()) == [
+        "Copied, with a remark:",
+        "  2  copied  flags the target does not keep: $Label1",
+        "  1  copied  flags the target does not keep: $Label2",
     ]
 
 
