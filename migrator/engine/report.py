@@ -289,7 +289,7 @@ def report(store: Store, made: datetime) -> Report:
     lines: dict[tuple[str, str, str], list[Line]] = {}
     labels: dict[tuple[str, str, str], str] = {}
     for same in _by_ledger_key(rows):
-        newest = max(same, key=lambda row: row.run)
+        newest = max(same, key=_closeness)
         place = (*kind_and_route(newest.ledger_key), newest.subject)
         labels[place] = newest.subject_label
         told = _heaviest(findings.pop(newest.ledger_key, ()))
@@ -359,6 +359,13 @@ def newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]:
         place = row.step, row.subject
         newest[place] = max(newest.get(place, 0), row.run)
     return newest
+
+
+def _closeness(row: ActionRow) -> tuple[int, bool, int]:
+    """Of the rows that several steps have of one action, the one that tells most of it is the largest: the newest, and in one run that of
+    a step that works on it. A step that leaves it to another knows what is on record alone.
+    """
+    return row.run, row.verb is not Verb.KEEP, row.total.items
 
 
 def _vanished(line: Line) -> Line:

@@ -63,22 +63,58 @@ def verify(
 def verify_stages(
     programme: Programme, stages: Sequence[Stage], wanted: Verification, desk: Desk, lanes: Lanes, around: Surroundings
 ) -> VerifyResult:
-    """Compare these stages as `wanted` says; two stages of one kind and route are one comparison. Findings replace those of an
-    earlier verification in the store.
+    """Compare these stages as `wanted` says, and what several of one kind and route work on once. Findings replace those of an earlier
+    verification in the store.
     """
     result = VerifyResult()
     codes: set[str] = set()
-    newest = {(stage.kind, stage.route): stage for stage in stages}
-    for stage in newest.values():
-        walk = Walk(programme, stage, around, lanes, desk.sessions)
-        others = others_of(programme, [stage])
-        _StageVerification(
-            stage, wanted.samples.get(stage.kind, wanted.default_sample), desk, walk, result, others
-        ).go()
-        codes |= walk.codes
-        desk.sessions.learn_of(stage, StageReading(stage, desk.sessions, desk.store))
+    ways: dict[tuple[str, str], list[Stage]] = {}
+    for stage in stages:
+        ways.setdefault((stage.kind, stage.route), []).append(stage)
+    for several in ways.values():
+        way = _Way()
+        for stage in _different(several):
+            walk = Walk(programme, stage, around, lanes, desk.sessions)
+            sample = wanted.samples.get(stage.kind, wanted.default_sample)
+            _StageVerification(stage, sample, desk, walk, result, others_of(programme, [stage]), way).go()
+            codes |= walk.codes
+            desk.sessions.learn_of(stage, StageReading(stage, desk.sessions, desk.store))
+        if way.whole and not desk.stop.asked:
+            keep_named(desk.store, desk.epoch, several[-1], way.named, others_of(programme, several))
+            result.standing += _standing(desk.store, several[-1].ledger_key(""), way.looked_at)
     result.codes = frozenset(codes)
     return result
+
+
+def _different(several: Sequence[Stage]) -> list[Stage]:
+    """The stages of one kind and route, the last one first, without those that ask the same: a delta compares all its first pass did."""
+    kept: list[Stage] = []
+    for stage in reversed(several):
+        if not any(stage.step == other.step for other in kept):
+            kept.append(stage)
+    return kept
+
+
+def _standing(store: Store, ours: str, looked_at: AbstractSet[str]) -> int:
+    """How many differences are on record of what was not looked at now, though the plan names it."""
+    subjects = {row.ledger_key: row.subject for row in store.actions()}
+    return sum(
+        finding.weight is Weight.DIFFERENCE
+        for _, key, origin, finding in store.findings()
+        if origin == "verify" and key.startswith(ours) and key not in looked_at
+        if is_named(store, ours + subjects.get(key, key.removeprefix(ours)))
+    )
+
+
+@dataclass(slots=True)
+class _Way:
+    """What the stages of one kind and route have in common: what one of them has compared, none before it compares once more."""
+
+    looked_at: set[str] = field(default_factory=set)  # by ledger key, actions and subjects
+    compared: set[str] = field(default_factory=set)  # those of actions
+    given_up: set[str] = field(default_factory=set)  # subjects
+    named: set[str] = field(default_factory=set)
+    whole: bool = True
 
 
 @dataclass(slots=True)
@@ -89,6 +125,7 @@ class _StageVerification:
     walk: Walk
     result: VerifyResult
     others: AbstractSet[str]  # the steps that go the same way, at whose subjects this one does not look
+    way: _Way
     rows: dict[str, ActionRow] = field(default_factory=dict)  # what became of each action in the newest pass over it
     in_trouble: set[str] = field(default_factory=set)  # subjects that could not even be planned
     of_subject: dict[str, list[ActionRow]] = field(default_factory=dict)  # those of no other step
@@ -98,32 +135,20 @@ class _StageVerification:
     def go(self) -> None:
         ours = self.stage.ledger_key("")
         rows = [row for row in self.desk.store.actions() if row.ledger_key.startswith(ours)]
-        for row in sorted(rows, key=lambda row: row.run):
+        for row in sorted(rows, key=lambda row: (row.run, row.step == self.stage.name)):
             self.rows[row.ledger_key] = row
         self.newest = newest_planning(rows)
         for row in self.rows.values():
             if row.step not in self.others:
                 self.of_subject.setdefault(row.subject, []).append(row)
         for step, ledger_key, origin, finding in self.desk.store.findings():
-            if origin == "verify" and ledger_key.startswith(ours):
+            if origin == "verify" and ledger_key.startswith(ours) and ledger_key not in self.way.looked_at:
                 self.found_before.setdefault(ledger_key, []).append((step, finding))
         self.in_trouble |= {one.subject for one in self.desk.store.troubles() if one.step == self.stage.name}
         self.desk.tell(StageBegan(self.stage.name, self.stage.kind, self.stage.route, verifies=True))
         self.walk.through(self._read(), self._planned, self._subject_given_up)
-        if self.walk.whole and not self.desk.stop.asked:
-            keep_named(self.desk.store, self.desk.epoch, self.stage, self.walk.named, self.others)
-            self.result.standing += self._standing(ours)
-
-    def _standing(self, ours: str) -> int:
-        """How many differences are on record of what was not looked at now, though the plan names it."""
-        subjects = {row.ledger_key: row.subject for row in self.rows.values()}
-        untouched = ((subjects.get(key, key.removeprefix(ours)), found) for key, found in self.found_before.items())
-        return sum(
-            finding.weight is Weight.DIFFERENCE
-            for subject, found in untouched
-            if is_named(self.desk.store, ours + subject)
-            for _, finding in found
-        )
+        self.way.named |= self.walk.named
+        self.way.whole = self.way.whole and self.walk.whole
 
     def _read(self) -> StageReading:
         return StageReading(self.stage, self.desk.sessions, self.desk.store)
@@ -133,8 +158,10 @@ class _StageVerification:
         mark(self.desk.store, self.desk.epoch, self.stage.ledger_key(subject.key), named=True)
         # That an earlier verification could not even look at it is over, and so is what was found of things that are not named any more.
         self._found(subject.key, self._vanished(subject, actions))
-        things = [one for one in actions if one.lanes and (one.proven or not prepares(subject.key, one.key))]
-        by_hand = [one for one in actions if not one.lanes and one.verb is Verb.BY_HAND]
+        ours = [one for one in actions if self.stage.ledger_key(one.key) not in self.way.compared]
+        things = [one for one in ours if one.lanes and (one.proven or not prepares(subject.key, one.key))]
+        by_hand = [one for one in ours if not one.lanes and one.verb is Verb.BY_HAND]
+        self.way.compared.update(self.stage.ledger_key(one.key) for one in (*things, *by_hand))
         not_moved = [action for action in (*things, *by_hand) if self._is_given_up(subject, action)]
         for action in not_moved:
             self._tell_not_moved(subject, action)
@@ -155,6 +182,7 @@ class _StageVerification:
     def _found(self, key: str, findings: Sequence[Finding]) -> None:
         """File what was found of an action or a subject in place of what an earlier verification found, as whatever step that went."""
         ledger_key = self.stage.ledger_key(key)
+        self.way.looked_at.add(ledger_key)
         before = {step for step, _ in self.found_before.pop(ledger_key, ())}
         for step in before - {self.stage.name}:
             self.desk.store.found(self.desk.epoch, step, ledger_key, "verify", [])
@@ -211,6 +239,9 @@ class _StageVerification:
 
     def _subject_given_up(self, subject: Subject, error: MigratorError) -> None:
         """A subject that cannot be compared is a difference: nothing was proven of it."""
+        if subject.key in self.way.given_up:
+            return
+        self.way.given_up.add(subject.key)
         self._found(subject.key, [_not_compared(subject.label, error)])
         self.result.differences += 1
 

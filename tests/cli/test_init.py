@@ -195,6 +195,8 @@ def test_passwords_filled_into_the_file_reach_the_plan(office):
     text = office.accounts.read_text()
     office.accounts.write_text(text.replace("ann@example.com,,,,,", "ann@example.com,anna@example.com,,one,,"))
 
+    office.plan.write_text(office.plan.read_text().replace('file: "~/new.key"', "env: OLD_TOKEN"))
+
     told = office.does("preview", "plan.yaml")
 
     assert told.returncode == 2

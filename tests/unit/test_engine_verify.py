@@ -321,7 +321,7 @@ def test_a_person_whom_another_step_names_is_named() -> None:
 
     result = both.verify()
 
-    assert (result.differences, result.standing) == (0, 1)
+    assert (result.differences, result.standing) == (1, 0)
     assert standing(both) == [(Weight.DIFFERENCE, f"{ALICE}, verbs")]
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from migrator.engine.contract import Account, BatchLimit, Fate, Login, Outcome, Verb
+from migrator.engine.events import StageBegan
 from migrator.engine.lease import utc_now
 from migrator.engine.ledger import ActionRow, Ending, Status
 from migrator.engine.report import report
@@ -843,3 +844,48 @@ def test_verify_reads_messages_that_were_found_from_both_sides() -> None:
     move.run()
     spoil(move, 1, mail(1, "otherwise"))
     assert move.differences() == ["content"]
+
+
+# -- two steps that share the folders ----------------------------------------------------------------------------------
+
+
+def shared_out() -> Move:
+    """A move of two steps: the inbox first, then all the rest."""
+    move = Move({"folders": {"only": ["INBOX"]}})
+    first = move.stage()
+    move.with_options(folders={"except": ["INBOX"]})
+    move.trial.stages = [first, replace(move.stage(), name="rest")]
+    move.put(mail(1), mail(2))
+    move.put(mail(3), folder="Work")
+    move.run()
+    return move
+
+
+def test_a_verification_compares_what_each_of_two_steps_has_moved() -> None:
+    move = shared_out()
+    assert move.differences() == []
+
+    move.target.remove(ALICE, "INBOX", move.there()[0].uid)
+    move.target.remove(ALICE, "Work", move.there("Work")[0].uid)
+
+    assert move.differences() == ["missing", "missing"]
+    assert move.trial.verify().actions == 2
+
+
+def test_the_sums_of_two_steps_that_share_the_folders_add_up() -> None:
+    move = shared_out()
+
+    for _ in range(2):
+        seen = report(move.trial.store, utc_now())
+        assert (seen.sums.total.items, seen.sums.by_fate[Fate.COPIED].items, seen.sums.open) == (3, 3, 0)
+        move.run()
+
+
+def test_a_delta_is_compared_once_with_its_first_pass() -> None:
+    move = Move()
+    move.trial.stages = [move.stage(), replace(move.stage(), name="delta")]
+    move.put(mail(1), mail(2))
+    move.run()
+
+    assert move.trial.verify().items == 2
+    assert [event.step for event in move.trial.told(StageBegan) if event.verifies] == ["delta"]
