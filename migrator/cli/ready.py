@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -29,6 +30,9 @@ from migrator.strongbox import FileStrongbox, strongbox_of
 
 if TYPE_CHECKING:
     from migrator.cli.log import Redactor
+
+PATIENCE_WITH_THE_OTHER = 120  # seconds that a run which was taken over gets for the batch in hand
+LOOK_AGAIN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,37 @@ def kinds_of(programme: Programme) -> list[str]:
     return [stage.kind for stage in programme.stages if isinstance(stage, Stage)]
 
 
-def claimed(store: Store, plan: Plan, purpose: str, *, take_over: bool) -> Claim:
+def claimed(store: Store, plan: Plan, purpose: str, console: Console, *, take_over: bool) -> Claim:
     """The lease of the plan. Raises Held, naming the holder, while another run lives, unless it is taken over."""
     from migrator.state.lease import this_process
 
     take = store.seize if take_over else store.claim
-    return take(this_process(), figures.now(), plan_digest(plan), __version__, purpose)
+    claim = take(this_process(), figures.now(), plan_digest(plan), __version__, purpose)
+    if claim.taken and store.is_under_way():
+        _let_end(claim, console)
+    return claim
+
+
+def _let_end(claim: Claim, console: Console) -> None:
+    """Wait until a run that was taken over has noticed. It can record nothing more, but sends the batch in hand to its end; whoever looked
+    before that would take what is still on its way for lost, and send it again.
+    """
+    from migrator.state.lease import is_here, process_lives
+
+    assert claim.previous is not None  # what was taken was somebody's
+    holder = claim.previous.holder
+    twice = "what it has under way may arrive twice"
+    if not is_here(holder):
+        console.screen.say(f"Make sure that process {holder.pid} on {holder.host} has ended, or {twice}.")
+        return
+    if process_lives(holder):
+        console.screen.say(f"Waiting until process {holder.pid} has ended what it has under way.")
+    began = monotonic()
+    while process_lives(holder):
+        if monotonic() - began > PATIENCE_WITH_THE_OTHER:
+            console.screen.say(f"Process {holder.pid} has not ended; {twice}.")
+            return
+        sleep(LOOK_AGAIN)
 
 
 @contextmanager

@@ -30,7 +30,8 @@ def run(
     take_over: Annotated[
         bool,
         typer.Option(
-            "--take-over", help="Take the plan from another run, even one that lives; it can record nothing more."
+            "--take-over",
+            help="Take the plan from another run, even one that lives, and wait until that one has noticed.",
         ),
     ] = False,
     rebuild_state: Annotated[
@@ -70,7 +71,7 @@ def _run(
         _set_aside(console, where)
     store = open_store(where)
     try:
-        claim = claimed(store, plan, "run", take_over=take_over)
+        claim = claimed(store, plan, "run", console, take_over=take_over)
         return _work(console, path, plan, store, claim, as_json=as_json)
     finally:
         store.close()

@@ -71,7 +71,7 @@ def _verify(console: Console, path: Path, where: str | Path, share: float | None
     plan = plan_to_work(path, console)
     store = open_store(where)
     try:
-        claim = claimed(store, plan, "verify", take_over=False)
+        claim = claimed(store, plan, "verify", console, take_over=False)
         return _compare(console, path, plan, store, claim, share, as_json=as_json)
     finally:
         store.close()

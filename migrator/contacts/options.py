@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 # Told wherever something is missing at the target.
-RECOPY = "A run leaves it so, for its owner may have deleted it. To have it back: write `- contacts: {on_target_missing: recopy}` under steps for one run."
+RECOPY = "A run leaves it so, for its owner may have deleted it. To have it back: add `on_target_missing: recopy` to the options of this step for one run."
 
 
 class BookOptions(BaseModel):

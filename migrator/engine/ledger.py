@@ -213,6 +213,9 @@ class Store(Protocol):
     def open_batches(self, ledger_key: str) -> Sequence[OpenBatch]:
         """Intents without outcomes, oldest first."""
 
+    def is_under_way(self) -> bool:
+        """Whether any action has an intent without outcomes."""
+
     def settled(self, ledger_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
         """Outcomes of these items; unknown keys are absent."""
 

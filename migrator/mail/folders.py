@@ -90,10 +90,12 @@ def plan_folders(
     target_space: Namespace,
     rules: FolderRules,
     settled: Mapping[str, str] = _NOTHING,
+    moved: Collection[str] = (),
 ) -> Sequence[FolderPlan]:
     """A plan for each source folder: INBOX, then those that move, parents before children at the target, then those left out.
 
-    `settled` are raw names chosen by an earlier pass, source to target; only the map of the plan overrules them. No two plans have
+    `settled` are raw names chosen by an earlier pass, source to target; only the map of the plan overrules them, and that only for
+    folders that are not among `moved`: what has arrived stays where it is. No two plans have
     one target, nor targets that differ in case or composition of letters alone, unless the map or `settled` sends them there
     or the target lists both. The same arguments in any order give the same plan. Raises PlanError for a map that names no target.
     """
@@ -108,7 +110,7 @@ def plan_folders(
     # At Gmail the root holds no mail. One that does, or that has a like below it, is somebody's own and keeps its children.
     gmail_stays = any(_in_gmail(each.place) and all(map(_is_gmail_root, each.place.parts[:2])) for each in moving)
     ground = _Ground(target, target_space, rules.replacement, gmail_stays=gmail_stays)
-    choices = _Choosing(ground, sorted(moving, key=_Moving.order), rules, settled).choose()
+    choices = _Choosing(ground, sorted(moving, key=_Moving.order), rules, settled, moved).choose()
     plans = _merged(
         FolderPlan(
             source=each.folder,
@@ -360,12 +362,18 @@ class _Choosing:
     """One plan in the making: who has been given which name."""
 
     def __init__(
-        self, ground: _Ground, moving: Sequence[_Moving], rules: FolderRules, settled: Mapping[str, str]
+        self,
+        ground: _Ground,
+        moving: Sequence[_Moving],
+        rules: FolderRules,
+        settled: Mapping[str, str],
+        moved: Collection[str],
     ) -> None:
         self._ground = ground
         self._moving = moving
         self._rules = rules
         self._settled = settled
+        self._kept = {name: settled[name] for name in moved if name in settled}
         self._choices: dict[str, _Choice] = {}  # by raw source name
         self._places: dict[_Place, _Place] = {}  # of the source, to where it went
         self._merging: dict[str, str] = {}  # by key: names the map sends folders to; others may join them
@@ -404,6 +412,9 @@ class _Choosing:
         inbox = parts[0].upper() == "INBOX"
         place = self._ground.beneath(_INBOX if inbox else _Place(()), parts[inbox:])
         raw = self._ground.spelling(self._ground.spell(place))
+        kept = self._kept.get(each.folder.name, raw)
+        if kept != raw:
+            raw, rule = kept, f"as in the pass before, for its messages are there (not {rule})"
         return _Choice(self._merging.setdefault(_key(raw), raw), rule)
 
     # Roles ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
-RECOPY = "write `- mail: {on_target_missing: recopy}` under steps for one run"  # told wherever something is missing at the target
+RECOPY = "add `on_target_missing: recopy` to the options of this step for one run"  # told wherever something is missing at the target
 
 
 class FolderOptions(BaseModel):

@@ -104,7 +104,8 @@ class MailStep:
                 f"{subject.label}: the source holds no folder of this account at all ({'; '.join(source.features.notes) or 'not even INBOX'}).",
                 remedy="Check the account's name and the endpoint's path in the plan.",
             )
-        return list(plan_folders(folders, source.namespace, there, space, rules, chosen))
+        moved = [name for name in chosen if _arrived(read.counts(f"{subject.key}/{name}"))]
+        return list(plan_folders(folders, source.namespace, there, space, rules, chosen, moved))
 
     def _making(
         self,

@@ -45,6 +45,11 @@ def process_lives(holder: Holder) -> bool:
     return not (process.started and holder.started) or process.started == holder.started
 
 
+def is_here(holder: Holder) -> bool:
+    """Whether the holder's process is, or was, one of this start of this host, so that it can be seen whether it lives."""
+    return _sees(this_process(), holder)
+
+
 def is_held(run: RunRow, here: Holder, now: datetime, lives: Callable[[Holder], bool]) -> bool:
     """Whether `run` keeps its lease against somebody who asks from `here`."""
     if _sees(here, run.holder):

@@ -331,6 +331,10 @@ class SqlStore:
                 for number, fence, told in connection.execute(_OPEN_BATCHES, {"of_key": ledger_key})
             ]
 
+    def is_under_way(self) -> bool:
+        with self._asking() as connection:
+            return connection.execute(select(intents.c.action).limit(1)).first() is not None
+
     def settled(self, ledger_key: str, keys: Sequence[str]) -> Mapping[str, Outcome]:
         with self._asking() as connection:
             action = connection.scalar(_NUMBER, {"of_key": ledger_key})

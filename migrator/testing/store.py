@@ -393,6 +393,7 @@ class StoreContract:
             (second, "7/102"),
         ]
         assert store.open_batches(INBOX)[0].items == intended
+        assert store.is_under_way()
 
         store.close_batch(epoch, first, copied("1", "a\x00\udc80"))
 

@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -336,6 +338,40 @@ def test_the_plan_can_be_taken_over(office):
 
     assert told.returncode == 0
     assert office.arrived() == 20
+
+
+def test_a_run_that_is_taken_over_ends_what_it_has_under_way_before_the_other_looks(busy_office):
+    running = busy_office.begins("run", "plan.yaml", "--json")
+    for line in running.stdout:
+        if json.loads(line)["event"] == "batch-recorded":
+            break
+    while not stopped_in_a_batch(busy_office, running):
+        time.sleep(0.01)
+
+    other = busy_office.begins("run", "--take-over", "plan.yaml")
+    said = other.stderr.readline()
+    running.send_signal(signal.SIGCONT)
+    running.communicate(timeout=60)
+    other.communicate(timeout=60)
+
+    assert said == f"Waiting until process {running.pid} has ended what it has under way.\n"
+    assert (running.returncode, other.returncode) == (9, 0)
+    assert busy_office.arrived() == 8000
+
+
+def stopped_in_a_batch(office, running):
+    """Whether the run stands still now, with a batch under way and without a lock on the state; else it goes on."""
+    running.send_signal(signal.SIGSTOP)
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(office.folder / "plan.state.sqlite", 0.1)) as state,
+    ):
+        state.execute("BEGIN IMMEDIATE")
+        if state.execute("SELECT count(*) FROM intents").fetchone()[0]:
+            return True
+    running.send_signal(signal.SIGCONT)
+    assert running.poll() is None, "the run ended before it could be met in a batch"
+    return False
 
 
 def test_a_damaged_state_is_named_and_can_be_rebuilt_without_a_duplicate(office):

@@ -686,7 +686,7 @@ def test_what_could_not_be_read_of_a_card_is_told() -> None:
 
 TELL = (
     "A run leaves it so, for its owner may have deleted it. "
-    "To have it back: write `- contacts: {on_target_missing: recopy}` under steps for one run."
+    "To have it back: add `on_target_missing: recopy` to the options of this step for one run."
 )
 
 

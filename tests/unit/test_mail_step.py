@@ -650,6 +650,21 @@ def test_a_folder_replaced_at_the_target_gets_what_it_lacks_when_the_plan_says_s
     assert move.texts() == Counter([mail(1), mail(2), mail(2)])
 
 
+def test_what_was_copied_stays_where_it_is_when_the_map_changes() -> None:
+    move = Move({"folders": {"map": {"Odd": "Odds"}}})
+    move.put(mail(1), folder="Odd")
+    move.run()
+    move.with_options(folders={"map": {"Odd": "Ends", "New": "Ends"}})
+    move.put(mail(2), folder="Odd")
+    move.put(mail(3), folder="New")
+    [preview] = move.trial.preview(move.trial.store).stages
+    why = {action.label: action.why for _, action in preview.actions}["Odd -> Odds"]
+    assert why == "as in the pass before, for its messages are there (not map: Odd to Ends)"
+    assert move.run() is Ending.DONE
+    assert (move.texts("Odds"), move.texts("Ends")) == (Counter([mail(1), mail(2)]), Counter([mail(3)]))
+    assert move.differences() == []
+
+
 def test_a_folder_that_is_gone_from_the_target_is_left_to_the_admin_and_not_made_anew() -> None:
     move = Move()
     move.put(mail(1), mail(2), folder="Work")
