@@ -15,13 +15,14 @@ ANY = Features(title="")  # of a target that makes books
 @dataclass(frozen=True, slots=True)
 class BookPlan:
     """One address book of the source. `target` is the one it goes to, None for one that has to be made under `name`; an empty `name` leaves
-    it out, and `why` says the reason.
+    it out, and `why` says the reason. `asked` is the name that the plan file asks for, whatever comes of it.
     """
 
     source: Book
     target: Book | None = None
     name: str = ""
     why: str = ""
+    asked: str = ""
 
 
 def plan_books(
@@ -40,7 +41,7 @@ def plan_books(
             plans.append(BookPlan(book, why=left_out))
             continue
         mapped = next((there for here, there in options.map.items() if _fits(book, (here,), source)), "")
-        name = mapped or book.name
+        name = asked = mapped or book.name
         there = _named(name, writable)
         why = ""
         if there is None and not mapped and len(writable) == 1 and ordinary == [book]:
@@ -48,7 +49,7 @@ def plan_books(
         if there is None and not features.makes_books and (writable or features.only_book):
             there = writable[0] if writable else None
             name, why = features.only_book or name, "no other address book can be made at the target"
-        plans.append(BookPlan(book, there, there.name if there else name, why))
+        plans.append(BookPlan(book, there, there.name if there else name, why, asked))
     return plans
 
 

@@ -64,7 +64,8 @@ from migrator.engine.contract import (
 )
 from migrator.errors import MigratorError, NotFound, NotMadeYet, Refused
 
-BOOK = "book"  # a fact of an action: the id of the book at the target that was made or chosen for it
+# Facts of an action: the id of the book at the target that was made or chosen for it, and the name that the plan asked for then.
+BOOK, ASKED = "book", "asked"
 # Facts of an action whose cards all are on record: the source's token then, what else decided, and how much there was.
 TOKEN, RULES, CARDS, BYTES = "token", "rules", "cards", "bytes"
 MANY_KEYS = 500
@@ -74,6 +75,7 @@ Shelf = Mapping[
     str, Sequence[Held]
 ]  # books of a source that go to one of the target, by the keys of their actions, in its order
 CHANGED, AWAY = "changed at the source since it was moved", "not at the target any more"
+ELSEWHERE = "moved to another address book before"
 _VERDICTS = {
     Verdict.ADD: "add {:,}",
     Verdict.REPLACE: "replace {:,} older",
@@ -98,6 +100,7 @@ class _Planning:
     subject: Subject
     account: Account
     source: BookReader
+    there: Sequence[Book]
     features: Features
     read: Reading
     filled: dict[tuple[str, str], Sequence[Held]] = field(default_factory=dict)
@@ -123,7 +126,7 @@ class ContactsStep:
         with read.source(CONTACTS, account.source.account) as source:
             there, features = self._at_target(account, read)
             filling: dict[str, str] = {}
-            planning = _Planning(subject, account, source, features, read)
+            planning = _Planning(subject, account, source, there, features, read)
             books = source.books()
             if not books:
                 if isinstance(source, TellsOddities):
@@ -159,13 +162,16 @@ class ContactsStep:
             on_record = _sum_of(read.present_counts(key).values())
             return Action(key, Verb.KEEP, label, plan.why, total=on_record, data={"left_out": plan.why})
         rules = self._rules(plan.source.id, planning.features, beside)
-        unchanged = self._unchanged(key, planning.source, plan.source.id, rules, read)
+        before = _before(plan, planning.there, read.remembered(key))
+        unchanged = self._unchanged(key, planning.source, plan.source.id, rules, read) if not before else None
         why = "; ".join(filter(None, (plan.why, "nothing new")))
         data = {
             "subject": planning.subject.key,
             "source": plan.source.id,
             "target": plan.target.id if plan.target else "",
             "name": plan.name,
+            "asked": plan.asked,
+            "before": before,
             "beside": json.dumps(beside) if beside else "",
         }
         keep = Action(key, Verb.KEEP, label, why, total=unchanged or Size(), lanes=_lanes(planning.account), data=data)
@@ -183,7 +189,7 @@ class ContactsStep:
             return Action(key, Verb.BY_HAND, keep.label, why)
         there = filled.get(_place(plan)) or self._cards_at_target(planning.account, plan, read)
         wishes = self._wishes(keep, shelf, there, planning.features, read)
-        recorded = _recorded(key, list(wishes), read)
+        recorded = _recorded_there(keep, list(wishes), read)
         missing = _missing(wishes, recorded, there)
         to_do = self._to_do(wishes, recorded, missing)
         if len(shelf) > 1:
@@ -198,7 +204,7 @@ class ContactsStep:
         return replace(
             keep,
             verb=Verb.COPY if to_do or dropped else Verb.CHANGE if missing else Verb.KEEP,
-            why="; ".join(filter(None, (plan.why, idle))),
+            why="; ".join(filter(None, (plan.why, idle, _stays(keep)))),
             amounts=_amounts(seen_to, len(wishes) - len(to_do) - len(missing), len(missing), unwanted, gone),
             size=_size(moving),
             total=_size(wishes.values()),
@@ -363,7 +369,7 @@ class ContactsStep:
         source_book, target_book = action.data["source"], action.data["target"]
         there = list(everything(target, target_book, implied=True)) if target_book else []
         wishes = self._wishes(action, self._shelf(action, source), there, target.features, read)
-        recorded = _recorded(action.key, list(wishes), read)
+        recorded = _recorded_there(action, list(wishes), read)
         to_do = self._to_do(wishes, recorded, _missing(wishes, recorded, there))
         name = action.data["name"]
         return Foresight(about, source, source_book, target, target_book, name, wishes, to_do, there)
@@ -377,6 +383,8 @@ class ContactsStep:
             work.target_for_writing(CONTACTS, account.target.account) as target,
         ):
             book = self._book(action, target, work)
+            for finding in _left_there(action):
+                work.note(finding)
             for finding in _stray_lines(action.label, action, source):
                 work.note(finding)
             token = _token(source, action.data["source"])  # what changes from here on is seen by the next pass
@@ -384,6 +392,12 @@ class ContactsStep:
             move = self._move(action, shelf, source, target, book, work)
             if work.resolve(move):
                 move = self._move(action, shelf, source, target, book, work)
+            if _is_elsewhere(
+                action, work
+            ):  # on record before the new place is, so that a death between both loses nothing
+                recorded = _recorded(action.key, list(move.wishes), work)
+                work.record(_reconsidered(one, move.wishes[ref], ELSEWHERE) for ref, one in recorded.items())
+            work.remember({BOOK: book, ASKED: action.data["asked"]})
             recorded = _recorded(action.key, list(move.wishes), work)
             missing = _missing(move.wishes, recorded, move.there)
             stale = set(self._to_do(move.wishes, recorded, missing))
@@ -419,12 +433,10 @@ class ContactsStep:
 
     def _book(self, action: Action, target: BookWriter, work: Work) -> str:
         """The target's book, made if it has to be; where the product has a fixed set of books, the first of them."""
-        remembered = work.remembered(action.key).get(BOOK, "")
+        remembered = "" if _is_elsewhere(action, work) else work.remembered(action.key).get(BOOK, "")
         book = action.data["target"] or remembered
         books = target.books()
         if book and any(one.id == book for one in books):
-            if book != remembered:
-                work.remember({BOOK: book})
             return book
         name = action.data["name"]
         there = next((book for book in books if book.name == name), None)
@@ -436,7 +448,6 @@ class ContactsStep:
                 if there is None:
                     raise NotFound(f"{action.label}: {refusal}", remedy=refusal.remedy) from refusal
                 work.note(_joined(action, there, refusal))
-        work.remember({BOOK: there.id})
         return there.id
 
     # -- prove -----------------------------------------------------------------------------------------------------------
@@ -446,13 +457,15 @@ class ContactsStep:
         if "source" not in action.data:
             return
         account = self.accounts[action.data["subject"]]
-        book = action.data["target"] or read.remembered(action.key).get(BOOK, "")
+        book = action.data["target"] or (
+            "" if _is_elsewhere(action, read) else read.remembered(action.key).get(BOOK, "")
+        )
         with read.source(CONTACTS, account.source.account) as source:
             shelf = self._shelf(action, source, anew=True)
         with read.target(CONTACTS, account.target.account) as target:
             there = list(everything(target, book, implied=True)) if book else []
             features = target.features
-        recorded = _recorded(action.key, [one.entry.ref for one in shelf[action.key]], read)
+        recorded = _recorded_there(action, [one.entry.ref for one in shelf[action.key]], read)
         by_ref = {one.entry.ref: one.card for one in there}
         by_uid = {one.card.uid: one.card for one in there}
         wanted = [one for one, _ in self._wanted(shelf[action.key], features)]
@@ -540,11 +553,49 @@ def _filled(there: Sequence[Held], to_do: Mapping[str, Wish], key: str) -> list[
 
 
 def _as_before(plan: BookPlan, there: Sequence[Book], facts: Mapping[str, str]) -> BookPlan:
-    """The plan of a book for which none is found by its name: it goes where it went before, as long as that is there."""
-    if plan.target is not None or not plan.name:
+    """The plan of a book for which none is found by its name: it goes where it went before, as long as that is there and the plan file asks
+    for what it asked for then.
+    """
+    if plan.target is not None or not plan.name or _asks_otherwise(plan, facts):
         return plan
     book = next((book for book in there if book.id == facts.get(BOOK)), None)
     return replace(plan, target=book, name=book.name) if book else plan
+
+
+def _asks_otherwise(plan: BookPlan, facts: Mapping[str, str]) -> bool:
+    """Whether the plan file asks for another book than when this one was moved."""
+    return facts.get(ASKED, plan.asked) != plan.asked
+
+
+def _before(plan: BookPlan, there: Sequence[Book], facts: Mapping[str, str]) -> str:
+    """The name of the target's book to which this one was moved when the plan file asked for another than now; "" if it is the same still."""
+    book = facts.get(BOOK, "")
+    if not book or not _asks_otherwise(plan, facts) or (plan.target and plan.target.id == book):
+        return ""
+    return next((one.name for one in there if one.id == book), facts[ASKED])
+
+
+def _is_elsewhere(action: Action, read: Reading) -> bool:
+    """Whether what is on record of an action is of a book that it was moved to before, and of the one that is asked for now nothing is."""
+    return bool(action.data["before"]) and read.remembered(action.key).get(ASKED) != action.data["asked"]
+
+
+def _recorded_there(action: Action, refs: Sequence[str], read: Reading) -> dict[str, Outcome]:
+    """What is on record of these cards as far as it is of the book that is asked for now."""
+    return {} if _is_elsewhere(action, read) else _recorded(action.key, refs, read)
+
+
+def _stays(action: Action) -> str:
+    """Where what was moved before stays; "" where it is in the book that is asked for now."""
+    return f"it was moved to {action.data['before']} before, which stays as it is" if action.data["before"] else ""
+
+
+def _left_there(action: Action) -> Iterator[Finding]:
+    """That an earlier run moved it to another book of the target."""
+    if action.data["before"]:
+        text = _stays(action)
+        remedy = "Remove that address book at the target if nobody needs it."
+        yield Finding("moved-elsewhere", Weight.WARNING, action.label, text, remedy)
 
 
 def _not_moved(action: Action, cards: Sequence[Card]) -> Iterator[Finding]:

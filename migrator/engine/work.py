@@ -274,8 +274,9 @@ class ActionWork(StageReading):
                     self._things += _things(outcome)
 
     def _settle(self, carrier: Carrier[Any], part: Sequence[Loaded[Any] | Outcome]) -> None:
-        self._job.tried.update(answer.key for answer in part)
-        self.record(answer for answer in part if isinstance(answer, Outcome))
+        settled = [answer for answer in part if isinstance(answer, Outcome)]
+        self._job.tried.update(outcome.key for outcome in settled)
+        self.record(settled)
         loaded = [answer for answer in part if isinstance(answer, Loaded)]
         if loaded:
             self._write(carrier, loaded)
@@ -291,6 +292,8 @@ class ActionWork(StageReading):
         except Refused as refusal:
             self._split(carrier, part, refusal, number, fence)
             return
+        # Not before: what was in hand when a line broke has had no chance yet.
+        self._job.tried.update(one.key for one in part)
         self._close_batch(number, outcomes)
 
     def _split(
@@ -303,6 +306,7 @@ class ActionWork(StageReading):
             outcomes = list(carrier.landed(fence, [Intended(one.key, one.size, one.digest) for one in part]))
         self._close_batch(number, outcomes)
         ended = {outcome.key for outcome in outcomes}
+        self._job.tried.update(ended)
         rest = [one for one in part if one.key not in ended]
         half = (len(rest) + 1) // 2
         for some in (rest[:half], rest[half:]):

@@ -841,6 +841,69 @@ def test_a_single_book_goes_to_a_single_book() -> None:
     assert len(world.there("Adressbuch")) == 5
 
 
+@pytest.mark.parametrize("is_there", [False, True], ids=["to be made", "there"])
+@pytest.mark.parametrize("asked", [("", "Parientes"), ("Parientes", ""), ("Parientes", "Primos")])
+def test_a_book_that_the_plan_sends_elsewhere_since_it_was_moved_goes_there_too(
+    asked: tuple[str, str], *, is_there: bool
+) -> None:
+    def step(name: str) -> Stage:
+        books = {"map": {"Contacts": name}} if name else {}
+        return Stage("contacts", "contacts", KIND.build(ContactsOptions(books=books), accounts_of(ANN)), world.route)
+
+    world = World()
+    world.old.told = {}
+    before, now = (name or "Contacts" for name in asked)
+    world.new.fill(ANN, "Otros")
+    world.new.fill(ANN, "Más")
+    world.trial.stages = [step(asked[0])]
+    world.trial.run()
+    assert len(world.there(before)) == 5
+    if is_there:
+        world.new.fill(ANN, now, PEOPLE[0])
+    world.trial.stages = [step(asked[1])]
+    told = f"it was moved to {before} before, which stays as it is"
+    (stage,) = world.trial.preview(world.trial.store).stages
+    ((_, action),) = stage.actions
+    assert (action.verb, action.why) == (Verb.COPY, told)
+    assert action.amounts == ("add 4, 1 there already" if is_there else "add 5")
+    assert world.trial.verify().differences == 1, "what is asked for now is not moved yet"
+    assert not world.trial.run().codes
+    assert [finding.text for finding in world.trial.findings("run")] == [told]
+    assert [len(world.there(name)) for name in (before, now)] == [5, 5]
+    assert world.trial.verify().differences == 0
+    writes = list(world.new.writes)
+    world.trial.run()
+    assert world.new.writes == writes
+    assert {row.verb for row in world.trial.actions().values()} == {Verb.KEEP}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_book_on_its_way_elsewhere_survives_a_lost_answer(number: int, moment: str) -> None:
+    world = World()
+    world.trial.run()
+    world.new.drops[len(world.new.writes) + number] = moment
+    step = KIND.build(ContactsOptions(books={"map": {"Contacts": "Parientes"}}), accounts_of(ANN))
+    world.trial.stages = [Stage("contacts", "contacts", step, world.route)]
+    assert not world.trial.run().codes
+    assert [len(world.there(name)) for name in ("Contacts", "Parientes")] == [5, 5]
+    assert sum(world.trial.fates().values()) == 5
+    assert world.trial.verify().differences == 0
+
+
+def test_a_book_that_its_owner_has_renamed_at_the_target_is_gone_on_with() -> None:
+    world = World(books={"map": {"Contacts": "Parientes"}})
+    world.new.fill(ANN, "Otros")
+    world.new.fill(ANN, "Más")
+    world.trial.run()
+    shelves = world.new.shelves[ANN]
+    shelves["Parientes"].book = replace(shelves["Parientes"].book, name="Los míos")
+    world.old.fill(ANN, "Contacts", person("Nueva", "u9"))
+    world.trial.run()
+    assert [shelf.book.name for shelf in shelves.values()] == ["Otros", "Más", "Los míos"]
+    assert len(shelves["Parientes"].cards) == 6
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, 7))
 @pytest.mark.parametrize("importer", ["one by one", "all at once"])
