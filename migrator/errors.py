@@ -80,7 +80,7 @@ class EndpointRefused(MigratorError):
 
 class EndpointUnfit(EndpointRefused):
     """What the plan names is not there, or is something else: a path or a url that leads nowhere, another product, a disk that cannot be
-    written. No login was refused, and waiting does not help.
+    written, a user who may not write. No login was refused, and waiting does not help.
     """
 
     code = "endpoint-unfit"

@@ -149,7 +149,8 @@ def opened(
     path: Path, *, database: str = "", charset: str = "", accept_cut: bool = False, csv: csv_text.Dialect
 ) -> Dump:
     """The dump in a file, or in the files of a folder. It is read through once for all sessions that open it with the same words, for as
-    long as its files stay as they are. Raises NotFound, Misbehaved for what cannot be read, EndpointRefused for what the plan must say.
+    long as its files stay as they are. Raises EndpointUnfit where there is none, Misbehaved for what cannot be read, EndpointRefused for what the
+    plan must say.
     """
     files = _files(path)
     stamp = tuple((one.stat().st_mtime_ns, one.stat().st_size) for one in files)
@@ -165,11 +166,13 @@ _A_DUMP = re.compile(r"\.(sql|csv)(\.(gz|zst|bz2))?$", re.IGNORECASE)
 def _files(path: Path) -> tuple[Path, ...]:
     if not path.is_dir():
         if not path.exists():
-            raise NotFound(f"{path} is not there.", remedy="Correct the path in the plan.")
+            raise EndpointUnfit(f"{path} is not there.", remedy="Correct the path in the plan.")
         return (path,)
     found = [one for one in path.iterdir() if _A_DUMP.search(one.name)]
     if not found:
-        raise NotFound(f"{path} holds no file that ends with .sql or .csv.", remedy="Correct the path in the plan.")
+        raise EndpointUnfit(
+            f"{path} holds no file that ends with .sql or .csv.", remedy="Correct the path in the plan."
+        )
     return tuple(sorted(found, key=lambda one: (not any(word in one.name for word in _FIRST), one.name)))
 
 

@@ -21,28 +21,30 @@ def refuse_slips(tables: Sequence[Table], options: FormsOptions) -> None:
     """Raises PlanError for rules about tables or columns that are not at the source."""
     for word, pattern in without_column(tables, options.redact):
         raise PlanError(
-            f"redact.{word}: no column of the source's tables is {pattern}; nothing was moved.",
+            f"redact.{word}: no column of the source's tables is {pattern}; this run has moved nothing of this step.",
             remedy="Write table.column, or table.column:field for a field inside a column.",
         )
     by_name = {one.name: one for one in tables}
     for prefix in options.prefixes:
         if not any(name.startswith(prefix) for name in by_name):
             raise PlanError(
-                f"prefixes: no table of the source begins with {prefix}; nothing was moved.",
+                f"prefixes: no table of the source begins with {prefix}; this run has moved nothing of this step.",
                 remedy=f"Correct the plan: its tables are {', '.join(sorted(by_name)[:SOME]) or 'none'}.",
             )
     for name, columns in options.where.items():
         if name not in by_name:
             hint = did_you_mean(name, by_name)
             raise PlanError(
-                f"where: there is no table {name} at the source; nothing was moved.{hint}", remedy="Correct the plan."
+                f"where: there is no table {name} at the source; this run has moved nothing of this step.{hint}",
+                remedy="Correct the plan.",
             )
         known = {one.name.lower(): one.name for one in by_name[name].columns}
         for column in columns:
             if column.lower() not in known:
                 hint = did_you_mean(column, known.values())
                 raise PlanError(
-                    f"where: {name} has no column {column}; nothing was moved.{hint}", remedy="Correct the plan."
+                    f"where: {name} has no column {column}; this run has moved nothing of this step.{hint}",
+                    remedy="Correct the plan.",
                 )
 
 

@@ -162,6 +162,7 @@ class Features:
     `tells_changes`    keeps a change counter (CONDSTORE)
     `server`           what it calls itself, for reports and learned rules ("dovecot", "cyrus", "courier", "")
     `quota_left`       bytes free as far as the server tells, None if it does not
+    `nowhere`          that what the plan names is not there at all, in words; "" where it is
     """
 
     keeps_uids: bool = True
@@ -171,3 +172,4 @@ class Features:
     server: str = ""
     quota_left: int | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+    nowhere: str = ""

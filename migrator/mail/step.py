@@ -27,7 +27,7 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import NotFound, NotMadeYet
+from migrator.errors import EndpointUnfit, NotFound, NotMadeYet
 from migrator.mail.adoption import adopt
 from migrator.mail.comparison import FolderComparison
 from migrator.mail.contract import MAIL, MailReader, MailWriter
@@ -99,6 +99,8 @@ class MailStep:
             if fact.startswith(NAME)
         }
         folders = source.folders()
+        if not folders and source.features.nowhere:
+            raise EndpointUnfit(f"{source.features.nowhere}.", remedy="Correct the endpoint's path in the plan.")
         if not folders:
             raise NotFound(
                 f"{subject.label}: the source holds no folder of this account at all ({'; '.join(source.features.notes) or 'not even INBOX'}).",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service, Side
-from migrator.errors import Dropped, EndpointRefused, NotFound, Refused
+from migrator.errors import Dropped, EndpointRefused, EndpointUnfit, NotFound, Refused
 from migrator.forms.choosing import chooser, in_order, is_among, parts_of, ranges_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.model import (
@@ -125,7 +125,7 @@ class MemoryReader:
         return [name for name in sorted(self._kept()) if name.startswith(SHADOW)]
 
     def want_of_rights(self) -> EndpointRefused | None:
-        return EndpointRefused(self._there.may_not_write, remedy="Grant them.") if self._there.may_not_write else None
+        return EndpointUnfit(self._there.may_not_write, remedy="Grant them.") if self._there.may_not_write else None
 
     def left_rows(self, table: Table) -> Sequence[LeftRow]:
         return self._there.left.get(table.name, ())

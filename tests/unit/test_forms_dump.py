@@ -219,9 +219,9 @@ def test_files_that_are_no_dumps_end_in_a_sentence(reading, text):
 
 
 def test_a_path_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(NotFound, match="nowhere"):
+    with pytest.raises(EndpointUnfit, match="nowhere"):
         DumpReader(Options(path=tmp_path / "nowhere.sql"), LOGIN).tables()
-    with pytest.raises(NotFound, match="no file that ends"):
+    with pytest.raises(EndpointUnfit, match="no file that ends"):
         DumpReader(Options(path=tmp_path), LOGIN).tables()
 
 

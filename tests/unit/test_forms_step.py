@@ -598,9 +598,9 @@ def foreseen(world: World) -> list[tuple[str, str]]:
 def test_rights_that_the_targets_user_lacks_are_foreseen_and_a_run_tells_them_once() -> None:
     world = World((PLAIN, MANY), (KINDS, KINDS_ROWS), tables=(KINDS.name,))
     world.new.may_not_write = "new: the user may not DROP there."
-    assert foreseen(world) == [("endpoint-refused", "new: the user may not DROP there.")]
+    assert foreseen(world) == [("endpoint-unfit", "new: the user may not DROP there.")]
     assert "Refusals foreseen: 1." in summary(world.trial.preview())[1]
-    assert world.trial.run().codes == {"endpoint-refused"}
+    assert world.trial.run().codes == {"endpoint-unfit"}
     assert not world.new.writes
 
 
@@ -722,7 +722,7 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_moved(redact) -> Non
     [
         ({"where": {"wp_db7_froms": {"form_post_id": "5"}}}, "no table wp_db7_froms .* Did you mean wp_db7_forms"),
         ({"where": {FORMS: {"form_pots_id": "5"}}}, "no column form_pots_id; .* Did you mean form_post_id"),
-        ({"prefixes": {"wq_": "new_"}}, "no table of the source begins with wq_; nothing was moved"),
+        ({"prefixes": {"wq_": "new_"}}, "no table of the source begins with wq_; this run has moved nothing of this step"),
     ],
 )
 def test_a_slip_in_where_or_prefixes_moves_nothing_rather_than_everything(options, words) -> None:

@@ -18,7 +18,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from migrator.engine.contract import MB, Adapter, Login, Service
-from migrator.errors import EndpointRefused, NotFound, Refused
+from migrator.errors import EndpointRefused, EndpointUnfit, NotFound, Refused
 from migrator.forms.choosing import parts_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.model import (
@@ -118,7 +118,7 @@ class MysqlReader:
         missing = rights.lacking(grants, database)
         if not missing:
             return None
-        return EndpointRefused(
+        return EndpointUnfit(
             f"{self._options.place}: the user {self._options.user} may not {', '.join(missing)} there, and a target's user has to.",
             remedy=f"Have it granted, or name another user: {rights.granting(missing, grants, database)}",
         )

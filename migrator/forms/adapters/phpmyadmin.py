@@ -129,7 +129,7 @@ class PhpMyAdminReader:
         missing = rights.lacking(grants, database)
         if not missing:
             return None
-        return EndpointRefused(
+        return EndpointUnfit(
             f"{self._pages.name}: the database's user may not {', '.join(missing)} in {database}, and a target's user has to.",
             remedy=f"Have it granted, or name another user: {rights.granting(missing, grants, database)}",
         )

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from migrator.engine.contract import Adapter, Login, Service
-from migrator.errors import EndpointRefused
+from migrator.errors import EndpointRefused, EndpointUnfit
 from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.model import Column, Family, Features, Value
 from migrator.forms.sql.other import (
@@ -160,7 +160,7 @@ class PostgresReader(OtherReader):
         if may_create:
             return None
         # Since PostgreSQL 15 only its owner may make tables in the schema public.
-        return EndpointRefused(
+        return EndpointUnfit(
             f"{self._options.place}: the user {self._options.user} may not CREATE tables in {schema or 'any schema'}, and a target's user has to.",
             remedy=f"Have it granted, or name another user: GRANT CREATE ON SCHEMA {schema or 'public'} TO {quoted(self._options.user or '')}",
         )

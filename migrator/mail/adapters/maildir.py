@@ -232,6 +232,7 @@ class MaildirReader:
             server="maildir",
             quota_left=disk.space_left(self._root),
             notes=() if there else (f"there is no mailbox of {login.account} at {self._root} yet",),
+            nowhere="" if there or self._base.exists() else f"{self._base} is not there",
         )
 
     def folders(self) -> Sequence[Folder]:

@@ -406,6 +406,7 @@ class MboxReader:
             server="mbox",
             quota_left=disk.space_left(self._root),
             notes=() if there else (f"there is no mailbox of {login.account} at {self._single or self._root} yet",),
+            nowhere="" if there or path.exists() else f"{path} is not there",
         )
 
     def folders(self) -> Sequence[Folder]:
