@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from migrator.engine.contract import Login
-from migrator.errors import EndpointRefused, EndpointUnfit, MigratorError, Misbehaved, NotFound
+from migrator.errors import EndpointRefused, EndpointUnfit, MigratorError, Misbehaved
 from migrator.forms import dump, sql_text
 from migrator.forms.adapters.dump import DumpReader, Options
 from migrator.forms.model import EVERYTHING, Column, Extract, Index, KeyRange, Paging, checksum_of
