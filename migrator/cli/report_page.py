@@ -69,7 +69,10 @@ def page(seen: Report, title: str, language: str) -> str:
 
 def name_of(line: Line, kind: str, tongue: Tongue) -> str:
     """What a line of a room is called: in the page's language, where the name is ours and no customer's."""
-    return tongue.label(line.label) if line.prepares or kind in NAMED_BY_US else line.label
+    if not (line.prepares or kind in NAMED_BY_US):
+        return line.label
+    said = tongue.label(line.label)
+    return tongue.say(said) if line.prepares and said == line.label else said
 
 
 def subject_of(part: Part, tongue: Tongue) -> str:

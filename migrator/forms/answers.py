@@ -19,8 +19,11 @@ from migrator.forms.plugins.shape import InCell, InRows, Items, Spelling
 
 FILE: Final = "file"
 BROKEN_PHP: Final = "a serialised value is broken and shown as it is"
-NO_TEXT: Final = "bytes that are no text are told by their number; the tables have them as they are"
 FEW: Final = 16  # bytes: a number or an address
+NO_TEXT: Final = (
+    f"bytes that are no text are shown in hexadecimal, and only how many they are where they are more than {FEW}; "
+    "the tables have them as they are"
+)
 BROKEN_JSON: Final = "a JSON value is broken and shown as it is"
 MORE: Final = "<!--more-->"
 _JSON_DATA: Final = "JSON_DATA"

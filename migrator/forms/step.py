@@ -747,7 +747,7 @@ class _Remaining:
         if not self.rows:
             return "all there" if place else "all there, to be put in its place"
         parts = (
-            f"{self.new:,} new" if self.new else "",
+            f"{self.new:,} new {'row' if self.new == 1 else 'rows'}" if self.new else "",
             f"{self.changed:,} looked at again because some of them have changed" if self.changed else "",
             f"{self.behind:,} left behind before" if self.behind else "",
         )
@@ -782,7 +782,7 @@ class _Stands:
         if not self.recorded:
             return ""
         if self.anew:
-            fresh = f"{work.new:,} new, " if work.new else ""
+            fresh = f"{work.new:,} new {'row' if work.new == 1 else 'rows'}, " if work.new else ""
             return f"{fresh}{work.changed + work.behind:,} to be put anew because the plan hides other fields than when they were put"
         return _of_lost(self.found) if self.found else work.told("" if self.merging else self.place)
 

@@ -211,7 +211,7 @@ def test_a_second_run_brings_what_came_and_what_changed_and_nothing_else() -> No
     assert world.trial.verify().differences == 2
     (stage,) = world.trial.preview(world.trial.store).stages
     action = next(action for _, action in stage.actions if action.label == FORMS)
-    assert "1 new, 50 looked at again because some of them have changed" in action.why
+    assert "1 new row, 50 looked at again because some of them have changed" in action.why
     assert (action.size.items, action.total.items) == (51, 161)
     world.trial.run()
     assert world.same()
@@ -722,7 +722,10 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_moved(redact) -> Non
     [
         ({"where": {"wp_db7_froms": {"form_post_id": "5"}}}, "no table wp_db7_froms .* Did you mean wp_db7_forms"),
         ({"where": {FORMS: {"form_pots_id": "5"}}}, "no column form_pots_id; .* Did you mean form_post_id"),
-        ({"prefixes": {"wq_": "new_"}}, "no table of the source begins with wq_; this run has moved nothing of this step"),
+        (
+            {"prefixes": {"wq_": "new_"}},
+            "no table of the source begins with wq_; this run has moved nothing of this step",
+        ),
     ],
 )
 def test_a_slip_in_where_or_prefixes_moves_nothing_rather_than_everything(options, words) -> None:

@@ -62,6 +62,29 @@ def test_a_sentence_is_said_in_spanish_with_its_numbers(english, spanish):
             "contacts for a@example.com: 1 card was put into Web",
             "contactos para a@example.com: se puso 1 tarjeta en Web",
         ),
+        ("20,000 rows; 1 new row", "20.000 filas; 1 fila nueva"),
+        (
+            "2 new rows, 50 looked at again because some of them have changed",
+            "2 filas nuevas, 50 se miran de nuevo porque algunas han cambiado",
+        ),
+        ("NUL became 0x80", "los NUL pasaron a 0x80"),
+        (
+            "contacto: part 1 of 3: the target has as many rows as were put there (10,000), and some have changed",
+            "contacto: parte 1 de 3: el destino tiene tantas filas como se pusieron allí (10.000), y algunas han cambiado",
+        ),
+        (
+            "contacto: after 5 up to 9: the target has 3 rows, and 4 were put there",
+            "contacto: después de 5 hasta 9: el destino tiene 3 filas, y allí se pusieron 4",
+        ),
+        (
+            "If nobody changed them on purpose, copy them by hand.",
+            "Si nadie las cambió a propósito, cópielas a mano.",
+        ),
+        (
+            "sheets of contacto (*): 2 entries on 1 sheet; several choices are joined by | in colours, topic",
+            "hojas de contacto (*): 2 envíos en 1 hoja; varias opciones van unidas por | en colours, topic",
+        ),
+        ("sheets of contacto (*)", "hojas de contacto (*)"),
     ],
 )
 def test_one_is_told_as_one(english, spanish):
