@@ -74,7 +74,7 @@ def test_a_book_that_a_run_gave_up_is_told_by_verify_as_not_moved_once(office: O
         "1 address book with 2 cards compared: 0 differences. Not moved, so not compared: 1 address book.\n"
         in told.stdout
     )
-    assert told.stdout.count("\n  Work: making Work.vcf of bob@example.com: ") == 1
+    assert told.stdout.count("\n  bob@example.com, Work: making Work.vcf of bob@example.com: ") == 1
     assert "Person" not in told.stdout
 
 
@@ -96,7 +96,7 @@ def test_a_file_without_a_card_is_told_by_check_and_by_preview_and_by_run(office
 
     done = office.does("run", "plan.yaml")
     assert done.returncode == 3
-    assert "\n  Work: nothing in it is a card: 1 line in it that belongs to no card" in done.stdout
+    assert "\n  bob@example.com, Work: nothing in it is a card: 1 line in it that belongs to no card" in done.stdout
 
 
 def test_check_tells_of_a_source_that_is_not_there_and_of_an_empty_one_and_of_no_target(office: Office) -> None:
