@@ -518,8 +518,10 @@ def _with_names(card: Card, version: str) -> Iterator[Property]:
 
 
 def derived_name(card: Card) -> Property:
-    """An N for a card that has none: the last word is the family's, unless it is no person or has one word only."""
+    """An N for a card that has none: the last word is the family's, unless it is no person or has one word only. A company has none."""
     label = card.label
+    if _is_company(card):
+        return Property("N", (("",),) * COMPONENTS["N"])
     if card.is_group or card.text("KIND").lower() in {"org", "location"} or not card.text("FN").strip():
         return Property("N", ((label,), ("",), ("",), ("",), ("",)))
     family, comma, given = label.partition(", ")
@@ -528,6 +530,17 @@ def derived_name(card: Card) -> Property:
         if not given:
             given, family = family, ""
     return Property("N", ((family,), (given,), ("",), ("",), ("",)))
+
+
+def _is_company(card: Card) -> bool:
+    """Whether a card that has no N is called what its organisation is, so that no part of that is a person's name."""
+    organisation = card.first("ORG")
+    named = meaning.plain(card.label).casefold()
+    return (
+        organisation is not None
+        and organisation.is_filled
+        and named in {meaning.plain(one).casefold() for one in (organisation.component(0), organisation.text)}
+    )
 
 
 class _Writing:
