@@ -11,7 +11,7 @@ Maildir, an mbox) makes its own that hold between sessions. All folder names are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from migrator.engine.contract import Contract
 from migrator.mail.model import Added, Features, Folder, Header, Message, Namespace, Opened
@@ -81,6 +81,16 @@ class MailWriter(MailReader, Protocol):
 
     def set_flags(self, folder: str, flags: Mapping[int, frozenset[str]]) -> Mapping[int, frozenset[str]]:
         """Make each message's flags exactly these (\\Recent aside); answers what each has afterwards."""
+
+
+@runtime_checkable
+class KeptInFiles(Protocol):
+    """A mailbox whose folders are files of this machine, among which there may be others."""
+
+    def no_folders(self) -> Iterator[tuple[str, str, str]]:
+        """The files that seem to hold mail and are not among the folders: the file's name, the folder that it keeps from being there ("" if
+        none), and the reason with what to do.
+        """
 
 
 MAIL: Contract[MailReader, MailWriter] = Contract("mail")

@@ -27,10 +27,10 @@ from migrator.engine.contract import (
     Weight,
     Work,
 )
-from migrator.errors import EndpointUnfit, NotFound, NotMadeYet
+from migrator.errors import EndpointUnfit, Misbehaved, NotFound, NotMadeYet
 from migrator.mail.adoption import adopt
 from migrator.mail.comparison import FolderComparison
-from migrator.mail.contract import MAIL, MailReader, MailWriter
+from migrator.mail.contract import MAIL, KeptInFiles, MailReader, MailWriter
 from migrator.mail.copying import SHARING, FolderCopy, sharing
 from migrator.mail.folders import FolderPlan, FolderRules, plan_folders, repairs, shown
 from migrator.mail.following import follow_flags
@@ -68,6 +68,7 @@ class MailStep:
         there, space = self._at_target(account, read)
         with read.source(MAIL, account.source.account) as source:
             plans = self._folder_plans(subject, source, space, there, read)
+            no_folders = _no_folders(source)
         on_target = {folder.name: folder for folder in there}
         making = self._making(subject, account, plans, on_target, read)
         yield making
@@ -78,6 +79,8 @@ class MailStep:
         for plan in plans:
             action = self._folder_action(subject, account, plan, on_target.get(plan.target or ""), making, read)
             yield action if plan.target is None else _in_turn(action, filling[plan.target])
+        for name, _, why in no_folders:
+            yield Action(f"{subject.key}#file/{name}", Verb.BY_HAND, f"file {name}", why)
 
     def _at_target(self, account: Account, read: Reading) -> tuple[Sequence[Folder], Namespace]:
         """The target's folders and their namespace; an account that an earlier step is to make has none."""
@@ -102,8 +105,9 @@ class MailStep:
         if not folders and source.features.nowhere:
             raise EndpointUnfit(f"{source.features.nowhere}.", remedy="Correct the endpoint's path in the plan.")
         if not folders:
+            notes = [*source.features.notes, *(f"{name}: {why}" for name, _, why in _no_folders(source))]
             raise NotFound(
-                f"{subject.label}: the source holds no folder of this account at all ({'; '.join(source.features.notes) or 'not even INBOX'}).",
+                f"{subject.label}: the source holds no folder of this account at all ({'; '.join(notes) or 'not even INBOX'}).",
                 remedy="Check the account's name and the endpoint's path in the plan.",
             )
         moved = [name for name in chosen if _arrived(read.counts(f"{subject.key}/{name}"))]
@@ -339,8 +343,12 @@ class MailStep:
         try:
             with read.target(MAIL, account.target.account) as target:
                 features = target.features
+                blocked = {folder: why for _, folder, why in _no_folders(target) if folder}
         except NotMadeYet:  # nobody knows yet what it will take
             return
+        for action in actions:
+            if why := blocked.get(action.data.get("target", "")):
+                yield Finding(Misbehaved.code, Weight.WARNING, f"{subject.label}: {action.label}", why)
         needed = 0
         with read.source(MAIL, account.source.account) as source:
             for action in actions:
@@ -359,6 +367,10 @@ class MailStep:
 
 
 # -- pure ----------------------------------------------------------------------------------------------------------------------
+
+
+def _no_folders(mailbox: MailReader) -> list[tuple[str, str, str]]:
+    return list(mailbox.no_folders()) if isinstance(mailbox, KeptInFiles) else []
 
 
 def _subject_key(account: Account) -> str:

@@ -550,6 +550,56 @@ def test_two_steps_that_cannot_look_at_a_mailbox_are_one_mailbox(office):
     assert "Could not be looked at: 2 mailboxes." in office.does("preview", "plan.yaml").stdout
 
 
+def test_files_that_are_no_folders_are_told_and_do_not_stop_the_others(office):
+    alice = office.folder / "in" / "alice@example.com"
+    (alice / "Sent").write_text("From x@example.com Thu Jan  1 10:00:00 2024\nSubject: x\n\nhello\n")
+    (alice / "Clientes.mbox").write_text("this is no mbox\n")
+    (alice / "Sent.msf").write_text("// an index of another program\n")
+
+    checked = office.does("check", "plan.yaml")
+    seen = office.does("preview", "plan.yaml")
+    ran = office.does("run", "plan.yaml")
+
+    assert checked.returncode == 2
+    assert (
+        "plan.yaml:8:12: accounts: alice@example.com: in/alice@example.com/Clientes.mbox is not an mbox file: "
+        in checked.stderr
+    )
+    assert "So it is with 1 more of its files." in checked.stderr
+    not_read = (
+        "its name does not end in .mbox, so it is not read. Add .mbox to its name, or take it out of this folder."
+    )
+    assert (seen.returncode, ran.returncode) == (3, 3)
+    assert re.search(f"! +file Sent +{re.escape(not_read)}", seen.stdout)
+    assert f"  alice@example.com, file Sent: {not_read}\n" in ran.stdout
+    assert "  alice@example.com, file Clientes.mbox: " in ran.stdout
+    assert "Sent.msf" not in seen.stdout + ran.stdout
+    assert office.arrived() == 20
+
+    for name in ("Sent", "Clientes.mbox"):
+        (alice / name).unlink()
+    assert office.does("check", "plan.yaml").returncode == 0
+    assert office.does("run", "plan.yaml").returncode == 0
+    assert office.does("verify", "plan.yaml").returncode == 0
+
+
+def test_a_file_at_the_target_that_is_no_mbox_is_foreseen(office):
+    office.plan.write_text(PLAN.replace("maildir", "mbox"))
+    there = office.folder / "out" / "bob@example.com"
+    there.mkdir(parents=True)
+    (there / "INBOX.mbox").write_text("this is no mbox\n")
+    (there / "Other.mbox").write_text("")
+
+    seen = office.does("preview", "plan.yaml")
+    ran = office.does("run", "plan.yaml")
+
+    assert (seen.returncode, ran.returncode) == (3, 3)
+    assert re.search(r"warning: bob@example.com: INBOX: \S+INBOX.mbox is not an mbox file", seen.stdout)
+    assert "Refusals foreseen: 1." in seen.stdout
+    assert re.search(r"  bob@example.com, INBOX: \S+INBOX.mbox is not an mbox file", ran.stdout)
+    assert (there / "INBOX.mbox").read_text() == "this is no mbox\n"
+
+
 def test_verify_of_a_copy_that_lost_a_message_exits_with_7(office):
     office.does("run", "plan.yaml")
     lost = next(path for path in (office.folder / "out" / "bob@example.com").rglob("*") if path.parent.name == "cur")

@@ -32,7 +32,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain
@@ -41,7 +41,7 @@ from typing import IO, Literal
 
 from pydantic import Field
 
-from migrator.engine.contract import Adapter, Login, Service
+from migrator.engine.contract import Adapter, Contents, Login, Service, Side
 from migrator.errors import Misbehaved, NotFound
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.flags import to_send
@@ -64,6 +64,8 @@ SEPARATOR = "/"
 INBOX = "INBOX"
 SUFFIX = ".mbox"
 INDEX_SUFFIX = ".index"
+NO_SUFFIX = "its name does not end in .mbox, so it is not read"
+ADD_SUFFIX = "Add .mbox to its name, or take it out of this folder."
 SUBSCRIPTIONS = "subscriptions.index"
 IN_MEMORY = 1 * MB  # a larger message is handed out in a temporary file
 LONGEST_FROM_LINE = 1024
@@ -414,7 +416,10 @@ class MboxReader:
         found = []
         with disk.in_our_words(f"listing the folders of {self._account}"):
             subscribed = self._subscriptions()
+            broken = {} if self._single else dict(self._broken())
             for name in sorted(self._names(), key=lambda name: (name != INBOX, name)):
+                if name in broken:  # `no_folders` tells of it
+                    continue
                 contents = self._read(name)
                 with disk.opened(self._path(name)) as file:
                     size = sum(_size(file, contents, place) for place in range(len(contents.uids)))
@@ -429,7 +434,19 @@ class MboxReader:
                         uidnext=contents.uidnext,
                     )
                 )
+        if broken and not found:
+            raise next(iter(broken.values()))
         return found
+
+    def no_folders(self) -> Iterator[tuple[str, str, str]]:
+        """See KeptInFiles."""
+        if self._single:
+            return
+        with disk.in_our_words(f"listing the folders of {self._account}"):
+            yield from ((name + SUFFIX, name, error.sentence()) for name, error in self._broken())
+            for name, path in sorted(self._files()):
+                if not name.endswith((SUFFIX, INDEX_SUFFIX)) and _begins_as_mail(path):
+                    yield name, "", f"{NO_SUFFIX}. {ADD_SUFFIX}"
 
     def open(self, folder: str) -> Opened:
         """See MailReader."""
@@ -493,6 +510,12 @@ class MboxReader:
             if self._single.exists():
                 yield INBOX
             return
+        for name, path in self._files():
+            if path.name.endswith(SUFFIX) and path.name != SUFFIX:
+                yield name.removesuffix(SUFFIX)
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        """Every file below the account's folder, with its name as a folder's is written."""
         below = [(self._root, "")] if self._root.is_dir() else []
         while below:
             folder, prefix = below.pop()
@@ -501,8 +524,18 @@ class MboxReader:
                     name = disk.from_disk(entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         below.append((folder / entry.name, f"{prefix}{name}{SEPARATOR}"))
-                    elif name.endswith(SUFFIX) and name != SUFFIX and entry.is_file(follow_symlinks=False):
-                        yield prefix + name.removesuffix(SUFFIX)
+                    elif entry.is_file(follow_symlinks=False):
+                        yield prefix + name, folder / entry.name
+
+    def _broken(self) -> Iterator[tuple[str, Misbehaved]]:
+        """The folders whose files are no mbox."""
+        for name in sorted(self._names()):
+            path = self._path(name)
+            try:
+                with disk.opened(path) as file:
+                    next(_from_lines(file, 0, path), None)
+            except Misbehaved as error:
+                yield name, error
 
     def _subscriptions(self) -> frozenset[str]:
         try:
@@ -748,6 +781,24 @@ def _instant(seconds: int) -> datetime | None:
         return None
 
 
+def _begins_as_mail(path: Path) -> bool:
+    with disk.opened(path) as file:
+        return file.read(len(b"From ")) == b"From "
+
+
+def _look_into(options: MboxOptions, login: Login, side: Side) -> None:
+    """For `migrator check`: the first of the files at a source that hold mail and cannot be read as folders. Raises Misbehaved."""
+    if side is Side.TARGET:
+        return
+    with closing(MboxReader(options, login)) as session:
+        told = list(session.no_folders())
+    if told:
+        name, _, why = told[0]
+        more = f" So it is with {len(told) - 1:,} more of its files." if told[1:] else ""
+        what = f"{name}: {why}" if why.startswith(NO_SUFFIX) else why  # which otherwise begins with the file's path
+        raise Misbehaved(f"{login.account}: {what}{more}")
+
+
 def _read(options: MboxOptions, login: Login) -> MailReader:
     return MboxReader(options, login)
 
@@ -763,4 +814,6 @@ ADAPTER = Adapter(
     reader=_read,
     writer=_fill,
     connections=lambda _: (8, 4),
+    contents=lambda _: Contents(),  # what is not there, or is nobody's, is the preview's to tell
+    visit=_look_into,
 )
