@@ -82,7 +82,7 @@ def test_a_sentence_is_said_in_spanish_with_its_numbers(english, spanish):
         ),
         (
             "sheets of contacto (*): 2 entries on 1 sheet; several choices are joined by | in colours, topic",
-            "hojas de contacto (*): 2 envíos en 1 hoja; varias opciones van unidas por | en colours, topic",
+            "hojas de contacto (*): 2 entradas en 1 hoja; varias opciones van unidas por | en colours, topic",
         ),
         ("sheets of contacto (*)", "hojas de contacto (*)"),
     ],
