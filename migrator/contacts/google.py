@@ -89,6 +89,11 @@ _TYPED: Final[Mapping[str, tuple[str, Mapping[str, set[str]]]]] = {
     "TEL": ("Phone", _PHONES),
     "URL": ("Website", _PLACES),
 }
+# TYPE's words in 2.1, 3.0 and 4.0 for which Google has no label.
+_EVERYBODYS = frozenset(
+    "aol applelink attmail bbs car cell cis dom eworld fax home ibmmail internet intl isdn main-number mcimail modem msg pager parcel pcs "  # noqa: SIM905
+    "postal powershare pref prodigy text textphone tlx video voice work x400".split()
+)
 _RELATIVES: Final = {"Spouse": "X-SPOUSE", "Manager": "X-MANAGER", "Assistant": "X-ASSISTANT"}
 _KIN = frozenset(
     {"child", "parent", "sibling", "friend", "kin", "neighbor", "colleague", "co-worker", "acquaintance", "contact"}
@@ -445,12 +450,19 @@ def _organisation_of(card: Card) -> Property:
 
 def _label(one: Said, words: Mapping[str, set[str]]) -> str:
     """Google's word for the types of a property, the star for the preferred one before it."""
-    word = columns.plain_label(one.label).removeprefix(STAR)
+    word = columns.plain_label(one.label).removeprefix(STAR) or _own_word(one.what, words)
     if not word:
         exact = next((label for label, types in words.items() if types and types == one.what.types), "")
         near = next((label for label, types in words.items() if types and types <= one.what.types), "")
         word = (exact or near).title()
     return f"{STAR}{word}".rstrip() if one.what.preferred == 1 else word
+
+
+def _own_word(what: Property, words: Mapping[str, set[str]]) -> str:
+    """The word that a person made up for a property, as products that have no labels keep it: as a type; "" for everybody's words."""
+    known = _EVERYBODYS.union(*words.values())
+    own = sorted(word for word in what.types if word not in known and not word.startswith("x-"))
+    return own[0].capitalize() if len(own) == 1 else ""
 
 
 def _formatted(address: Property) -> str:

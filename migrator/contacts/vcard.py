@@ -503,6 +503,9 @@ def write(card: Card, version: str = "3.0", *, fold: bool = True) -> str:
 
 def _with_names(card: Card, version: str) -> Iterator[Property]:
     only = {"N": meaning.structured_name(card), "PRODID": card.first("PRODID")}
+    weddings = [one for one in card.properties if meaning.common_name(one.name) == "ANNIVERSARY"]
+    # 4.0 has a name of its own for it, once in a card (RFC 6350, 6.2.6); before it programs made up theirs.
+    wedding = next((one for one in weddings if one.name == "ANNIVERSARY"), weddings[0] if weddings else None)
     if not card.text("FN").strip():
         yield Property("FN", ((card.label,),))
     if version == "3.0" and only["N"] is None:
@@ -514,7 +517,10 @@ def _with_names(card: Card, version: str) -> Iterator[Property]:
             continue
         # More than one N is an error in 3.0 (2426, 3.1.2; vobject refuses the card) and in 4.0 but for other alphabets' (6350, 5.4).
         surplus = one.name == "N" and one is not only["N"] and not (version == "4.0" and one.param("ALTID"))
-        yield replace(one, name=OTHER_NAME) if surplus else one
+        if version == "4.0" and one is wedding:
+            yield replace(one, name="ANNIVERSARY")
+        else:
+            yield replace(one, name=OTHER_NAME) if surplus else one
 
 
 def derived_name(card: Card) -> Property:

@@ -294,6 +294,20 @@ def test_dates_stand_in_the_columns_as_google_reads_them_whatever_their_spelling
     assert differences(card, held.card) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "label"),
+    [({"móvil"}, "Móvil"), ({"móvil", "voice"}, "Móvil"), ({"cell"}, "Mobile"), ({"voice"}, "")],
+)
+def test_a_word_of_somebodys_own_is_a_label(path, writer, words, label):
+    card = person("1", "Ann Doe", text_property("TEL", "+34 1", *words))
+    (put,) = writer.add("contacts.csv", [card])
+    (row,) = rows(path)
+    assert row["Phone 1 - Label"] == label
+    assert not [value for name, value in row.items() if name.startswith("Custom Field") and "TEL" in value]
+    (held,) = writer.fetch("contacts.csv", [put.ref])
+    assert differences(card, held.card) == []
+
+
 def test_a_group_with_a_member_that_is_nowhere_is_found_again_when_the_state_is_lost(tmp_path):
     options = google_csv.Options(path=tmp_path / "contacts")
     old = MemoryBooks("old")

@@ -150,6 +150,23 @@ def test_what_a_person_changed_in_roundcube_counts():
     assert list(deleted.all("TEL")) == []
 
 
+@pytest.mark.parametrize("name", ["TEL", "URL"])
+@pytest.mark.parametrize("label", ["Móvil", "Segunda casa", "movil2"])
+def test_a_label_of_the_persons_own_comes_back_as_one(name, label):
+    said = Property(name, (("https://example.com/1",),), group="item1")
+    card = Card((text_property("FN", "Ann"), said, Property("X-ABLABEL", ((label,),), group="item1")))
+    back = from_roundcube(to_roundcube(card).text().encode()).card
+    (one,) = back.all(name)
+    assert not one.types
+    assert [each.text for each in back.all("X-ABLABEL") if each.group == one.group] == [label]
+
+
+def test_a_label_that_is_a_word_of_everybodys_is_not_kept_twice():
+    said = Property("TEL", (("+34 1",),), group="item1")
+    card = Card((text_property("FN", "Ann"), said, Property("X-ABLABEL", (("_$!<Home>!$_",),), group="item1")))
+    assert KEPT not in to_roundcube(card).text()
+
+
 def test_a_kept_property_that_was_damaged_is_told():
     read = from_roundcube(f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann\r\n{KEPT}:%5Bbroken\r\nEND:VCARD".encode())
     assert read.card.label == "Ann"

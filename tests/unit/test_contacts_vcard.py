@@ -20,6 +20,27 @@ def one(*content: str, version: str = "3.0") -> Card:
     return vcard.parse("\r\n".join(["BEGIN:VCARD", f"VERSION:{version}", *content, "END:VCARD", ""]).encode()).card
 
 
+# -- anniversaries --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["X-ANNIVERSARY", "X-EVOLUTION-ANNIVERSARY", "X-KADDRESSBOOK-X-ANNIVERSARY"])
+def test_in_4_a_wedding_day_has_the_name_that_4_gives_it(name: str) -> None:
+    card = one("FN:Ann", f"{name}:2005-06-07")
+    text = vcard.write(card, "4.0")
+    assert "\r\nANNIVERSARY:20050607\r\n" in text
+    assert name not in text
+    assert meaning.differences(card, vcard.parse(text.encode()).card) == []
+    assert f"\r\n{name}:2005-06-07\r\n" in vcard.write(card, "3.0")
+
+
+def test_in_4_there_is_one_wedding_day_at_most() -> None:
+    card = one("FN:Ann", "X-ANNIVERSARY:2005-06-07", "ANNIVERSARY:2005-06-07", "X-EVOLUTION-ANNIVERSARY:2006-01-01")
+    text = vcard.write(card, "4.0")
+    assert text.count("\r\nANNIVERSARY:") == 1
+    assert "\r\nX-EVOLUTION-ANNIVERSARY:" in text
+    assert meaning.differences(card, vcard.parse(text.encode()).card) == []
+
+
 # -- names of companies ---------------------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,7 @@ _TELLING = ("cell", "mobile", "iphone", "pager", "car", "video", "isdn", "main",
 _READ_AS = {
     "workfax": ("work", "fax"), "homefax": ("home", "fax"), "mobile": ("cell",), "home2": ("home",), "work2": ("work",),
 }  # fmt: skip
+_WORDS = frozenset({*_TELLING, *_READ_AS, "fax"})
 _SAYS_NOTHING = frozenset({"voice", "internet"})
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
 _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_")
@@ -377,6 +378,8 @@ def _says_all(seen: Sequence[Property], unit: Unit, *, several: bool) -> bool:
     if several and unit[0].preferred is not None:
         return False
     if any(one.name not in SEEN_AS_FIELDS and _is_folded(one) for one in seen):
+        return False
+    if len(unit) > 1 and seen and seen[0].types - _WORDS:  # a word of the person's own would come back as a type
         return False
     ignoring = frozenset[str]() if unit[0].name in {"FN", "N"} else frozenset({"FN"})
     return meaning.same(Card(unit), Card(_read_as(seen)), ignoring)
