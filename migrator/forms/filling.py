@@ -51,6 +51,7 @@ from migrator.forms.remap.sides import Sides
 from migrator.forms.standing import (
     BEGUN,
     CARRYING,
+    CHOSEN,
     COLUMNS,
     HIDDEN,
     ID_CURE,
@@ -67,12 +68,13 @@ from migrator.forms.standing import (
     hash_key,
     hidden_otherwise,
     is_elsewhere,
+    left_the_choice,
     recorded_of,
     stale_in,
     total_of,
     without_date,
 )
-from migrator.forms.taking import Taking, at_target, renamed
+from migrator.forms.taking import Taking, at_target, choice_of, chosen_so, renamed
 
 HIDES_OTHERS = "the plan hides other fields than when it was moved"
 LIMIT = BatchLimit(items=2)  # a range is nearly as large as a batch should be
@@ -209,7 +211,8 @@ class Filling:
         rules = self.step.rules(self.taking)
         if hidden_otherwise(facts, recorded, rules) and not facts.get(PLACE):
             self._empty_shadow(replace(self.taking.table, name=self.name))
-        self.work.remember({HIDDEN: rules})
+        choice = choice_of(at_target(self.taking.extract, self.taking.table, self.step.options.prefixes))
+        self.work.remember({HIDDEN: rules, CHOSEN: choice})
 
     def _leaving(self, move: RangeMove) -> Leaving:
         return Leaving(move, left_behind(self.source, self.taking.extract))
@@ -447,12 +450,42 @@ class Filling:
             )
         place = at_target(self.taking.extract, there, self.step.options.prefixes)
         recorded = recorded_of(self.work, self.action.key)
-        held = {among: sums_of(one)[1] for among, one in recorded.items()}
+        held = self._held(place, recorded)
+        self._tell_what_stays(place)
         rules = self.step.rules(self.taking)
         anew = hidden_otherwise(self.work.remembered(self.action.key), recorded, rules)
         self._tell_unsure(self._carry(place, held, anew=anew))
         if not anew or all(one.fate in ARRIVED for one in recorded_of(self.work, self.action.key).values()):
             self.work.remember({HIDDEN: rules})
+        if all(one.fate in ARRIVED for one in recorded_of(self.work, self.action.key).values()):
+            self.work.remember({CHOSEN: choice_of(place)})
+
+    def _held(self, place: Extract, recorded: Mapping[KeyRange, Outcome]) -> dict[KeyRange, Checksum]:
+        """What the target has of each range if nobody else has changed it; where the plan takes other rows now, of those that it takes."""
+        held = {among: sums_of(one)[1] for among, one in recorded.items()}
+        before = self.work.remembered(self.action.key).get(CHOSEN)
+        if before is None or before == choice_of(place):
+            return held
+        return {among: self._rebased(chosen_so(before, place.table), place, among, put) for among, put in held.items()}
+
+    def _rebased(self, old: Extract, place: Extract, among: KeyRange, put: Checksum) -> Checksum:
+        """What a range of other rows must hold so that nobody else has changed it: all of them are among those that were put."""
+        if self.target.checksum(place, among) == put or self.target.checksum(old, among) != put:
+            return put
+        before = {row for page in self.target.rows(old, among) for row in page}
+        now = [row for page in self.target.rows(place, among) for row in page]
+        return checksum_of(now) if before.issuperset(now) else put
+
+    def _tell_what_stays(self, place: Extract) -> None:
+        if stays := left_the_choice(self.work.remembered(self.action.key), place, self.target):
+            text = (
+                f"{self.action.label}: 1 row that the plan takes no more stays at the target"
+                if stays == 1
+                else f"{self.action.label}: {stays:,} rows that the plan takes no more stay at the target"
+            )
+            self.work.note(
+                Finding("stays", Weight.WARNING, self.action.label, text, "Remove there what should not stay.")
+            )
 
     # -- both --------------------------------------------------------------------------------------------------------------
 

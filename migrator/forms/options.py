@@ -99,7 +99,8 @@ class FormsOptions(BaseModel):
         "long ago: 90d, 6 months, 2 years. Entries without a date are left out.",
     )
     older_than: Moment | None = Field(
-        default=None, description="Only entries from before this moment, said in the same ways."
+        default=None,
+        description="Only entries from before this moment, said in the same ways. Neither holds for `tables`, which are moved whole.",
     )
     redact: RedactOptions = Field(default_factory=RedactOptions, description="What is left out of what people wrote.")
     prefixes: dict[str, str] = Field(
@@ -166,6 +167,10 @@ class FormsOptions(BaseModel):
 
     @model_validator(mode="after")
     def _moves_something(self) -> Self:
+        if self.no_plugins and self.is_timed:
+            raise ValueError(
+                "since and older_than are for what plugins keep, and plugins is empty; choose rows of `tables` with `where`"
+            )
         if self.no_plugins and not (self.tables or self.senders):
             raise ValueError(
                 "plugins is empty, so nothing would be moved; leave it out to move what every plugin keeps, or name plugins or tables"

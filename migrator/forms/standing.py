@@ -16,7 +16,7 @@ from migrator.forms.model import NOTHING, Checksum, Extract, KeyRange, StoredTab
 from migrator.forms.moving import in_a_chain, partly, rows_in, sums_of
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.detect import extract_of
-from migrator.forms.taking import Taking, undated
+from migrator.forms.taking import Taking, choice_of, chosen_so, undated
 
 PLACE = "place"  # a fact of an action: where its rows are, once they have left the shadow
 SWAPPED, MERGED = "table", "beside others"
@@ -32,6 +32,7 @@ ID_CURE = (
 BEHIND_CURE = "Choose remap, which gives ours new ids, or copy them by hand."
 COLUMNS = "columns"  # a fact: the source's columns as they were when it was begun
 NAMED = "name"  # a fact: what the table was called at the target when it was begun
+CHOSEN = "chosen"  # a fact: which of its rows were taken, as the target tells them
 HIDDEN = "hidden"  # a fact: what was hidden of it on the way
 HASH_KEY = "forms/hash"  # in the strongbox
 
@@ -44,6 +45,17 @@ def is_elsewhere(facts: Mapping[str, str], name: str) -> bool:
 def hidden_otherwise(facts: Mapping[str, str], recorded: Mapping[KeyRange, Outcome], rules: str) -> bool:
     """Whether rows on record were put under other rules of what is hidden; where nobody knows, they are taken for put as they are."""
     return bool(recorded) and facts.get(HIDDEN, "") != rules
+
+
+def left_the_choice(facts: Mapping[str, str], place: Extract, target: TableReader) -> int:
+    """How many rows stand at the target that were put there, and that the plan takes no more."""
+    before = facts.get(CHOSEN)
+    if before is None or before == choice_of(place):
+        return 0
+    old = chosen_so(before, place.table)
+    if old.within == place.within:
+        place = replace(place, conditions=(*place.conditions, *old.conditions))
+    return max(0, target.count(old) - target.count(place))
 
 
 def action_key(table: str) -> str:

@@ -98,6 +98,7 @@ from migrator.forms.standing import (
     hash_key,
     hidden_otherwise,
     is_elsewhere,
+    left_the_choice,
     recorded_of,
     stale_in,
     total_of,
@@ -128,6 +129,7 @@ CURE_FOR_NO_ENTRIES = (
     "If there should be some, look at the plan's database; tables of other plugins are named in tables."
 )
 NO_TABLE = "the source has not one table that this login can see; correct its path, or its database, in the plan"
+UNTIMED = "since and older_than do not hold for tables that the plan names in tables"
 UNCOUNTED = Size()
 PROBED = 1000  # rows read at once to see how fast the source is
 
@@ -158,7 +160,8 @@ class FormsStep:
             chosen_by_name = self.options.plugins or self.options.tables or self.options.no_plugins
             is_empty = not (chosen_by_name or wanted or any(not one.silent for one in found))
             told = Finding("no-entries", Weight.WARNING, subject.label, NO_ENTRIES, CURE_FOR_NO_ENTRIES)
-            yield replace(_found(subject, tables, found, wanted), told=(told,) if is_empty else ())
+            untimed = [_untimed(one.table.name) for one in wanted if self._is_untimed(one)]
+            yield replace(_found(subject, tables, found, wanted), told=(*((told,) if is_empty else ()), *untimed))
             if source.features.chosen:
                 yield from (Action(action_key(one.table.name), Verb.KEEP, one.table.name, ASIDE) for one in not_put)
             for pattern, why in absent(tables, found, self.options):
@@ -229,6 +232,11 @@ class FormsStep:
 
     def _stays_aside(self, taking: Taking) -> bool:
         return taking.aside and not any(fnmatchcase(taking.table.name, one) for one in self.options.tables)
+
+    def _is_untimed(self, taking: Taking) -> bool:
+        """Whether the plan wants entries of some time, and this table whole because it names it."""
+        named = any(fnmatchcase(taking.table.name, one) for one in self.options.tables)
+        return self.options.is_timed and named
 
     def _not_put(self, wanted: Sequence[Taking], target: TableReader) -> list[Taking]:
         """What goes into a dump and into no site."""
@@ -312,8 +320,11 @@ class FormsStep:
             anew, stale = False, stale_in(source, taking.extract, recorded)
         rows_each, _ = rows_at_once(taking.table, target.features)
         fresh = list(fresh_ranges(source, taking.extract, list(recorded), rows_each))
+        stays = 0
+        if there is not None and facts.get(PLACE) == SWAPPED:
+            stays = left_the_choice(facts, at_target(taking.extract, there, self.options.prefixes), target)
         merging = bool(facts.get(MERGING))
-        return _Stands(recorded, stale, fresh, found, facts.get(PLACE, ""), merging=merging, anew=anew)
+        return _Stands(recorded, stale, fresh, found, facts.get(PLACE, ""), merging=merging, anew=anew, stays=stays)
 
     def _known(self, taking: Taking, read: Reading) -> tuple[Mapping[str, str], Mapping[KeyRange, Outcome]]:
         """What is known of a table and its ranges; nothing where that is of another table at the target."""
@@ -331,6 +342,7 @@ class FormsStep:
         parts = (
             f"{rows} of {', '.join(taking.plugins)}" if taking.plugins else rows,
             without_date(taking, source),
+            UNTIMED if self._is_untimed(taking) else "",
             to_do,
             _divided(taking.table),
             f"changed on the way: {redaction.told}" if redaction else "",
@@ -767,6 +779,7 @@ class _Stands:
     place: str
     merging: bool
     anew: bool
+    stays: int
 
     @property
     def lacks(self) -> bool:
@@ -781,6 +794,12 @@ class _Stands:
         """The same in words; "" for a table that nothing is known of."""
         if not self.recorded:
             return ""
+        stays = "row that the plan takes no more stays" if self.stays == 1 else "rows that the plan takes no more stay"
+        return "; ".join(
+            filter(None, (self._to_do(work), f"{self.stays:,} {stays} at the target" if self.stays else ""))
+        )
+
+    def _to_do(self, work: _Remaining) -> str:
         if self.anew:
             fresh = f"{work.new:,} new {'row' if work.new == 1 else 'rows'}, " if work.new else ""
             return f"{fresh}{work.changed + work.behind:,} to be put anew because the plan hides other fields than when they were put"
@@ -817,6 +836,16 @@ def _details(taking: Taking) -> tuple[str, ...]:
 
 def _said(value: str | bytes | None) -> str:
     return "NULL" if value is None else value.hex() if isinstance(value, bytes) else value
+
+
+def _untimed(name: str) -> Finding:
+    return Finding(
+        "untimed",
+        Weight.WARNING,
+        name,
+        f"{name}: {UNTIMED}",
+        "Choose its rows with `where`, or move it in a step of its own.",
+    )
 
 
 def _without_counterpart(action: Action) -> Iterator[Finding]:

@@ -6,13 +6,14 @@ where that cannot be said exactly, more meta of the same posts is taken, never l
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias  # Any: as json has it
 
 from migrator.forms.model import (
     Clock,
@@ -282,6 +283,42 @@ def renamed(name: str, prefixes: Mapping[str, str]) -> str:
 def at_target(extract: Extract, table: Table, prefixes: Mapping[str, str]) -> Extract:
     """The same rows, in a table of the target."""
     return Extract(table, extract.conditions, _within(extract.within, prefixes))
+
+
+def choice_of(extract: Extract) -> str:
+    """Which rows of a table these are, as it can be kept; "" for all."""
+    return "" if extract.is_whole else json.dumps(_choice(extract.conditions, extract.within))
+
+
+def chosen_so(choice: str, table: Table) -> Extract:
+    """The rows of a table that `choice_of` has told of."""
+    return Extract(table, *_read_choice(json.loads(choice))) if choice else Extract(table)
+
+
+def _choice(conditions: Sequence[Condition], within: Within | None) -> list[Any]:
+    said = [
+        [
+            one.column,
+            one.operator.name,
+            [{"hex": value.hex()} if isinstance(value, bytes) else value for value in one.values],
+        ]
+        for one in conditions
+    ]
+    inner = within and [within.column, within.table, within.key, _choice(within.conditions, within.within)]
+    return [said, inner]
+
+
+def _read_choice(choice: list[Any]) -> tuple[tuple[Condition, ...], Within | None]:
+    said, inner = choice
+    conditions = tuple(
+        Condition(
+            column,
+            Operator[operator],
+            tuple(bytes.fromhex(one["hex"]) if isinstance(one, dict) else one for one in values),
+        )
+        for column, operator, values in said
+    )
+    return conditions, Within(inner[0], inner[1], inner[2], *_read_choice(inner[3])) if inner else None
 
 
 def _within(within: Within | None, prefixes: Mapping[str, str]) -> Within | None:

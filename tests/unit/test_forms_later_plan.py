@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from migrator.engine.contract import Action, Fate, Login, Side, Verb
 from migrator.engine.stage import Stage
 from migrator.forms.adapters.files import FilesReader, FilesWriter
 from migrator.forms.adapters.files import Options as FileOptions
-from migrator.forms.model import Row, Table
+from migrator.forms.model import Condition, Extract, Operator, Row, Table, Within
 from migrator.forms.options import FormsOptions
 from migrator.forms.step import KIND
+from migrator.forms.taking import choice_of, chosen_so
 from migrator.testing.form_suite import LOG, LOOSE, number, primary, table, text
 from migrator.testing.memory_tables import MemoryTables, TablesRoute
 from migrator.testing.trial import Trial
@@ -270,3 +272,71 @@ def test_what_a_plan_hides_only_later_is_in_no_file_of_a_dump(tmp_path: Path) ->
     assert b"Ann 160" in written
     assert b"600 1" not in written
     assert site.differences == 0
+
+
+# -- other rows ------------------------------------------------------------------------------------------------------------
+
+
+def taking(*names: str) -> dict[str, object]:
+    return {"where": {"people": {"name": names}}}
+
+
+def test_rows_that_a_plan_takes_no_more_stay_and_are_told() -> None:
+    site = Site()
+    site.run()
+    assert "158 rows that the plan takes no more stay at the target" in site.told(**taking("Ann 1", "Ann 2")).why
+    assert not site.run(**taking("Ann 1", "Ann 2"))
+    (found,) = [one for one in site.trial.findings("run") if one.code == "stays"]
+    assert found.text == "people: 158 rows that the plan takes no more stay at the target"
+    assert site.new.rows("people") == ROWS
+    assert site.differences == 0
+
+
+def test_rows_that_a_plan_takes_instead_of_others_arrive_beside_them() -> None:
+    site = Site()
+    site.run(**taking("Ann 150", "Ann 151"))
+    for name in ("Ann 3", "Ann 4", "Ann 151"):
+        site.run(**taking(name))
+        assert not site.left
+        assert site.differences == 0
+    assert [row[1] for row in site.new.rows("people")] == ["Ann 3", "Ann 4", "Ann 150", "Ann 151"]
+
+
+def test_rows_that_a_plan_takes_as_well_arrive() -> None:
+    site = Site()
+    site.run(**taking("Ann 150"))
+    assert not site.run()
+    assert site.new.rows("people") == ROWS
+    assert not [one for one in site.trial.findings("run") if one.code == "stays"]
+    assert site.differences == 0
+
+
+@pytest.mark.parametrize("name", ["of the new site", "Ann 3"])
+def test_what_somebody_put_at_the_target_is_not_written_over_for_other_rows(name: str) -> None:
+    site = Site()
+    site.run(**taking("Ann 150", "Ann 151"))
+    site.new.kept["people"].rows = [("3", name, "700"), *site.new.kept["people"].rows]
+    site.run(**taking("Ann 3"))
+    assert ("3", name, "700") in site.new.rows("people")
+    assert site.left
+
+
+def test_a_choice_is_read_back_as_it_was_kept() -> None:
+    inner = Within("b", "wp_c", "d", (Condition("e", Operator.FROM, (b"\x00\xff", None)),))
+    extract = Extract(PEOPLE, (Condition("name", Operator.IN, ("Ann", None)),), Within("id", "wp_b", "a", (), inner))
+    assert chosen_so(choice_of(extract), PEOPLE) == extract
+    assert chosen_so(choice_of(Extract(PEOPLE)), PEOPLE) == Extract(PEOPLE)
+
+
+def test_a_time_does_not_hold_for_tables_that_are_named_and_that_is_told() -> None:
+    site = Site()
+    options = FormsOptions(tables=("*",), since="2024-06-01")
+    stage = Stage("forms", "forms", KIND.build(options, ()), TablesRoute(site.old, site.new))
+    site.trial.stages = [stage]
+    (seen,) = site.trial.preview().stages
+    words = "since and older_than do not hold for tables that the plan names in tables"
+    assert [words in one.why for _, one in seen.actions if one.label == "people"] == [True]
+    site.trial.run()
+    assert [one.text for one in site.trial.findings("run") if one.code == "untimed"] == [f"people: {words}"]
+    with pytest.raises(ValidationError, match="choose rows of `tables` with `where`"):
+        FormsOptions(plugins=(), tables=("*",), since="2024-06-01")
