@@ -176,7 +176,7 @@ def test_what_stands_before_the_answers_is_called_in_the_language_of_the_plan(tm
 
 def test_without_its_package_a_plan_with_parquet_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(forms_parquet, "find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r"pip install 'migrator\[parquet\]'"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[parquet\]'"):
         FormsOptions(sheet_formats=["parquet"])
     assert FormsOptions().sheet_formats == ("csv",)
 
