@@ -13,7 +13,19 @@ from dataclasses import dataclass, replace
 from migrator.contacts.contract import BookReader, BookWriter, Objects, Rehearses
 from migrator.contacts.merge import Verdict
 from migrator.contacts.model import Card, Held
-from migrator.contacts.moving import AT_ONCE, PORTION, CardMove, Wish, data_for, data_of, everything, written_with
+from migrator.contacts.moving import (
+    AT_ONCE,
+    CURE_FOR_NOTHING,
+    NOTHING_READ,
+    PORTION,
+    CardMove,
+    Wish,
+    data_for,
+    data_of,
+    everything,
+    written_with,
+)
+from migrator.contacts.remarks import together
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Finding, Item, Loaded, Outcome, Weight
 
@@ -38,7 +50,7 @@ class Foresight:
     there: Sequence[Held]
 
     def findings(self) -> Iterator[Finding]:
-        """What will not be at the target as it is sent. What is lost of a card before that is not told."""
+        """What will not be at the target as it is sent. What is lost of a card before that is told by `losses`."""
         if isinstance(self.target, Rehearses):
             yield from self._foretold(self._rehearsed(self.target))
         if isinstance(self.target, Objects):
@@ -76,10 +88,7 @@ class Foresight:
             if outcome.fate in _FORETOLD:
                 found.setdefault((outcome.fate, outcome.note, outcome.cure), []).append(outcome.about)
         for (fate, note, cure), cards in found.items():
-            more = (f"and {len(cards) - NAMED:,} more",) if len(cards) > NAMED else ()
-            these = f"{len(cards):,} cards: " if len(cards) > 1 else ""
-            told = f"{these}{note} ({'; '.join((*cards[:NAMED], *more))})"
-            yield Finding(_FORETOLD[fate], Weight.WARNING, self.about, told, cure)
+            yield foretold(fate, self.about, note, cure, cards[:NAMED], len(cards))
 
     def _rehearsed(self, target: Rehearses) -> Iterator[Outcome]:
         moving = {ref: self.wishes[ref] for ref in self.to_do}
@@ -98,6 +107,30 @@ class Foresight:
                 answers = move.read([Item(ref) for ref in refs[start : start + AT_ONCE]])
                 yield from (one for one in answers if isinstance(one, Outcome))
                 yield from move.write([one for one in answers if isinstance(one, Loaded)])
+
+
+def foretold(fate: Fate, about: str, note: str, cure: str, named: Sequence[str], many: int) -> Finding:
+    """What will become of so many cards alike, some of them named."""
+    more = (f"and {many - len(named):,} more",) if many > len(named) else ()
+    these = f"{many:,} cards: " if many > 1 else ""
+    told = f"{these}{note} ({'; '.join((*named, *more))})"
+    return Finding(_FORETOLD[fate], Weight.WARNING, about, told, cure)
+
+
+def losses(wishes: Iterable[Wish]) -> Mapping[tuple[Fate, str, str], Sequence[str]]:
+    """What could not be read or is left out of cards before the target has them: the names of those of which the same is told, by what will
+    become of them, the words and what to do.
+    """
+    found: dict[tuple[Fate, str, str], list[str]] = {}
+    for wish in wishes:
+        called = wish.held.card.shown
+        if not wish.held.card.properties:
+            said = together(wish.odd or (NOTHING_READ,)).shared
+            found.setdefault((Fate.LEFT_BEHIND, said, CURE_FOR_NOTHING), []).append(called)
+            continue
+        for one in dict.fromkeys(wish.lost):
+            found.setdefault((Fate.ALTERED, one.words, one.cure), []).append(called)
+    return found
 
 
 def _furnish(copy: BookWriter, book: str, cards: Sequence[Card]) -> None:

@@ -35,6 +35,8 @@ CURE_FOR_NO_PLACE = "The target cannot have it: keep a copy of the old address b
 CURE_FOR_UNREADABLE = (
     "Look at the card in the old address book; what matters of it can be written by hand at the target."
 )
+NOTHING_READ = Remark("nothing of it can be read")
+CURE_FOR_NOTHING = "Look at it in the old address book, and write it anew at the target."
 OWN = "\x1f"  # in an intent, between what cards share of its remarks and what is one's own
 
 
@@ -187,9 +189,7 @@ class CardMove:
     def _load(self, item: Item, wish: Wish) -> Loaded[Wish] | Outcome:
         decision = wish.decision
         if not wish.held.card.properties:
-            said = together(wish.odd or (Remark("nothing of it can be read"),))
-            cure = "Look at it in the old address book, and write it anew at the target."
-            return _left_behind(item, wish, said, cure)
+            return _left_behind(item, wish, together(wish.odd or (NOTHING_READ,)), CURE_FOR_NOTHING)
         if decision.verdict is Verdict.KEEP and not wish.arrives_with:
             place = decision.place
             ref = self.there[place].entry.ref if place is not None else ""

@@ -24,7 +24,7 @@ from migrator.contacts.contract import (
     TellsOddities,
     TellsRoom,
 )
-from migrator.contacts.foresight import Foresight
+from migrator.contacts.foresight import Foresight, foretold, losses
 from migrator.contacts.lines import strays_in_words
 from migrator.contacts.merge import Verdict, decided, unite
 from migrator.contacts.model import Book, Card, Entry, Features, Held
@@ -173,6 +173,7 @@ class ContactsStep:
             "asked": plan.asked,
             "before": before,
             "beside": json.dumps(beside) if beside else "",
+            "lost": "",
         }
         keep = Action(key, Verb.KEEP, label, why, total=unchanged or Size(), lanes=_lanes(planning.account), data=data)
         return keep if unchanged is not None else self._decided(keep, planning, plan)
@@ -211,6 +212,7 @@ class ContactsStep:
             present=tuple(wishes),
             lanes=_lanes(planning.account, planning.features.connections_for(min(len(moving), AT_ONCE))),
             details=tuple(_details(iter(seen_to))),
+            data={**keep.data, "lost": _losses_told(seen_to)},
         )
 
     def _to_do(
@@ -337,8 +339,9 @@ class ContactsStep:
 
     def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
         """Words of the plan that lead nowhere or are no book's name, lines of the source that are of no card, and the cards of which is
-        known already that the target will refuse them, or lose something of them.
+        known already that something of them is lost, or that the target will refuse them.
         """
+        tried = False
         account = self.accounts[subject.key]
         with read.source(CONTACTS, account.source.account) as source:
             yield from _detour(f"{subject.label}: source", source)
@@ -352,6 +355,7 @@ class ContactsStep:
                 read.source(CONTACTS, account.source.account) as source,
                 read.target(CONTACTS, account.target.account) as target,
             ):
+                tried = isinstance(target, Rehearses)
                 yield from _detour(f"{subject.label}: target", target)
                 if any(action.verb is Verb.COPY for action in actions):
                     yield from _no_room(f"{subject.label}: target", target)
@@ -361,7 +365,12 @@ class ContactsStep:
                             about = f"{subject.label}: {action.label}"
                             yield from self._foresight(about, action, source, target, read).findings()
         except NotMadeYet:  # nobody knows yet what it will take
-            return
+            pass
+        for action in actions:
+            # A product in which cards are tried has told already of those of which nothing can be read.
+            yield from _losses(
+                f"{subject.label}: {action.label}", action, frozenset({Fate.LEFT_BEHIND} if tried else ())
+            )
 
     def _foresight(
         self, about: str, action: Action, source: BookReader, target: BookReader, read: Reading
@@ -803,13 +812,25 @@ def _told_as(wish: Wish) -> str:
     return _VERDICTS[wish.decision.verdict]
 
 
+def _losses_told(wishes: Iterable[Wish]) -> str:
+    """What is lost of cards before the target has them, for `_losses`."""
+    found = losses(wishes).items()
+    rows = [[fate.value, note, cure, names[:NAMED], len(names)] for (fate, note, cure), names in found]
+    return json.dumps(rows, ensure_ascii=False) if rows else ""
+
+
+def _losses(about: str, action: Action, without: AbstractSet[Fate]) -> Iterator[Finding]:
+    for fate, note, cure, named, many in json.loads(action.data.get("lost") or "[]"):
+        if Fate(fate) not in without:
+            yield foretold(Fate(fate), about, note, cure, named, many)
+
+
 def _details(wishes: Iterator[Wish]) -> Iterator[str]:
-    """What a preview tells one by one: cards that change something at the target, and those of which something is lost."""
+    """What a preview tells one by one: cards that change something at the target. Of which something is lost is told together."""
     for wish in wishes:
         decision = wish.decision
-        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or decision.conflicts or wish.lost or wish.told:
-            lost = (one.words for one in wish.lost)
-            told = "; ".join(filter(None, (decision.why, *map(str, decision.conflicts), *lost, *wish.told)))
+        if decision.verdict in {Verdict.REPLACE, Verdict.UNITE} or decision.conflicts or wish.told:
+            told = "; ".join(filter(None, (decision.why, *map(str, decision.conflicts), *wish.told)))
             yield f"{'~' if decision.verdict is not Verdict.ADD else '+'} {wish.held.card.shown}  ({told})"
 
 

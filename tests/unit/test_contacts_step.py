@@ -771,13 +771,30 @@ def test_photos_that_are_too_large_for_the_target_are_told_before() -> None:
     (stage,) = world.trial.preview().stages
     ((_, action),) = stage.actions
     told = "a photo of more than 1,000 bytes is left out, for the target takes none that large"
-    assert action.details == (f"+ Ana Peña  ({told})",)
+    assert action.details == ()
+    assert [found.text for found in stage.findings] == [f"{told} (Ana Peña)"]
     world.trial.run()
     assert world.notes(Fate.ALTERED) == [f"Ana Peña: {told}"]
     world.new.features = replace(world.new.features, largest_photo=10_000)
     world.trial.run()
     assert world.trial.fates() == {Fate.COPIED: 1}
     assert world.there()[0].first("PHOTO") is not None
+
+
+def test_what_cannot_be_read_of_cards_is_foreseen_and_ends_a_preview_as_the_run() -> None:
+    world = World(PEOPLE[0])
+    world.old.fill(ANN, "Contacts", *(person(f"P {n}", f"p{n}") for n in range(7)), dropped=("the card has no END",))
+    world.old.fill(ANN, "Contacts", Card(), dropped=("nothing in it is a property",))
+    seen = world.trial.preview(world.trial.store)
+    (stage,) = seen.stages
+    assert [(found.code, found.text) for found in stage.findings] == [
+        ("will-be-altered", "7 cards: the card has no END (P 0; P 1; P 2; P 3; P 4; and 2 more)"),
+        ("will-be-left-behind", "nothing in it is a property (a card without a name)"),
+    ]
+    assert all(found.remedy for found in stage.findings)
+    assert seen.codes == {"will-be-altered", "will-be-left-behind"}
+    world.trial.run()
+    assert world.trial.fates() == {Fate.COPIED: 1, Fate.ALTERED: 7, Fate.LEFT_BEHIND: 1}
 
 
 def test_a_fixed_set_of_books_takes_the_cards_of_others() -> None:
