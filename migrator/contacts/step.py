@@ -794,13 +794,18 @@ def _joined(action: Action, book: Book, refusal: Refused) -> Finding:
 
 
 def _amounts(to_do: Sequence[Wish], moved: int, missing: int, unwanted: int, gone: int) -> str:
-    """What is to become of every card of a book, in numbers that add up to how many it holds; and of those that it holds no more."""
+    """What is to become of every card of a book, in numbers that add up to how many it holds; and of those that it holds no more. Groups
+    are cards here, which is told: nobody who knows how many contacts there are would find the number otherwise.
+    """
     counts = Counter(map(_told_as, to_do))
     counts["{:,} moved before"] = moved if to_do else 0
     counts["{:,} not at the target any more"] = missing
     counts["{:,} left out as groups (groups: false)"] = unwanted
     counts["{:,} left behind and gone from the source since"] = gone
-    return ", ".join(words.format(counts[words]) for words in _IN_ORDER if counts[words])
+    numbers = ", ".join(words.format(counts[words]) for words in _IN_ORDER if counts[words])
+    groups = sum(wish.held.card.is_group for wish in to_do if wish.decision.verdict is not Verdict.KEEP)
+    are = "is a group" if groups == 1 else "are groups"
+    return f"{numbers}; {groups:,} of the cards to move {are}" if groups else numbers
 
 
 def _told_as(wish: Wish) -> str:

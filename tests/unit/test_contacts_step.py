@@ -30,6 +30,7 @@ from migrator.testing.memory_books import (
 from migrator.testing.trial import Trial
 
 ANN = "ann@example.com"
+A_GROUP = "; 1 of the cards to move is a group"
 
 
 def person(name: str, uid: str = "", *more: Property, email: str = "") -> Card:
@@ -113,7 +114,7 @@ def test_a_preview_counts_and_writes_nothing() -> None:
     (stage,) = world.trial.preview().stages
     ((_, action),) = stage.actions
     assert (action.verb, action.size.items, action.total.items) == (Verb.COPY, 4, 5)
-    assert action.amounts == "add 4, 1 there already"
+    assert action.amounts == f"add 4, 1 there already{A_GROUP}"
     assert not world.new.writes
 
 
@@ -564,7 +565,7 @@ def test_a_preview_counts_with_what_an_earlier_book_will_have_brought() -> None:
     world.old.fill(ANN, "A", same)
     world.old.fill(ANN, "B", same, BOB_OF_B)
     (stage,) = world.trial.preview().stages
-    assert [action.amounts for _, action in stage.actions] == ["add 2", "add 3, 2 there already"]
+    assert [action.amounts for _, action in stage.actions] == ["add 2", f"add 3, 2 there already{A_GROUP}"]
     assert stage.actions[1][1].details == (
         "+ Bob Roe  (its UID is another card's too, Ann Doe; it is kept under one of its own)",
     )
@@ -717,7 +718,7 @@ def test_what_was_deleted_at_the_target_stays_away_and_run_and_verify_say_the_sa
     world.trial.stages = [Stage("contacts", "contacts", step, world.route)]
     (stage,) = world.trial.preview(world.trial.store).stages
     ((_, action),) = stage.actions
-    moved = ", 4 moved before" if lost == 1 else ""
+    moved = ", 4 moved before" if lost == 1 else A_GROUP
     assert (action.verb, action.amounts) == (Verb.COPY, f"add {lost}{moved}")
     assert world.trial.run().left_behind == 0
     assert len(world.there()) == 5
@@ -882,7 +883,7 @@ def test_a_book_that_the_plan_sends_elsewhere_since_it_was_moved_goes_there_too(
     (stage,) = world.trial.preview(world.trial.store).stages
     ((_, action),) = stage.actions
     assert (action.verb, action.why) == (Verb.COPY, told)
-    assert action.amounts == ("add 4, 1 there already" if is_there else "add 5")
+    assert action.amounts == ("add 4, 1 there already" if is_there else "add 5") + A_GROUP
     assert world.trial.verify().differences == 1, "what is asked for now is not moved yet"
     assert not world.trial.run().codes
     assert [finding.text for finding in world.trial.findings("run")] == [told]
