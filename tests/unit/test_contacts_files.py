@@ -155,7 +155,10 @@ def test_lines_between_cards_are_told_in_preview_and_run_and_with_the_next_card(
     world = World(path, tmp_path / "out")
     (stage,) = world.trial.preview().stages
     words = "the source has 3 lines between its cards that belong to no card"
-    assert [(one.code, one.text) for one in stage.findings] == [("stray-lines", words)]
+    assert [(one.code, one.text) for one in stage.findings] == [
+        ("stray-lines", words),
+        ("will-be-altered", "2 lines before this card that belong to no card (Eva)"),
+    ]
     world.trial.run()
     assert [one.text for one in world.trial.findings("run") if one.code == "stray-lines"] == [words]
     assert world.notes(Fate.ALTERED, "in") == ["Eva: 2 lines before this card that belong to no card"]
