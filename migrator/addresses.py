@@ -6,7 +6,8 @@ The library for international names is imported only when one is met: most runs 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from migrator.frozen import dataclass
 
 
 def ascii_domain(name: str) -> str:

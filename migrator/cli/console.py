@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import typer
 
 from migrator.cli.log import Redactor, set_up
 from migrator.cli.screen import Screen
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ Which questions there are follows from the panel's own options. No answer is eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from migrator.cli.screen import Screen
 from migrator.errors import PlanError
+from migrator.frozen import dataclass
 from migrator.plan.answers import (
     FLAGS_OF_THEIR_OWN,
     NAMES,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ import typer
 
 from migrator.cli.console import Console
 from migrator.cli.options import AsJson, PlanFile, Verbose
+from migrator.frozen import dataclass
 
 if TYPE_CHECKING:
     from migrator.plan.model import Plan, ServiceEntry

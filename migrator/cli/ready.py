@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,6 +18,7 @@ from migrator.cli.console import Console
 from migrator.engine.ledger import Claim, Ending, Store
 from migrator.engine.stage import Programme, Stage
 from migrator.errors import PlanError, StateError
+from migrator.frozen import dataclass
 from migrator.handout import Handout, handout_of
 from migrator.plan.bind import RouteOpener, bind, plan_digest
 from migrator.plan.load import load

@@ -5,7 +5,7 @@ escaped; what no catalogue knows is marked as English.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
@@ -21,6 +21,7 @@ from migrator.cli.tongue import ENGLISH, Tongue
 from migrator.engine.contract import Fate, Weight
 from migrator.engine.ledger import Ending, RunRow
 from migrator.engine.report import Line, Part, Reason, Report
+from migrator.frozen import dataclass
 
 HEAVIEST = 1024 * 1024  # bytes of a page that can still be mailed and read on a phone
 MOST_REASONS = 100

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from importlib import resources
 
 from migrator.cli import figures
+from migrator.frozen import dataclass
 
 ENGLISH = "en"
 _PLACE = re.compile(r"\{([#*@~^]?)(\w*)\}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from migrator.contacts.model import Book, Features
 from migrator.contacts.options import BookOptions
+from migrator.frozen import dataclass
 
 ANY = Features(title="")  # of a target that makes books
 

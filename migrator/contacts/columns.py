@@ -10,11 +10,12 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from migrator.contacts import dates, meaning
 from migrator.contacts.model import LISTS, Card, Property, text_property
+from migrator.frozen import dataclass
 
 LABEL = "X-ABLABEL"
 NAMING = frozenset({"FN", "N"})  # made up from the columns where the card does not say otherwise

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.contacts import meaning, vcard
 from migrator.contacts.model import Card, Entry, Held
 from migrator.contacts.moving import paired
 from migrator.errors import NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.wire.disk import in_our_words
 
 _WITHOUT_UID = frozenset({"UID"})

@@ -14,13 +14,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO, Self, cast
 from urllib.parse import unquote
 
 from migrator.errors import Misbehaved, Refused
+from migrator.frozen import dataclass
 from migrator.wire.disk import LONGEST_NAME, PRIVATE_FILE, is_device, sync
 
 CHUNK = 1024 * 1024

@@ -8,7 +8,7 @@ for a copy of them all may not fit anywhere; and a card that will take another's
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrator.contacts.contract import BookReader, BookWriter, Objects, Rehearses
 from migrator.contacts.merge import Verdict
@@ -28,6 +28,7 @@ from migrator.contacts.moving import (
 from migrator.contacts.remarks import together
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Finding, Item, Loaded, Outcome, Weight
+from migrator.frozen import dataclass
 
 NAMED = 5  # cards of which the same is told
 _FORETOLD = {Fate.LEFT_BEHIND: "will-be-left-behind", Fate.ALTERED: "will-be-altered"}

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from migrator.contacts import columns, leftovers
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
 from migrator.errors import EndpointUnfit
+from migrator.frozen import dataclass
 
 JOINT = " ::: "
 STAR = "* "

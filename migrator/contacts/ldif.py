@@ -10,8 +10,9 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from migrator.frozen import dataclass
 
 WIDTH = 76
 LARGEST_ENTRY = 32 * 1024 * 1024  # of memory; a file without a blank line must not fill it

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import BinaryIO
+
+from migrator.frozen import dataclass
 
 MB = 1024 * 1024
 LARGEST_CARD = 64 * MB  # what a card may hold in memory; a file that never ends its card must not fill it

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 
 from migrator.contacts import dates
 from migrator.contacts.model import BINARY, LISTS, Card, Property
 from migrator.contacts.remarks import Remark
+from migrator.frozen import dataclass
 
 IGNORED = frozenset({"VERSION", "PRODID", "REV", "PROFILE", "BEGIN", "END", "X-ABLABEL"})
 _NAMES = {  # other names for the same

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -22,6 +22,7 @@ from migrator.contacts.model import MEMBERS, Card, Property, member_of, text_pro
 from migrator.contacts.owners import apart, following, under
 from migrator.contacts.remarks import Remark
 from migrator.contacts.vcard import uid_for, with_uid
+from migrator.frozen import dataclass
 
 _ONCE = frozenset(
     {"FN", "N", "BDAY", "ANNIVERSARY", "GENDER", "KIND", "SORT-STRING", "CLASS", "MAILER", "DEATHDATE", "X-ABSHOWAS"}

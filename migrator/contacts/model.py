@@ -7,8 +7,10 @@ meaning.py, how a card is spelt is the business of vcard.py and of the adapters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
+
+from migrator.frozen import dataclass
 
 Parts = tuple[tuple[str, ...], ...]
 

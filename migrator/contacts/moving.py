@@ -7,7 +7,7 @@ done, and the target is read again: what it shows, compared by meaning, is what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from migrator.contacts import meaning
@@ -19,6 +19,7 @@ from migrator.contacts.remarks import Remark, together
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
 from migrator.errors import Refused
+from migrator.frozen import dataclass
 
 AT_ONCE = 100  # cards put before the target is read again; importers take a few hundred at once
 PORTION = 100  # cards fetched at once

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from migrator.contacts import columns, leftovers, outlook_titles
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
+from migrator.frozen import dataclass
 
 ENGLISH = outlook_titles.ENGLISH_WORD
 MAILS = ("E-mail", "E-mail 2", "E-mail 3")

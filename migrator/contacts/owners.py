@@ -9,11 +9,12 @@ name, the same at every pass, and keeps it as long as the target has it, also wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.model import MEMBERS, Card, Property, member_of
 from migrator.contacts.vcard import uid_beside, with_uid
+from migrator.frozen import dataclass
 
 REACHES = ("EMAIL", "TEL", "IMPP")
 

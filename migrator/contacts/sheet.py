@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
@@ -18,6 +18,7 @@ from migrator.contacts.model import Card, Features
 from migrator.contacts.shelf import Place, tag_of
 from migrator.contacts.vcard import uid_for
 from migrator.errors import Misbehaved
+from migrator.frozen import dataclass
 from migrator.wire import table
 from migrator.wire.table import Look, Row
 

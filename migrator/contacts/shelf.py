@@ -19,7 +19,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Protocol, runtime_checkable
@@ -30,6 +30,7 @@ from migrator.contacts.lines import strays_in_words
 from migrator.contacts.model import Book, Card, Entry, Features, Held, Put
 from migrator.engine.contract import Contents, Login, Mistake, Side
 from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.wire import disk
 
 FLAT = "./"  # before the id of a book that lies beside the accounts' folders

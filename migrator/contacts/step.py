@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from migrator.contacts import meaning
 from migrator.contacts.books import BookPlan, plan_books, unmatched
@@ -63,6 +63,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import MigratorError, NotFound, NotMadeYet, Refused
+from migrator.frozen import dataclass
 
 # Facts of an action: the id of the book at the target that was made or chosen for it, and the name that the plan asked for then.
 BOOK, ASKED = "book", "asked"

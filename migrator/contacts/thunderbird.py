@@ -7,12 +7,12 @@ stands below the note, a line each; the UID stands in Custom 4.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from migrator.contacts import columns, leftovers, thunderbird_titles, titles
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
+from migrator.frozen import dataclass
 
 UID_COLUMN = "Custom 4"
 UID_MARK = "UID:"

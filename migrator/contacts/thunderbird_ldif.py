@@ -8,7 +8,6 @@ over them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +16,7 @@ from migrator.contacts.model import Card, Features, Property, text_property
 from migrator.contacts.shelf import Place, tag_of
 from migrator.contacts.thunderbird import ThunderbirdColumns
 from migrator.contacts.vcard import uid_for
+from migrator.frozen import dataclass
 
 SUFFIX = ".ldif"
 LISTS = frozenset({"groupofnames", "groupofuniquenames"})

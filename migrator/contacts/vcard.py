@@ -13,7 +13,7 @@ import binascii
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
@@ -33,6 +33,7 @@ from migrator.contacts.lines import (
     version_of,
 )
 from migrator.contacts.model import BINARY, COMPONENTS, LISTS, Card, Parts, Property
+from migrator.frozen import dataclass
 
 VERSIONS = ("3.0", "4.0")
 

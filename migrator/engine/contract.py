@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from pydantic import BaseModel, SecretStr
 
 from migrator.errors import EndpointRefused, EndpointUnfit, Misbehaved, NoSpace
+from migrator.frozen import dataclass
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -346,7 +347,7 @@ class Work(Reading, Protocol):
         so, and puts it back (see Restores).
         """
 
-    def carry(self, carrier: Carrier[Any], limit: BatchLimit = BatchLimit()) -> None:
+    def carry(self, carrier: Carrier[Any], limit: BatchLimit = BatchLimit()) -> None:  # noqa: B008 - frozen
         """Move every item of the carrier that has no outcome yet: resolve batches left open by a death, then read ahead,
         fence, record the intent, write, record the outcomes, batch by batch.
 

@@ -8,10 +8,11 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from migrator.engine.contract import Fate, Outcome, Size
 from migrator.engine.ledger import Store
+from migrator.frozen import dataclass
 
 LEFT_OVER = frozenset({Fate.LEFT_BEHIND, Fate.ALTERED})  # nothing is to be done about these any more once they are gone
 

@@ -6,10 +6,10 @@ Events carry names and numbers, never content and never a secret. They come from
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from migrator.engine.contract import Action, Fate, Finding, Measure, Size, Subject
 from migrator.engine.ledger import Claim, Ending, Status, Tally
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

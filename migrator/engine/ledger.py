@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from migrator.engine.contract import Fate, Finding, Intended, Outcome, Size, Verb
+from migrator.frozen import dataclass
 
 DEPARTED = (
     "departed"  # fact of an action: items on record, by fate, that the source no longer listed in the newest pass

@@ -7,13 +7,14 @@ step looked at it. Every sum is stated beside the source's own count, and `Sums.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
 from migrator.engine.departed import of_fact, without
 from migrator.engine.ledger import DEPARTED, UNNAMED, VERIFIED, ActionRow, Ending, RunRow, Status, Store, SubjectTrouble
+from migrator.frozen import dataclass
 
 NOTHING = Size(0, 0)
 VANISHED = "the source does not have it any more, or the plan does not ask for it"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from migrator.engine.contract import Action, Restores, Subject, Verb
@@ -32,6 +31,7 @@ from migrator.engine.verify import verify_stages
 from migrator.engine.walk import BY_HAND, Surroundings, Walk
 from migrator.engine.work import ActionWork, Desk, StageReading
 from migrator.errors import MigratorError, Stops
+from migrator.frozen import dataclass
 
 IDLE = (Verb.KEEP, Verb.BY_HAND)
 AT_FIRST = {Verb.KEEP: Status.KEPT, Verb.BY_HAND: Status.FAILED}

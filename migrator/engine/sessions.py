@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from migrator.engine.contract import Contract, Lane, MakesAccounts, Reading, Side
@@ -17,6 +16,7 @@ from migrator.engine.events import Narrowed, Tell
 from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
 from migrator.engine.stage import Stage
 from migrator.errors import EndpointRefused, EndpointUnfit, LoginRefused, MigratorError, NotMadeYet, TooManyConnections
+from migrator.frozen import dataclass
 
 STALE = 45.0  # seconds; servers drop idle lines after minutes, middle boxes sooner
 

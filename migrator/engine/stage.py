@@ -6,12 +6,13 @@ The engine opens sessions only through an `Opener`; it never learns what stands 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from migrator.engine.contract import Login, Measure, Side, Step, Strongbox
+from migrator.frozen import dataclass
 
 
 class Opener(Protocol):

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from migrator.engine.contract import Action, Reading, Side, Subject
 from migrator.engine.crew import Crew, Job
@@ -19,6 +19,7 @@ from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage
 from migrator.engine.stop import Stop
 from migrator.errors import Interrupted, MigratorError, Stops, Unreachable
+from migrator.frozen import dataclass
 
 BY_HAND = "by-hand"  # the code of what is left for the admin to decide
 Planned = Callable[[Job, int, Subject, Sequence[Action]], None]

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, Self, TypeVar
 
@@ -46,6 +46,7 @@ from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Stage
 from migrator.engine.stop import Stop
 from migrator.errors import Dropped, Interrupted, MigratorError, Refused
+from migrator.frozen import dataclass
 
 R = TypeVar("R")
 W = TypeVar("W")

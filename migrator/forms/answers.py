@@ -9,13 +9,14 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from migrator.forms import php
 from migrator.forms.model import Value
 from migrator.forms.php import Plain
 from migrator.forms.plugins.shape import InCell, InRows, Items, Spelling
+from migrator.frozen import dataclass
 
 FILE: Final = "file"
 BROKEN_PHP: Final = "a serialised value is broken and shown as it is"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from migrator.forms.plugins.detect import chosen
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.senders import Setting
 from migrator.forms.taking import takings
+from migrator.frozen import dataclass
 from migrator.wire import disk
 from migrator.wire.table import Look
 

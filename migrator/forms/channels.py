@@ -5,7 +5,6 @@ term's they would be filed under it: messages under News.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from migrator.forms.answers import text_of
 from migrator.forms.contract import TableReader
@@ -13,6 +12,7 @@ from migrator.forms.model import EVERYTHING, Condition, Extract, Operator, Store
 from migrator.forms.plugins.detect import by_word
 from migrator.forms.plugins.shape import Terms
 from migrator.forms.taking import renamed
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

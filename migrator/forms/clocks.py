@@ -7,11 +7,11 @@ knows the server's zone can say what stood on the wall; where nobody does, UTC i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from migrator.forms.model import Clock
+from migrator.frozen import dataclass
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?|\d{4}-\d\d-\d\d")
 _SECONDS = re.compile(r"\d{1,11}(?:\.\d+)?")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from migrator.errors import Misbehaved
 from migrator.forms.packed import Source
 from migrator.forms.sql_text import SENTINEL, End, Insert, Place, Rows, Spelling, Value, Want, Window
+from migrator.frozen import dataclass
 
 _NAME = re.compile(r"(.+?)\.csv(\.(gz|zst|bz2))?", re.IGNORECASE)
 _SEPARATORS = (",", ";", "\t", "|")

@@ -11,7 +11,7 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from operator import le, lt
@@ -25,6 +25,7 @@ from migrator.forms.model import Column, Family, LeftRow, Paging, Row, Server, T
 from migrator.forms.packed import Unpacked
 from migrator.forms.sql import created
 from migrator.forms.sql_text import LARGEST_ROW, End, Insert, LongRow, Place, Rows, Spelling, Statement, Want, parts
+from migrator.frozen import dataclass
 
 MB = 1024 * 1024
 BETWEEN_MARKS = 256 * 1024  # bytes

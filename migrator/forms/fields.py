@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from migrator.forms.answers import Reader, inside, text_of, told
 from migrator.forms.model import Value
 from migrator.forms.php import Plain
 from migrator.forms.plugins.shape import FieldRows, FieldTree
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from migrator.errors import Refused
 from migrator.forms.model import Column, Row, Table, Value
 from migrator.forms.redaction import empty
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import tzinfo
 from itertools import chain, islice
 from typing import Final, TypeAlias
@@ -41,6 +41,7 @@ from migrator.forms.php import Plain
 from migrator.forms.plugins.detect import by_word, extract_of
 from migrator.forms.plugins.known import KNOWN
 from migrator.forms.plugins.shape import FieldRows, InCell, InColumns, InRows, Plugin, Spelling, Terms, Titles, View
+from migrator.frozen import dataclass
 
 PAGE: Final = 500  # entries
 HEADER: Final = (

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from migrator.engine.contract import Fate, Outcome
 from migrator.forms.contract import TableReader
 from migrator.forms.model import Checksum, Extract, KeyRange, Paging, Row, checksum_of
 from migrator.forms.moving import SIDES, fresh_ranges, rows_at_once
 from migrator.forms.redaction import Redaction
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, AnyStr, Final, Protocol, TypeAlias
 
@@ -17,6 +16,7 @@ from migrator.forms import php
 from migrator.forms.answers import from_latin1, to_latin1
 from migrator.forms.model import Value
 from migrator.forms.php import Array, Case, Custom, Double, Object, Packed, Reference
+from migrator.frozen import dataclass
 
 UTF8, SURROGATES = "utf-8", "surrogatepass"
 UPLOADED: Final = b"/uploads/"

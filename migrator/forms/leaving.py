@@ -5,12 +5,12 @@ behind by name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome, Reading
 from migrator.forms.contract import LeavesRows, TableReader
 from migrator.forms.model import Extract, LeftRow, Table
 from migrator.forms.moving import RangeMove, Rows
+from migrator.frozen import dataclass
 
 ROW = "row "  # begins the key of such an item; all others are ranges
 TOO_LARGE = "Load the dump into a server and name that one in the plan, or copy this row by hand."

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from itertools import groupby
 
 from migrator.errors import Refused
 from migrator.forms.contract import TableReader
 from migrator.forms.model import Condition, Extract, Key, KeyRange, Operator, Paging, Row, Table
+from migrator.frozen import dataclass
 
 MOST_SHOWN = 20  # ids, or stretches of them, in one sentence
 MOST_PIECES = 20  # of one range

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from itertools import chain
 from typing import Final, TypeAlias, cast, overload
+
+from migrator.frozen import dataclass
 
 Value: TypeAlias = str | bytes | None
 Row: TypeAlias = tuple[Value, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from migrator.engine.contract import MB, Fate, Intended, Item, Loaded, Outcome
 from migrator.errors import Refused
@@ -28,6 +28,7 @@ from migrator.forms.model import (
     range_of,
 )
 from migrator.forms.redaction import Redaction
+from migrator.frozen import dataclass
 
 LARGEST_RANGE = 4 * MB  # what rows of a range are meant to come to
 MOST_ROWS, FEWEST_ROWS = 10_000, 50

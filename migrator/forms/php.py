@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import Final, TypeAlias
+
+from migrator.frozen import dataclass
 
 DEEPEST = 100  # arrays inside arrays
 MOST_PACKS = 8  # serialised strings inside serialised strings

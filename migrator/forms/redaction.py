@@ -12,7 +12,7 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
@@ -24,6 +24,7 @@ from migrator.forms.model import Column, Family, Row, Table, Value
 from migrator.forms.options import RedactOptions
 from migrator.forms.plugins.detect import kept_in
 from migrator.forms.plugins.shape import InCell, InRows, Spelling, View
+from migrator.frozen import dataclass
 
 HASH_LENGTH = 32
 OF: Final = ":"  # between a column and a field in it

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from migrator.engine.contract import Finding, Weight
@@ -20,6 +20,7 @@ from migrator.forms.contract import TableReader, TableWriter
 from migrator.forms.model import EVERYTHING, Condition, Extract, Operator, Row, Value, checksum_of
 from migrator.forms.plugins.detect import Site, sites
 from migrator.forms.spelt import Spelt, Way
+from migrator.frozen import dataclass
 
 THE_OPTION: Final = ""  # the option's own value, not something inside it
 CODE: Final = "sends-through-old-host"

@@ -13,7 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
 
@@ -22,6 +22,7 @@ from migrator.forms.answers import Answer, told
 from migrator.forms.fields import Field
 from migrator.forms.flat import HEADER, Entry
 from migrator.forms.php import Plain
+from migrator.frozen import dataclass
 from migrator.wire import disk, table
 
 JOINT: Final = " | "

@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Protocol, Self, TypeAlias
 
 from migrator.forms import php
+from migrator.frozen import dataclass
 
 ANY: Final = "*"  # in a way: each member
 Way: TypeAlias = tuple[str, ...]  # names of members, from the outside in; places in a list are spelt as numbers

@@ -13,13 +13,14 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
 from migrator.errors import Misbehaved
 from migrator.forms.packed import Source
+from migrator.frozen import dataclass
 
 KB = 1024
 MB = 1024 * KB
@@ -158,8 +159,8 @@ def parts(
     name: str,
     wants: Callable[[str, str], Want],
     *,
-    start: Place = Place(0, 1),
-    spelling: Spelling = Spelling(),
+    start: Place = Place(0, 1),  # noqa: B008 - frozen
+    spelling: Spelling = Spelling(),  # noqa: B008 - frozen
     inside: Insert | None = None,
 ) -> Iterator[Statement | Rows | LongRow | End]:
     """Everything in a text in order, an `End` last. `wants(database, table)` is asked at each INSERT (for one statement after another of the

@@ -7,7 +7,7 @@ changed or come since into the table itself, as long as nobody else has changed 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -106,6 +106,7 @@ from migrator.forms.standing import (
 )
 from migrator.forms.taking import Taking, at_target, divided_for, renamed, takings
 from migrator.forms.together import waiting
+from migrator.frozen import dataclass
 
 REMAP = "remap"  # what a plan says of `existing`
 FOUND_OTHERWISE = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -31,6 +31,7 @@ from migrator.forms.model import (
     Within,
 )
 from migrator.forms.options import FormsOptions
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

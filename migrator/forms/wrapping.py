@@ -6,13 +6,14 @@ to look into one takes an identity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from migrator import age
 from migrator.errors import Misbehaved, PlanError
 from migrator.forms import packed
+from migrator.frozen import dataclass
 
 PACKED: Final = ".zst"
 SEALED: Final = ".age"

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from migrator.addresses import Names, same_form
 from migrator.engine.contract import Reading
 from migrator.errors import LoginRefused, MigratorError, Misbehaved, NotFound
+from migrator.frozen import dataclass
 from migrator.lists.contract import ListReader
 from migrator.lists.decisions import BROUGHT, as_before, name_stays, name_told
 from migrator.lists.model import Member, Role

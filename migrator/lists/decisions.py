@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
 from migrator.addresses import Names, same_form
 from migrator.engine.contract import ARRIVED, Fate, Outcome
+from migrator.frozen import dataclass
 from migrator.lists.model import (
     MEMBER_OPTIONS,
     NEUTRAL_MEMBER,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Contents, Mistake
 from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, NotFound, PlanError, Refused
+from migrator.frozen import dataclass
 from migrator.lists.model import (
     Features,
     MailingList,

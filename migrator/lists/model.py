@@ -7,10 +7,11 @@ only in case. A setting that is None is not told: as a source's it says nothing,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import Enum
 from typing import Any
 
+from migrator.frozen import dataclass
 from migrator.panel.model import KEPT, How, Keep, PasswordPolicy, lost
 
 EVERY_DIALECT = "*"  # of a product that keeps whatever only others have, such as a file

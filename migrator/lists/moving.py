@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from migrator.engine.contract import Fate, Intended, Item, Loaded, Outcome
+from migrator.frozen import dataclass
 from migrator.lists.contract import CompletesLists, ListReader, ListWriter
 from migrator.lists.decisions import CURE_FOR_ROLE, IN_STEP, Decision, Do, SettingDecision, differences, shown, title_of
 from migrator.lists.model import Member, Put, Role, settings_of

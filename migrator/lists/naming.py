@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from migrator.addresses import Names, same_form, split
+from migrator.frozen import dataclass
 from migrator.lists.model import MailingList
 from migrator.lists.options import ListsOptions
 from migrator.meant import nearest

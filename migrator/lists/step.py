@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from itertools import chain
 
@@ -35,6 +35,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, NotFound, PlanError, Refused
+from migrator.frozen import dataclass
 from migrator.lists.calling import NameBook
 from migrator.lists.contract import (
     LISTS,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Outcome, Weight
+from migrator.frozen import dataclass
 from migrator.lists.contract import ListReader
 from migrator.lists.decisions import (
     CURE_FOR_ROLE,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from migrator.addresses import Names
 from migrator.engine.contract import ARRIVED, Outcome, Reading
+from migrator.frozen import dataclass
 from migrator.lists.calling import WORDS, Calling
 from migrator.lists.contract import ForeseesRefusals, KnowsNames, ListReader, MakesInSteps
 from migrator.lists.decisions import (

@@ -8,9 +8,10 @@ as read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrator.engine.contract import Action, Fate, Intended, Item, Loaded, Outcome
+from migrator.frozen import dataclass
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.dates import clamp, fallback_date, same_instant
 from migrator.mail.digest import Digests, Traits, digests, examine, rule, to_crlf

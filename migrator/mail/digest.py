@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from io import IncrementalNewlineDecoder
 from itertools import chain
+
+from migrator.frozen import dataclass
 
 ALTERED = "altered"
 
@@ -75,8 +76,7 @@ def _examine_whole(message: bytes) -> tuple[Digests, Traits]:
     """The usual case, and the one a copy's time goes into: a tidy message is its own canonical form, so it is hashed once."""
     size = len(message)
     raw = _sha256(message)
-    text = message.decode("latin-1")  # one character for each byte
-    eight_bit_header = not text.isascii() and _eight_bit_header(message)
+    text, eight_bit_header = _text_of(message)
     if (
         "\0" not in text
         and message.endswith(b"\r\n")
@@ -95,6 +95,14 @@ def _examine_whole(message: bytes) -> tuple[Digests, Traits]:
         eight_bit_header,
     )
     return Digests(raw, _canonical(message), size), seen
+
+
+def _text_of(message: bytes) -> tuple[str, bool]:
+    """One character for each byte; and whether the header has any that is not ASCII."""
+    try:
+        return message.decode("ascii"), False
+    except UnicodeDecodeError:
+        return message.decode("latin-1"), _eight_bit_header(message)
 
 
 def _sha256(message: bytes) -> str:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from unicodedata import category, combining, normalize
 
 from migrator.errors import PlanError
+from migrator.frozen import dataclass
 from migrator.mail import utf7
 from migrator.mail.folder_names import ROLES, folded, role_of
 from migrator.mail.model import Folder, Namespace

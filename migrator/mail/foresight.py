@@ -5,10 +5,10 @@ change their names; and how fast the source can be read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from migrator.engine.contract import Action, Finding, Subject, Verb, Weight
 from migrator.errors import NoSpace
+from migrator.frozen import dataclass
 from migrator.mail.contract import MailReader
 from migrator.mail.model import Features, Header
 from migrator.mail.options import MailOptions

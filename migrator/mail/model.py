@@ -7,10 +7,12 @@ shown or translated: a name we did not change goes back byte for byte.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO
+
+from migrator.frozen import dataclass
 
 KB = 1024
 MB = 1024 * KB

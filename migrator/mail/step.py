@@ -7,7 +7,7 @@ mailboxes are copied over several connections. The engine does the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from migrator.engine.contract import (
     ARRIVED,
@@ -28,6 +28,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import EndpointUnfit, Misbehaved, NotFound, NotMadeYet
+from migrator.frozen import dataclass
 from migrator.mail.adoption import adopt
 from migrator.mail.comparison import FolderComparison
 from migrator.mail.contract import MAIL, KeptInFiles, MailReader, MailWriter

@@ -13,12 +13,13 @@ when the answer was lost and the outcome is unknown, Misbehaved for answers that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeVar, runtime_checkable
 
 from pydantic import SecretStr
 
 from migrator.engine.contract import Contract
+from migrator.frozen import dataclass
 from migrator.panel.model import (
     KEPT,
     Domain,

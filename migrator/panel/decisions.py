@@ -10,11 +10,12 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from migrator.addresses import Names, split
 from migrator.engine.contract import Fate, Outcome
+from migrator.frozen import dataclass
 from migrator.panel.contract import Features
 from migrator.panel.model import (
     FIELDS,

@@ -10,12 +10,13 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import ClassVar, TypeAlias, TypeVar
 
 from pydantic import SecretStr
+
+from migrator.frozen import dataclass
 
 # -- nouns ------------------------------------------------------------------------------------------------------------
 

@@ -7,13 +7,14 @@ what is recorded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydantic import SecretStr
 
 from migrator.addresses import same_form
 from migrator.engine.contract import Account, Fate, Intended, Item, Loaded, Outcome, Reading, Side, Work
 from migrator.errors import NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.panel.borrowing import kept_hash
 from migrator.panel.contract import AnyThing, PanelReader, PanelWriter, ReadsHashes, VerifiesPasswords
 from migrator.panel.decisions import Decision, Do, differences, judged

@@ -5,12 +5,12 @@ verified there first where the panel can; the hash, carried over; a new one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from pydantic import SecretStr
 
 from migrator.engine.contract import Login
+from migrator.frozen import dataclass
 from migrator.panel.model import UNKNOWN_PASSWORD, Password
 from migrator.panel.options import AccountsOptions
 

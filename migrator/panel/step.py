@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrator.addresses import Names, ascii_domain, names_of, same_form, shown_domain, split
 from migrator.engine.contract import (
@@ -32,6 +32,7 @@ from migrator.engine.contract import (
     Work,
 )
 from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.panel.borrowing import borrow, borrowed, can_borrow, give_back
 from migrator.panel.contract import PANEL, THE_PANEL, PanelReader, PanelWriter, ReadsHashes
 from migrator.panel.decisions import (

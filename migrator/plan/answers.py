@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from migrator.errors import PlanError
+from migrator.frozen import dataclass
 from migrator.plan.first_plan import FirstPlan, Host, Scalar
 from migrator.plan.problems import Place, Problems, listed, plain
 from migrator.plan.wording import checked

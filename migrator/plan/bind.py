@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from migrator.engine.contract import Account, Adapter, Login, Service, Side, temporary
 from migrator.engine.stage import Programme, Stage, Verification
 from migrator.errors import LoginRefused, Misbehaved, NotFound, PlanError, Refused
+from migrator.frozen import dataclass
 from migrator.handout import Handout
 from migrator.plan.load import residents_of
 from migrator.plan.model import Plan, ServiceEntry, StepEntry

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -30,6 +29,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from migrator.errors import PlanError
+from migrator.frozen import dataclass
 from migrator.plan.problems import Path, Place, PlanMistakes, Problem, plain
 
 MB = 1024 * 1024

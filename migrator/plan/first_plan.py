@@ -10,8 +10,9 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from migrator.frozen import dataclass
 from migrator.plan.people import COLUMNS
 from migrator.secrets import SecretSource
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from migrator.engine.contract import Service, Side
+from migrator.frozen import dataclass
 from migrator.plan.file import Document
 from migrator.plan.people import Person, Residents, csv_files, gather, is_file
 from migrator.plan.problems import Problem, Problems

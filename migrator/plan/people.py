@@ -13,7 +13,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import translate
 from itertools import chain
 from pathlib import Path as FilePath
@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from migrator.addresses import ascii_domain, split
 from migrator.engine.contract import Side
+from migrator.frozen import dataclass
 from migrator.meant import did_you_mean
 from migrator.plan.problems import Path, Problems, listed, plain
 from migrator.plan.written import AccountLine, AccountsFrom

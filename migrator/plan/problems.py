@@ -7,9 +7,10 @@ repeats a value where a secret might stand; a mistyped secret name may well be t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from migrator.errors import PlanError
+from migrator.frozen import dataclass
 from migrator.meant import LONGEST_WORD
 
 Path = tuple[str | int, ...]

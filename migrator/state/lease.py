@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from migrator.engine.ledger import Holder, RunRow
 from migrator.errors import Held
+from migrator.frozen import dataclass
 
 LEASE = timedelta(seconds=120)
 

@@ -6,11 +6,10 @@ equal (a test compares). Alembic, slow to import, is only loaded to upgrade.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import Column, Connection, MetaData, String, Table, column, insert, inspect, select, table
 
 from migrator.errors import StateError
+from migrator.frozen import dataclass
 from migrator.state.tables import lease, metadata
 
 VERSION_TABLE = "migrator_schema"

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import ClassVar
 
 import pytest
 
 from migrator.errors import NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.mail import utf7
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.digest import digests

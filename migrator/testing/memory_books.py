@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pydantic import SecretStr
 
@@ -20,6 +20,7 @@ from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Put, text_property
 from migrator.engine.contract import Account, Adapter, Login, Service, Side
 from migrator.errors import Dropped, LoginRefused, NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.testing.memory_strongbox import MemoryStrongbox
 
 ABLE = Features(title="Memory books", versions=("4.0", "3.0"), needs_name=False, rewrites=False)

@@ -15,7 +15,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, TypeVar
@@ -24,6 +24,7 @@ from pydantic import Field, SecretStr
 
 from migrator.engine.contract import Adapter, Login, Service, Side
 from migrator.errors import Dropped, LoginRefused, NoSpace, NotFound, Refused, TooManyConnections
+from migrator.frozen import dataclass
 from migrator.mail.contract import MAIL, MailReader, MailWriter
 from migrator.mail.flags import SYSTEM, to_send
 from migrator.mail.headers import header_block, message_id
@@ -187,7 +188,7 @@ class _Mailbox:
 class MemoryServer:
     """A mail server. The public attributes are for tests to set and to read."""
 
-    def __init__(self, name: str = "memory", accounts: Iterable[str] = (), manners: Manners = Manners()) -> None:
+    def __init__(self, name: str = "memory", accounts: Iterable[str] = (), manners: Manners = Manners()) -> None:  # noqa: B008 - frozen
         self.name = name
         self.manners = manners
         self.refused_accounts: set[str] = set()  # accounts whose password is wrong

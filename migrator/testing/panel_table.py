@@ -13,9 +13,9 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from migrator.frozen import dataclass
 from migrator.testing.panel_suite import PanelContract
 
 OK, FAILED, CANNOT, IN_PART, SKIPPED, NOT_TRIED = "ok", "FAILED", "cannot", "in part", "skipped", "-"

@@ -23,9 +23,10 @@ import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
+
+from migrator.frozen import dataclass
 
 HOST = "127.0.0.1"
 TIMER_GRAIN = 0.001  # seconds

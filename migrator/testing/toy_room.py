@@ -19,7 +19,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from itertools import takewhile
 from typing import Literal, Protocol, TypeVar
@@ -62,6 +62,7 @@ from migrator.errors import (
     TooManyConnections,
     Unreachable,
 )
+from migrator.frozen import dataclass
 from migrator.testing.memory_strongbox import MemoryStrongbox
 
 T = TypeVar("T")

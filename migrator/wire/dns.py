@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from migrator.errors import Unreachable
+from migrator.frozen import dataclass
 
 if TYPE_CHECKING:
     import dns.resolver

@@ -11,7 +11,6 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ from migrator.errors import (
     Unavailable,
     Unreachable,
 )
+from migrator.frozen import dataclass
 from migrator.wire import tls
 from migrator.wire.speaker import PATIENCE, WEB, who_answers
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from migrator.errors import EndpointRefused, LoginRefused, MigratorError, TooManyConnections, Unavailable
+from migrator.frozen import dataclass
 from migrator.wire.imap import Answer, Connection, SaidBye, Spoken, plain, string
 
 _BACKOFF = re.compile(r"backoff time: (\d{1,9}) ?milliseconds", re.IGNORECASE)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 
+from migrator.frozen import dataclass
 from migrator.wire import tls
 
 PATIENCE = 2.0  # seconds for a greeting; who has one says it at once

@@ -12,8 +12,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from migrator.frozen import dataclass
 
 LONGEST_CELL = 16 * 1024 * 1024
 HEAD = 64 * 1024

@@ -15,7 +15,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from typing import ClassVar, Self
 from urllib.parse import quote, urlsplit
@@ -40,6 +40,7 @@ from migrator.contacts.dav import CARD, DAV, Multistatus, NotMultistatus, Resour
 from migrator.contacts.model import Book, Card, Changes, Entry, Features, Held, Property, Put
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointUnfit, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.frozen import dataclass
 from migrator.wire.dns import Resolver, read_nameserver
 from migrator.wire.http import Reply, WebOptions, must_be_safe
 from migrator.wire.parallel import each

@@ -13,7 +13,6 @@ fields, the UID too, so that a file read back gives the same cards. Cannot do: e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -25,6 +24,7 @@ from migrator.contacts.sheet import SheetLayout
 from migrator.contacts.shelf import ShelfWriter, TriedReader, contents_of, visit_of
 from migrator.contacts.vcard import with_uid
 from migrator.engine.contract import Adapter, Login, Service
+from migrator.frozen import dataclass
 
 
 class Options(Service):

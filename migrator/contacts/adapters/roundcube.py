@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from typing import ClassVar, Self
 
@@ -28,6 +28,7 @@ from migrator.contacts.roundcube.pages import Row
 from migrator.contacts.roundcube.webmail import TOO_LARGE, ByCpanel, ByForm, Webmail
 from migrator.engine.contract import KB, MB, Adapter, Login, Service
 from migrator.errors import Misbehaved, NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.wire.http import Site, WebOptions
 
 GROUP = "G"

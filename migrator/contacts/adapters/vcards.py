@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -26,6 +26,7 @@ from migrator.contacts.contract import BookReader, BookWriter
 from migrator.contacts.model import Card, Features
 from migrator.contacts.shelf import Place, ShelfReader, ShelfWriter, contents_of, tag_of, visit_of
 from migrator.engine.contract import Adapter, Login, Service
+from migrator.frozen import dataclass
 
 
 class Options(Service):

@@ -7,7 +7,6 @@ it (as a host, or by the fingerprint of its certificate), or its certificate is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from migrator.contacts import dav
@@ -23,6 +22,7 @@ from migrator.contacts.carddav.line import (
 )
 from migrator.contacts.dav import CARD, DAV, NotMultistatus, Resource
 from migrator.errors import EndpointUnfit, MigratorError, Misbehaved, TlsFailed, Unreachable
+from migrator.frozen import dataclass
 from migrator.wire.dns import Resolver, Target
 from migrator.wire.http import Reply
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from migrator.contacts import dav
 from migrator.contacts.dav import Resource
 from migrator.engine.contract import Login
 from migrator.errors import EndpointRefused, EndpointUnfit, LoginRefused, Misbehaved, Unavailable
+from migrator.frozen import dataclass
 from migrator.wire import tls
 from migrator.wire.http import Reply, Site, WebOptions
 

@@ -8,11 +8,12 @@ tells that, they merely say which kind the one address is that is shown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from migrator.contacts import columns, leftovers
 from migrator.contacts.columns import Said
 from migrator.contacts.model import Card, Property, text_property
+from migrator.frozen import dataclass
 
 _NAME = ("object_lastname", "object_firstname", "object_middlenames", "object_nameprefix", "object_namesuffix")
 _PHONES: Mapping[str, frozenset[str]] = {

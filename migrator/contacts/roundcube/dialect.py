@@ -16,12 +16,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 from migrator.addresses import same_form
 from migrator.contacts import meaning, vcard
 from migrator.contacts.model import COMPONENTS, Card, Property, text_property
+from migrator.frozen import dataclass
 
 KEPT = "X-MIGRATOR-KEPT"
 INSTEAD_OF = "X-MIGRATOR-INSTEAD-OF"  # the contact that this one was brought in to replace

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from migrator.contacts.roundcube.dialect import KEPT, escaped
+from migrator.frozen import dataclass
 
 UNFOLDED = 72  # bytes; a longer line is folded
 STEP = 76  # bytes between two folds of plain letters

@@ -10,11 +10,11 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from migrator.contacts.model import Card, Property
 from migrator.contacts.roundcube.dialect import Sent
+from migrator.frozen import dataclass
 
 Told = Mapping[str, Any]  # Any: whatever JSON holds; looked at before use
 _TOKEN = re.compile(r'<input\b[^>]*\bname="_token"[^>]*>', re.IGNORECASE)

@@ -22,7 +22,7 @@ import shutil
 from binascii import hexlify
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from io import BufferedReader
 from json.encoder import encode_basestring, encode_basestring_ascii
 from operator import itemgetter, lt
@@ -55,6 +55,7 @@ from migrator.forms.model import (
     range_of,
 )
 from migrator.forms.wrapping import Wrapping
+from migrator.frozen import dataclass
 from migrator.wire import disk
 
 # -- what a plan says -------------------------------------------------------------------------------------------------

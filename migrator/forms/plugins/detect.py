@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from migrator.forms import php
@@ -31,6 +31,7 @@ from migrator.forms.model import (
 from migrator.forms.options import FormsOptions
 from migrator.forms.plugins.known import KNOWN, OF_THE_SITE
 from migrator.forms.plugins.shape import InCell, InColumns, InRows, Part, Plugin, System, View
+from migrator.frozen import dataclass
 
 _OF_A_BLOG: Final = re.compile(r"(?P<base>.*?)(?P<number>[1-9]\d*)_", re.DOTALL)
 LEFT_OVER: Final = "No WordPress stands beside these tables: they are part of a dump, or left over."

@@ -8,11 +8,12 @@ was answered there; a further `.remote_ip` leads inside a value. Nothing here as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TypeAlias
 
 from migrator.forms.model import Clock, Keyed, Link, Reference, Role
+from migrator.frozen import dataclass
 
 # -- tables -----------------------------------------------------------------------------------------------------------
 

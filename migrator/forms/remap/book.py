@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from migrator.errors import NotFound, Refused
@@ -17,6 +17,7 @@ from migrator.forms.answers import text_of
 from migrator.forms.contract import SHADOW, TableReader, TableWriter
 from migrator.forms.model import EVERYTHING, Column, Extract, Row, Table, checksum_of
 from migrator.forms.remap.numbers import FieldKeys, Numbers, Stretch
+from migrator.frozen import dataclass
 
 Place: TypeAlias = tuple[str, str]  # a table of the source and its column that others name
 _UTF8: Final = ("utf8mb4", "utf8mb4_bin")

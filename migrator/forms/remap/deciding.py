@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from migrator.errors import PlanError
 from migrator.forms.answers import text_of
@@ -31,6 +31,7 @@ from migrator.forms.remap.numbers import FieldKeys, Numbers, spare_above
 from migrator.forms.remap.recognising import known_again
 from migrator.forms.remap.sides import Sides, flat_there, forms_in, is_known, place_of, rows_of
 from migrator.forms.taking import renamed
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

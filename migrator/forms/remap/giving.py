@@ -7,7 +7,7 @@ anybody else, and they are sure if nobody was faster. So a run that dies in betw
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from migrator.errors import Refused
@@ -21,6 +21,7 @@ from migrator.forms.remap.deciding import Numbering
 from migrator.forms.remap.numbers import Numbers, Stretch, largest_of, next_stretch
 from migrator.forms.remap.sides import Sides, own_number, rows_of
 from migrator.forms.taking import Taking, renamed
+from migrator.frozen import dataclass
 
 AT_ONCE: Final = 1000  # rows whose identities are asked for at once
 TURNS: Final = 10  # times that something is written down while others give out numbers as well; a quiet site needs two

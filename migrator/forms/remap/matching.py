@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from migrator.errors import PlanError
 from migrator.forms.fields import Field
+from migrator.frozen import dataclass
 from migrator.meant import did_you_mean
 
 BY_HAND, BEFORE, BY_TITLE, BY_KEY = "by hand", "as before", "by title", "by key"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -70,6 +70,7 @@ from migrator.forms.remap.recognising import known_again
 from migrator.forms.remap.rewriting import Rewriting, Rewritten, Taken
 from migrator.forms.remap.sides import Sides, key_of, own_number, rows_of
 from migrator.forms.taking import Taking, renamed
+from migrator.frozen import dataclass
 
 NUMBERS: Final = "#numbers"  # ends the key of the action that gives numbers
 ORIGIN: Final = "origin"  # a fact of it: the name under which the target knows the source
@@ -362,7 +363,7 @@ class NumberedMove(RangeMove):
         return self._newest.rows
 
     def _load(self, item: Item) -> Loaded[Rows] | Outcome:
-        loaded = super(NumberedMove, self)._load(item)  # slots make another class of this one
+        loaded = super(NumberedMove, self)._load(item)  # noqa: UP008 - slots make another class of this one
         newest = self._newest
         self.left[item.key] = newest.note, sum(newest.left.values()), newest.there
         self.stayed.update(self._newest.stayed)

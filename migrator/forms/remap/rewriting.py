@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from migrator.forms import spelt
@@ -18,6 +18,7 @@ from migrator.forms.answers import bytes_of, text_of
 from migrator.forms.model import Keyed, Link, Row, Table, Value
 from migrator.forms.remap.book import Place
 from migrator.forms.remap.numbers import NONE, FieldKeys, Numbers
+from migrator.frozen import dataclass
 
 Taken: TypeAlias = Mapping[Place, frozenset[str]]  # numbers at the target
 Forms: TypeAlias = Callable[[Keyed, Sequence[str]], Mapping[str, str]]  # the form of each of these entries

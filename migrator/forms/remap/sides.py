@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrator.forms.answers import text_of
 from migrator.forms.contract import TableReader
@@ -26,6 +26,7 @@ from migrator.forms.plugins.shape import Terms, Titles, View
 from migrator.forms.remap.book import Place
 from migrator.forms.remap.matching import Form
 from migrator.forms.taking import Taking, renamed
+from migrator.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,7 @@ from migrator.forms.model import (
     checksum_of,
     crc_of,
 )
+from migrator.frozen import dataclass
 from migrator.wire.sql import Database
 
 MEMORY = f"{SHADOW}tables"

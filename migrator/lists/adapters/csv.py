@@ -14,13 +14,13 @@ What surprises: a cell that a spreadsheet would take for a formula has an apostr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
 from migrator.addresses import same_form
 from migrator.engine.contract import Adapter, Contents, Login, Service
+from migrator.frozen import dataclass
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.folder import Cells, FolderReader, FolderWriter
 from migrator.lists.model import EVERY_DIALECT, Features, Member, Role

@@ -13,7 +13,6 @@ the second layout), options of members. Members that are no people (other groups
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -21,6 +20,7 @@ from pydantic import Field
 from migrator.addresses import same_form, split
 from migrator.engine.contract import Adapter, Contents, Login, Service
 from migrator.errors import Misbehaved, PlanError
+from migrator.frozen import dataclass
 from migrator.lists.contract import ListReader, ListWriter
 from migrator.lists.folder import Cells, FolderReader, FolderWriter, mistakes_of_members
 from migrator.lists.model import (

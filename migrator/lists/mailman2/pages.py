@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
@@ -17,6 +17,7 @@ from bs4.element import NavigableString, Tag
 from bs4.exceptions import ParserRejectedMarkup
 
 from migrator.errors import Misbehaved
+from migrator.frozen import dataclass
 from migrator.lists.mailman2.spelling import meant
 
 COLUMNS = "11"

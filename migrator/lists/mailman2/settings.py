@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from migrator.frozen import dataclass
 from migrator.lists.mailman2.pages import Form
 from migrator.lists.mailman2.spelling import as_shown, name_as_shown
 from migrator.lists.model import (

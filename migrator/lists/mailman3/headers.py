@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from migrator.frozen import dataclass
 from migrator.lists.model import HeaderRule, Treatment
 
 _NAMED = re.compile(r"\^?(?P<header>[A-Za-z0-9](?:[A-Za-z0-9_-]|\\-)*):(?P<rest>.*)", re.DOTALL)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
+from migrator.frozen import dataclass
 from migrator.lists.mailman3 import headers
 from migrator.lists.model import (
     OWN,

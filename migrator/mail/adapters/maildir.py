@@ -30,7 +30,6 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -39,6 +38,7 @@ from pydantic import Field
 
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import NotFound
+from migrator.frozen import dataclass
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.flags import to_send
 from migrator.mail.headers import header_block, message_id

@@ -33,7 +33,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
@@ -43,6 +43,7 @@ from pydantic import Field
 
 from migrator.engine.contract import Adapter, Contents, Login, Service, Side
 from migrator.errors import Misbehaved, NotFound
+from migrator.frozen import dataclass
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.flags import to_send
 from migrator.mail.headers import fields, header_block, message_id

@@ -7,10 +7,11 @@ message (UIDPLUS) is looked for behind the fence: where the folder ended before 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from migrator.errors import Refused
+from migrator.frozen import dataclass
 from migrator.mail.dates import clamp, format_internaldate
 from migrator.mail.flags import SYSTEM, to_send
 from migrator.mail.imap.reading import COMMANDS_AT_ONCE, ROW, ROWS, ImapReader

@@ -22,7 +22,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -32,6 +31,7 @@ from pydantic import Field, SecretStr
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointUnfit, Misbehaved, NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.panel import files, hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
 from migrator.panel.model import (

@@ -30,7 +30,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import Field, SecretStr
@@ -38,6 +38,7 @@ from pydantic import Field, SecretStr
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import Dropped, EndpointRefused, MigratorError, Misbehaved, NoSpace, NotFound, Refused, Unavailable
+from migrator.frozen import dataclass
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
 from migrator.panel.model import (
     UNKNOWN_PASSWORD,

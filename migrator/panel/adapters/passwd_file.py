@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
@@ -22,6 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointUnfit, Misbehaved, NotFound, Refused
+from migrator.frozen import dataclass
 from migrator.panel import files, hashes
 from migrator.panel.contract import Features, PanelReader, PanelWriter
 from migrator.panel.model import Domain, Hold, Mailbox, Password, Probe, Thing, lost

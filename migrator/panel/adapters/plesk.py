@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar, Self, cast
@@ -26,6 +26,7 @@ from pydantic import Field, SecretStr, model_validator
 from migrator.addresses import ascii_domain, same_form, shown_domain, split
 from migrator.engine.contract import Adapter, Login, Service
 from migrator.errors import EndpointRefused, MigratorError, Misbehaved, NotFound, Refused, Unavailable
+from migrator.frozen import dataclass
 from migrator.panel.contract import AnyThing, Features, PanelReader, PanelWriter
 from migrator.panel.model import (
     Autoresponder,

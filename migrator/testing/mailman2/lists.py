@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html.entities import name2codepoint
 from typing import Literal
+
+from migrator.frozen import dataclass
 
 Kind = Literal[
     "string", "text", "radio", "number", "email", "emails", "patterns", "select", "checkbox", "host", "upload"

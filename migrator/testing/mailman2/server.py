@@ -19,13 +19,13 @@ import re
 import secrets
 import smtplib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import parseaddr
 from html import escape
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
+from migrator.frozen import dataclass
 from migrator.testing.mailman2.lists import (
     NEW_MEMBER_OPTIONS,
     OPTIONS,
