@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from migrator.engine.lanes import Lanes
+from migrator.engine.pace import LOOK
 from migrator.engine.stop import Stop
 from migrator.errors import MigratorError
 
@@ -42,13 +43,23 @@ class Job:
 
 
 class Crew:
-    """A fixed number of threads that work until stream and queue are empty, or a stop is asked for."""
+    """A fixed number of threads that work until stream and queue are empty, or a stop is asked for. `room` says whether one more job is
+    worth beginning beside so many.
+    """
 
-    def __init__(self, workers: int, lanes: Lanes, stop: Stop, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        workers: int,
+        lanes: Lanes,
+        stop: Stop,
+        clock: Callable[[], float],
+        room: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self._workers = workers
         self._lanes = lanes
         self._stop = stop
         self._clock = clock
+        self._room = room
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int, Job]] = []
         self._running = 0
@@ -129,7 +140,7 @@ class Crew:
             while True:
                 if self._stop.asked or self._broken is not None:
                     return None
-                job, pause = self._runnable()
+                job, pause = self._runnable() if self._room(self._running) else (None, LOOK)
                 if job is not None:
                     self._running += 1
                     self._changed.notify()  # whoever finds work wakes one more to look for some

@@ -14,6 +14,7 @@ from migrator.engine.contract import Action, Reading, Side, Subject
 from migrator.engine.crew import Crew, Job
 from migrator.engine.events import SubjectFailed, Tell, Waiting
 from migrator.engine.lanes import Lanes, endpoint_lane
+from migrator.engine.pace import Pace
 from migrator.engine.patience import pause
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage
@@ -34,6 +35,7 @@ class Surroundings:
     stop: Stop
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    room: Callable[[int], bool] = field(default_factory=lambda: Pace().room)
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class Walk:
     _telling: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.crew = Crew(self.programme.workers, self.lanes, self.around.stop, self.around.clock)
+        self.crew = Crew(self.programme.workers, self.lanes, self.around.stop, self.around.clock, self.around.room)
         # Whoever refused us for good is not asked again by a later stage: lock-outs follow.
         self._down = self.sessions.down.get((self.stage.kind, self.stage.route))
 

@@ -23,7 +23,7 @@ ALTERED = "altered"
 _HEADER_END = re.compile(rb"\n\r?\n")
 _LINE_ENDS = 4096
 _HASHED_UNDER_LOCK = 2047  # the most bytes that hashlib hashes without letting go of the interpreter's lock
-_HASHED_ALONE = 32 * 1024  # bytes; hashing more takes longer than getting the lock back
+_HASHED_ALONE = 64 * 1024  # bytes; hashing more takes longer than getting the lock back
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,38 +40,42 @@ CREATE TEMP TRIGGER told_intent INSTEAD OF INSERT ON told WHEN NEW.what = 'inten
         SELECT NEW.number, ledger.number, NEW.word, NEW.text FROM ledger WHERE ledger.key = NEW.key;
 END;
 
+-- What is being told of items, taken out of its JSON once; empty between two statements.
+CREATE TEMP TABLE told_items (key, fate, ref, size, digest, mark, note, cure, things, as_sent, about);
+
 -- Outcomes of a batch, whose intent is struck, or of an action where there was none. Those they replace leave the sums.
 CREATE TEMP TRIGGER told_outcomes INSTEAD OF INSERT ON told WHEN NEW.what = 'outcomes' BEGIN
     SELECT RAISE(ABORT, 'the batch is not open')
         WHERE NEW.number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM intents WHERE number = NEW.number);
+    INSERT INTO told_items
+        SELECT
+            json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
+            json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), json_extract(value, '$[7]'),
+            json_extract(value, '$[8]'), json_extract(value, '$[9]'), json_extract(value, '$[10]')
+            FROM json_each(NEW.text);
     INSERT INTO sums (action, fate, items, bytes)
         SELECT
             (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key),
             fate, sum(things), sum(size)
         FROM (
-            SELECT json_extract(value, '$[1]') AS fate, json_extract(value, '$[8]') AS things, json_extract(value, '$[3]') AS size
-                FROM json_each(NEW.text)
+            SELECT fate, things, size FROM told_items
             UNION ALL
-            SELECT 'copied', json_extract(value, '$[9]'), 0 FROM json_each(NEW.text) WHERE json_extract(value, '$[9]') > 0
+            SELECT 'copied', as_sent, 0 FROM told_items WHERE as_sent > 0
             UNION ALL
-            SELECT 'copied', -as_sent, 0 FROM items
-                WHERE action =
+            SELECT 'copied', -items.as_sent, 0 FROM told_items CROSS JOIN items
+                WHERE items.key = told_items.key AND items.as_sent > 0 AND items.action =
                     (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key)
-                AND key IN (SELECT json_extract(value, '$[0]') FROM json_each(NEW.text)) AND as_sent > 0
             UNION ALL
-            SELECT fate, -things, -size FROM items
-                WHERE action =
+            SELECT items.fate, -items.things, -items.size FROM told_items CROSS JOIN items
+                WHERE items.key = told_items.key AND items.action =
                     (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key)
-                AND key IN (SELECT json_extract(value, '$[0]') FROM json_each(NEW.text))
         ) WHERE true GROUP BY fate
         ON CONFLICT (action, fate) DO UPDATE SET items = items + excluded.items, bytes = bytes + excluded.bytes;
     INSERT OR REPLACE INTO items (action, key, fate, ref, size, digest, mark, note, cure, things, as_sent, about)
         SELECT
             (SELECT action FROM intents WHERE number = NEW.number UNION ALL SELECT number FROM ledger WHERE key = NEW.key),
-            json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
-            json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), json_extract(value, '$[7]'),
-            json_extract(value, '$[8]'), json_extract(value, '$[9]'), json_extract(value, '$[10]')
-            FROM json_each(NEW.text);
+            told_items.* FROM told_items;
+    DELETE FROM told_items;
     DELETE FROM intents WHERE number = NEW.number;
 END;
 

@@ -125,4 +125,4 @@ class Trial:
             if isinstance(event, Waiting):
                 skipping.skip(event.seconds)
 
-        return Surroundings(tell, self.stop, self.clock or skipping, chance=lambda: 0.0)
+        return Surroundings(tell, self.stop, self.clock or skipping, chance=lambda: 0.0, room=lambda _: True)

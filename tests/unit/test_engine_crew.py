@@ -228,3 +228,39 @@ def test_a_job_that_fails_leaves_its_lanes_to_others() -> None:
     crew.add([log.job("failing", weight=9, needs=needs, does=broken_line), log.job("other", needs=needs)])
     crew.work(iter(()))
     assert log.names == ["failing", "other"]
+
+
+def test_no_more_jobs_at_once_than_there_is_room_for() -> None:
+    most, running, guard = [0], [0], threading.Lock()
+
+    def does(_: Job) -> None:
+        with guard:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.01)
+        with guard:
+            running[0] -= 1
+
+    log = Log()
+    crew = Crew(6, Lanes(time.monotonic), Stop(), time.monotonic, lambda running: running < 2)
+    crew.add([log.job(str(number), does=does) for number in range(12)])
+    crew.work(iter(()))
+
+    assert len(log.names) == 12
+    assert most[0] == 2
+
+
+def test_room_is_taken_as_soon_as_there_is_some() -> None:
+    together = threading.Barrier(4, timeout=20)
+    room = [2]
+
+    def does(_: Job) -> None:
+        room[0] = 4
+        together.wait()
+
+    log = Log()
+    crew = Crew(4, Lanes(time.monotonic), Stop(), time.monotonic, lambda running: running < room[0])
+    crew.add([log.job(str(number), does=does) for number in range(4)])
+    crew.work(iter(()))
+
+    assert len(log.names) == 4
