@@ -13,7 +13,7 @@ class Machine:
         self.used = 7.0
         self.pace = Pace(lambda: self.time, lambda: self.used)
 
-    def go_on(self, share: float, seconds: float = LOOK) -> None:
+    def go_on(self, share: float, seconds: float = 1.01 * LOOK) -> None:
         self.time += seconds
         self.used += share * seconds
 
