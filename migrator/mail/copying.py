@@ -112,7 +112,9 @@ class FolderCopy:
         if found.bare_lf:  # RFC 3501 wants CRLF in a literal, and some servers insist
             content = content_of(to_crlf(content.chunks()), content.size + found.bare_lf)
         content.nul = bool(found.nul)
-        parcel = Parcel(Message(header, content), seen, found)
+        if header is not message.header or content is not message.content:
+            message = Message(header, content)
+        parcel = Parcel(message, seen, found)
         return Loaded(key, header.size or seen.size, digest_text(seen), parcel)
 
     def as_wanted(self, header: Header) -> Header:

@@ -93,7 +93,7 @@ def fallback_date(header: bytes) -> datetime | None:
 
 def same_instant(date: datetime, other: datetime) -> bool:
     """Whether two aware dates name the same second, whatever their zones; IMAP knows no fractions."""
-    return date.timestamp() // 1 == other.timestamp() // 1
+    return date is other or date.timestamp() // 1 == other.timestamp() // 1
 
 
 def _readable_dates(head: bytes) -> Iterator[datetime]:

@@ -135,7 +135,7 @@ class Incoming:
         return Dropped(f"{self._peer}: the server was silent for {self.sock.gettimeout() or 0:g} seconds.")
 
 
-def _send(sock: socket.socket, pieces: list[bytes]) -> None:
+def _send(sock: socket.socket, pieces: Sequence[bytes | memoryview]) -> None:
     """Send the pieces in this order. Where the socket takes several at once they are not copied together, which costs a copy as much as
     a third of its digests (measured); TLS takes one.
     """
@@ -144,14 +144,18 @@ def _send(sock: socket.socket, pieces: list[bytes]) -> None:
         for start in range(0, len(data), WRITE_SLICE):
             sock.sendall(data[start : start + WRITE_SLICE])
         return
-    first, begun = 0, 0  # the first piece that is not sent, and how much of it is
-    while first < len(pieces):
-        some: list[bytes | memoryview] = [*pieces[first : first + PIECES_AT_ONCE]]
-        some[0] = memoryview(some[0])[begun:]
-        begun += sock.sendmsg(some)
-        while first < len(pieces) and begun >= len(pieces[first]):
-            begun -= len(pieces[first])
-            first += 1
+    while pieces:
+        sent = sock.sendmsg(pieces[:PIECES_AT_ONCE])
+        pieces = _rest(pieces, sent)
+
+
+def _rest(pieces: Sequence[bytes | memoryview], sent: int) -> Sequence[bytes | memoryview]:
+    """What is left of the pieces when so many bytes of them are sent."""
+    for first, piece in enumerate(pieces):
+        if sent < len(piece):
+            return [memoryview(piece)[sent:], *pieces[first + 1 :]]
+        sent -= len(piece)
+    return ()
 
 
 # -- what comes in ----------------------------------------------------------------------------------------------------
@@ -263,8 +267,10 @@ _ITEM = re.compile(
     rb'|(?:BODY\[[^\]]*\](?:<\d+>)?|RFC822(?:\.HEADER|\.TEXT)?) (?:(NIL)|"((?:[^"\\]|\\.)*)")',
     re.IGNORECASE,
 )
-_USUAL_ITEMS = re.compile(
-    rb'UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,19})(?=[ )])', re.IGNORECASE
+# A whole row, or all of it before a message's literal, as most servers write what we ask for: one match for nearly all rows there are.
+_USUAL_ROW = re.compile(
+    rb'\* (\d{1,10}) FETCH \(UID (\d{1,10})(?: FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)")? RFC822\.SIZE (\d{1,19})'
+    rb"(?: MODSEQ \((\d{1,20})\))?(?:\)| (?:BODY\[\]|RFC822) \{(\d{1,19})\})\r\n\Z"
 )
 _BODY_NAME = re.compile(rb"(?:BODY\[[^\]]*\](?:<\d+>)?|RFC822(?:\.HEADER|\.TEXT)?) \Z", re.IGNORECASE)
 _LITERAL = re.compile(rb"~?\{(\d{1,19})\+?\}\r?\n\Z")
@@ -653,8 +659,10 @@ class Connection:
 
     def _response(self, line: bytes) -> Untagged | Fetched | _Tagged | _GoAhead:
         if line.startswith(b"* "):
+            if usual := _USUAL_ROW.match(line):
+                return self._usual_row(usual)
             if row := _ROW.match(line):
-                return self._row(line, row)
+                return self._row(Fetched(int(row[1])), line, row.end())
             return self._untagged(line)
         if line.startswith(b"+"):
             return _GoAhead(line[1:].strip())
@@ -688,9 +696,17 @@ class Connection:
             self.alerts.append(remark.words)
         return response
 
-    def _row(self, line: bytes, row: re.Match[bytes]) -> Fetched:
-        fetched = Fetched(int(row[1]))
-        start = row.end()
+    def _usual_row(self, row: re.Match[bytes]) -> Fetched:
+        number, uid, flags, date, size, modseq, body = row.groups()
+        fetched = Fetched(int(number), int(uid), flags, date, int(size), None if modseq is None else int(modseq))
+        if body is None:
+            return fetched
+        self._body(fetched, int(body))
+        line = self.incoming.line()
+        return fetched if line == b")\r\n" else self._row(fetched, line, 0)
+
+    def _row(self, fetched: Fetched, line: bytes, start: int) -> Fetched:
+        """The rest of a row, which begins there in the line."""
         for _ in range(LITERALS_IN_A_RESPONSE):
             # the plain test first: most rows of an index have no literal, and a search from the left is slow on long lines
             literal = _LITERAL.search(line, max(start, len(line) - 32)) if line.endswith((b"}\r\n", b"}\n")) else None
@@ -710,11 +726,6 @@ class Connection:
 
     @staticmethod
     def _items(fetched: Fetched, line: bytes, start: int, end: int) -> None:
-        # Asked for in this order, and answered in it by the servers we know: one match for the four.
-        if usual := _USUAL_ITEMS.match(line, start, end):
-            uid, fetched.flags, fetched.date, size = usual.groups()
-            fetched.uid, fetched.size = int(uid), int(size)
-            start = usual.end()
         for item in _ITEM.finditer(line, start, end):
             match item.lastindex:
                 case 1:

@@ -106,6 +106,8 @@ def flags_of(words: Iterable[bytes]) -> frozenset[str]:
 
 def without(wanted: frozenset[str], present: frozenset[str]) -> frozenset[str]:
     """What was wanted and is not there; the first spelling in a folder wins, so case does not count."""
+    if wanted <= present:
+        return frozenset()
     there = {flag.lower() for flag in present}
     return frozenset(flag for flag in wanted if flag.lower() not in there)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from migrator.errors import Refused
 from migrator.frozen import dataclass
@@ -36,10 +37,11 @@ class Letter:
 
     def arguments(self, *, literal8: bool) -> Iterator[Argument]:
         """What stands in an APPEND for this message."""
-        if self.flags:
-            yield b"(%s)" % " ".join(sorted(self.flags)).encode("latin-1")
+        marks = _flag_list(self.flags)
         if self.date:
-            yield b'"%s"' % format_internaldate(self.date).encode("ascii")
+            yield b'%s"%s"' % (marks, format_internaldate(self.date).encode("ascii"))
+        elif marks:
+            yield marks.rstrip()
         binary = literal8 and self.content.holds_nul
         # a refusal of a large message should not cost its transfer
         yield Literal(self.content.size, self.content.chunks(), binary=binary, ask_first=not self.content.in_memory)
@@ -48,6 +50,12 @@ class Letter:
         """The same with system flags alone, its keywords for later."""
         system = self.flags & frozenset(SYSTEM)
         return replace(self, flags=system, later=self.flags - system)
+
+
+@lru_cache(maxsize=1024)
+def _flag_list(flags: frozenset[str]) -> bytes:
+    r"""`(\Flagged \Seen) ` with a blank behind it; b"" without any."""
+    return b"(%s) " % " ".join(sorted(flags)).encode("latin-1") if flags else b""
 
 
 ANOTHER = "the server takes this name for another folder"
