@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent / "migrator"
 ROOMS = {"panel", "mail", "contacts", "lists", "forms", "safety"}
 OURS = {  # what each part may import of ours, beside its own
     "errors": set(),
+    "frozen": set(),
     "secrets": {"errors"},
     "addresses": set(),
     "age": {"errors"},
@@ -79,7 +80,7 @@ def test_a_file_imports_only_what_its_place_in_the_house_allows(path: Path) -> N
         if module == "migrator" or not within(module, "migrator"):
             continue
         name = module.removeprefix("migrator.")
-        allowed = {place, *OURS[place]} | (
+        allowed = {place, "frozen", *OURS[place]} | (
             {f"{room}.{part}" for room in ROOMS for part in ("model", "contract")} if place in ROOMS else set()
         )
         assert any(within(name, one) for one in allowed), f"{path.relative_to(ROOT)} imports {module}"
@@ -100,6 +101,15 @@ def test_only_the_state_the_wire_and_adapters_speak_sql(path: Path) -> None:
         where = path.relative_to(ROOT).as_posix()
         assert where.startswith("state/") or where == "wire/sql.py" or "/adapters/" in where or "/sql/" in where, (
             f"{where} imports sqlalchemy"
+        )
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_frozen_class_with_slots_is_made_by_us(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if "@dataclass(frozen=True, slots=True)" in text:
+        assert "migrator.frozen.dataclass" in {f"{module}.dataclass" for module in imports(path)}, (
+            f"{path}: it would be slow"
         )
 
 

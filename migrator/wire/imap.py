@@ -135,9 +135,9 @@ class Incoming:
         return Dropped(f"{self._peer}: the server was silent for {self.sock.gettimeout() or 0:g} seconds.")
 
 
-def _send(sock: socket.socket, pieces: Sequence[bytes | memoryview]) -> None:
-    """Send the pieces in this order. Where the socket takes several at once they are not copied together, which costs a copy as much as
-    a third of its digests (measured); TLS takes one.
+def send_pieces(sock: socket.socket, pieces: Sequence[bytes | memoryview]) -> None:
+    """Send the pieces in this order; raises OSError. Where the socket takes several at once they are not copied together first (measured: 30 ms for 163 MB,
+    under the interpreter's lock); TLS takes one.
     """
     if isinstance(sock, ssl.SSLSocket):
         data = memoryview(b"".join(pieces))
@@ -498,7 +498,7 @@ class Connection:
             return
         queued, self._queued, self._queued_bytes = self._queued, [], 0
         try:
-            _send(self.incoming.sock, queued)
+            send_pieces(self.incoming.sock, queued)
         except OSError as error:
             self._broken = True
             raise self._last_words() from error

@@ -25,6 +25,7 @@ from migrator.wire.imap import (
     Untagged,
     parse,
     plain,
+    send_pieces,
     string,
     uid_sets,
 )
@@ -439,6 +440,78 @@ def test_silence_is_told_with_its_length(talk):
     one.wire.incoming.sock.settimeout(0.05)
     with pytest.raises(Dropped, match="silent"):
         one.wire.run(b"NOOP")
+
+
+class Greedy:
+    """A socket that takes so many bytes at a time, and no more pieces than a system does."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken = b""
+
+    def sendmsg(self, pieces: list[bytes]) -> int:
+        assert len(pieces) <= 1024
+        taken = b"".join(pieces)[: self.most]
+        self.taken += taken
+        return len(taken)
+
+
+@given(
+    st.lists(st.binary(max_size=12), max_size=30),
+    st.integers(1, 40),
+)
+def test_pieces_arrive_whole_and_in_order_however_little_is_taken_at_once(pieces, most):
+    sock = Greedy(most)
+    send_pieces(sock, pieces)
+    assert sock.taken == b"".join(pieces)
+
+
+def test_more_pieces_than_the_system_takes_at_once():
+    sock = Greedy(10**6)
+    pieces = [b"%d " % number for number in range(5000)]
+    send_pieces(sock, pieces)
+    assert sock.taken == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"* 7 FETCH (UID 9 RFC822.SIZE 12)", Fetched(7, 9, size=12)),
+        (
+            b'* 7 FETCH (UID 9 FLAGS (\\Seen x) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 12 MODSEQ (65))',
+            Fetched(7, 9, b"\\Seen x", b"17-Jul-1996 02:44:25 -0700", 12, 65),
+        ),
+        # the same in another order, another case, with an item that nobody asked for
+        (b"* 7 FETCH (RFC822.SIZE 12 UID 9)", Fetched(7, 9, size=12)),
+        (b"* 7 fetch (uid 9 rfc822.size 12)", Fetched(7, 9, size=12)),
+        (b"* 7 FETCH (UID 9 RFC822.SIZE 12 FLAGS ())", Fetched(7, 9, b"", size=12)),
+        # a keyword that looks like an item, and one that looks like the end
+        (b"* 7 FETCH (UID 9 FLAGS (RFC822.SIZE) RFC822.SIZE 12)", Fetched(7, 9, b"RFC822.SIZE", size=12)),
+    ],
+)
+def test_a_row_is_read_however_it_is_written(talk, line, expected):
+    assert talk(line, b"m1 OK done").rows() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"UID 9 RFC822.SIZE 5 BODY[] {5}", b")"),
+        (b"UID 9 RFC822.SIZE 5 RFC822 {5}", b")"),
+        (b"UID 9 RFC822.SIZE 5 BODY[] {5}", b" FLAGS (\\Seen))"),
+        (b"UID 9 BODY[] {5}", b" RFC822.SIZE 5)"),
+        (b"UID 9 RFC822.SIZE 5 body[] {5}", b")"),
+    ],
+)
+def test_a_message_is_read_wherever_it_stands_in_its_row(talk, before, after):
+    (row,) = talk(b"* 7 FETCH (" + before, b"ab", b"c" + after, b"m1 OK done").rows()
+    assert (row.uid, row.size, row.body, row.body_size) == (9, 5, b"ab\r\nc", 5)
+
+
+def test_two_messages_in_one_row_are_refused(talk):
+    one = talk(b"* 7 FETCH (UID 9 RFC822.SIZE 1 BODY[] {1}", b"a BODY[] {1}", b"b)", b"m1 OK done")
+    with pytest.raises(Misbehaved, match="two bodies"):
+        one.rows()
 
 
 def test_a_server_that_hangs_up_while_we_send_may_have_said_why(talk):
