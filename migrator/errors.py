@@ -160,6 +160,10 @@ class StateError(MigratorError):
     code = "state"
 
 
+class NothingRun(StateError):
+    """There is no state yet where a run would make one."""
+
+
 class StateFull(StateError):
     """No room to record. The run stops before the next write to a server."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from migrator.engine.report import Report
 
 REDRAWN_EVERY = 2.0  # seconds
+NOTHING_RUN = "Nothing has been run yet."
 
 
 def status(
@@ -30,15 +31,16 @@ def status(
     verbose: Verbose = 0,
 ) -> int:
     """Show how far a plan has come: its newest run, everyone's mail, accounts, contacts, lists and forms, what was left behind and
-    why. May be asked during a run.
+    why. May be asked during a run. With --watch it may be asked before the first run: it waits until that begins.
 
-    Exit codes: 0 shown, 2 nothing has been run yet or the state cannot be read, 130 interrupted (with --watch).
+    Exit codes: 0 shown, 2 nothing has been run yet (without --watch) or the state cannot be read, 130 interrupted (with --watch).
     """
     from migrator.cli.exits import Exit
     from migrator.state.store import open_for_questions
 
     console = Console.of(context, verbose)
-    store = open_for_questions(state_to_ask(plan, state))
+    where = state_to_ask(plan, state)
+    store = _once_there(console, where) if watch else open_for_questions(where)
     try:
         if as_json and not watch:
             seen, works = look(store)
@@ -53,6 +55,28 @@ def status(
     finally:
         store.close()
     return Exit.DONE
+
+
+def _once_there(console: Console, where: str | Path) -> Store:
+    """The state, as soon as it tells of a run; that there is none yet is said once. Raises StateError where none could come to be."""
+    from migrator.errors import NothingRun
+    from migrator.state.store import open_for_questions
+
+    waits = False
+    while True:
+        why = NOTHING_RUN
+        try:
+            store = open_for_questions(where)
+        except NothingRun as error:
+            why = str(error)
+        else:
+            if store.runs():
+                return store
+            store.close()
+        if not waits:
+            console.screen.say(f"{why} Waiting for a run to begin; Ctrl-C ends the waiting.")
+            waits = True
+        time.sleep(REDRAWN_EVERY)
 
 
 def _show(console: Console, plan: Path, store: Store, *, as_json: bool) -> bool:
@@ -101,9 +125,7 @@ def _lines(plan: Path, seen: Report, *, works: bool) -> list[str]:
         f"{figures.count(seen.sums.items(Fate.LEFT_BEHIND))} left behind",
     )
     return [
-        run_sentence(newest, works=works, differences=summary.differed(seen, newest))
-        if newest
-        else "Nothing has been run yet.",
+        run_sentence(newest, works=works, differences=summary.differed(seen, newest)) if newest else NOTHING_RUN,
         ", ".join(so_far) + "." + (" What it has not looked at yet is not counted." if unsure else ""),
         "",
         *summary.part_rows(seen),

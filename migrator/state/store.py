@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from migrator.engine.ledger import Holder
-from migrator.errors import Held, StateError
+from migrator.errors import Held, NothingRun, StateError
 from migrator.state.failures import damaged, full, sensible, translated
 from migrator.state.lease import held, is_held, process_lives, this_process
 from migrator.state.ledger import SqlStore, current_run
@@ -75,11 +75,13 @@ def open_for_questions(
 ) -> SqlStore:
     """The state at `where`, for reading only, also while a run writes to it, and without being in its way.
 
-    Raises StateError when there is none; nothing is created.
+    Raises NothingRun when there is none yet, StateError when it cannot be read; nothing is created.
     """
     place = _place(where)
     if isinstance(place, URL) and place.get_backend_name() == "sqlite":
-        raise _nothing_yet("the memory of this process")
+        raise StateError(
+            "Nothing has been run yet: no state in the memory of this process.", remedy="Name a file with --state."
+        )
     if isinstance(place, Path):
         refuse_place(place)
         name, reader, there = str(place), _file_reader(place), place.exists()
@@ -96,16 +98,12 @@ def _refuse_unlike(name: str, revision: str | None, schema: Schema) -> None:
     """Raises StateError for a state that cannot be read as it is."""
     refuse_newer(name, revision, schema)
     if revision is None:
-        raise _nothing_yet(name)
+        raise NothingRun(f"Nothing has been run yet: no state at {name}.", remedy="Start with `migrator run`.")
     if revision != schema.revision:
         raise StateError(
             f"{name} was written by an older migrator (schema {revision}; this one speaks {schema.revision}).",
             remedy="The next `migrator run` upgrades it.",
         )
-
-
-def _nothing_yet(name: str) -> StateError:
-    return StateError(f"Nothing has been run yet: no state at {name}.", remedy="Start with `migrator run`.")
 
 
 def rebuild(

@@ -522,6 +522,38 @@ def test_watching_ends_when_no_run_is_at_work(office):
     assert office.does("status", "--watch", "plan.yaml").returncode == 0
 
 
+def test_watching_before_the_first_run_waits_for_it_and_says_so_once(office):
+    watching = office.begins("status", "--watch", "plan.yaml")
+    told = watching.stderr.readline()
+    time.sleep(2.5)  # it has looked once more, and found no state again
+    office.does("run", "plan.yaml")
+    shown, said = watching.communicate(timeout=60)
+
+    assert told.startswith("Nothing has been run yet: no state at ")
+    assert told.endswith(". Waiting for a run to begin; Ctrl-C ends the waiting.\n")
+    assert said == ""
+    assert watching.returncode == 0
+    assert "3 of 3 folders done, 20 of 20 messages on the target, 0 left behind." in shown
+
+
+def test_watching_waits_for_a_run_also_where_its_state_is_made_already(office):
+    store = open_store(office.folder / "plan.state.sqlite")
+    watching = office.begins("status", "--watch", "plan.yaml")
+    told = watching.stderr.readline()
+    claim = store.claim(this_process(), datetime.now(UTC), "digest", "0.1.0", "run")
+    store.end_run(claim.run.epoch, datetime.now(UTC), Ending.DONE, 0, "")
+    store.close()
+    shown, _ = watching.communicate(timeout=60)
+
+    assert told.startswith("Nothing has been run yet")
+    assert shown.startswith("Run 1 began ")
+
+
+@pytest.mark.parametrize("words", [["nope.yaml"], ["plan.yaml", "--state", "nowhere/plan.state.sqlite"]])
+def test_watching_does_not_wait_for_what_no_run_could_make(office, words):
+    assert office.does("status", "--watch", *words).returncode == 2
+
+
 def test_verify_of_an_honest_copy_finds_nothing(office):
     office.does("run", "plan.yaml")
 

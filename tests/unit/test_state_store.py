@@ -26,7 +26,7 @@ from sqlalchemy import create_engine, event
 
 from migrator.engine.contract import Fate, Intended, Outcome, Size
 from migrator.engine.ledger import Ending
-from migrator.errors import Held, LeaseLost, StateError, StateFull
+from migrator.errors import Held, LeaseLost, NothingRun, StateError, StateFull
 from migrator.state.schema import SCHEMA, Schema, bring_up
 from migrator.state.store import open_for_questions, open_store, rebuild, state_beside, this_process
 from migrator.state.tables import AnyText
@@ -551,14 +551,17 @@ def test_batches_that_another_process_opened_meanwhile_keep_their_numbers(place)
 
 
 def test_questions_before_the_first_run_create_nothing(place):
-    assert str(complaint(place, open_for_questions)) == f"Nothing has been run yet: no state at {place}."
+    told = complaint(place, open_for_questions)
+
+    assert str(told) == f"Nothing has been run yet: no state at {place}."
+    assert isinstance(told, NothingRun)
     assert list(place.parent.iterdir()) == []
 
 
 def test_questions_to_a_file_that_is_still_empty_find_no_run(place):
     place.touch()
 
-    assert "Nothing has been run yet" in str(complaint(place, open_for_questions))
+    assert isinstance(complaint(place, open_for_questions), NothingRun)
 
 
 def test_questions_and_a_run_do_not_wait_for_each_other(place):
@@ -731,8 +734,10 @@ def test_a_state_on_a_server_is_not_rebuilt_from_here():
 
 
 def test_a_state_in_memory_has_nothing_to_tell_a_second_opener():
-    with pytest.raises(StateError, match="Nothing has been run yet"):
+    with pytest.raises(StateError, match="Nothing has been run yet") as refusal:
         open_for_questions("sqlite://")
+
+    assert not isinstance(refusal.value, NothingRun)  # which is worth waiting for
 
 
 def test_a_clock_given_to_the_store_dates_its_records(place):
