@@ -64,6 +64,10 @@ class LoginRefused(MigratorError):
     code = "login-refused"
 
 
+class NotLetIn(LoginRefused):
+    """The login is right and does not open this account: there is no such account, or it is closed to that login. Tells nothing of others."""
+
+
 class NotMadeYet(MigratorError):
     """The account is not at the target: an earlier step of the plan makes it, or could not. The server is not asked."""
 

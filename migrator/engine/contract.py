@@ -496,6 +496,8 @@ class Adapter(Generic[R, W]):
 
     `reader(options, login)` and `writer(options, login)` open a session: an object of the room's contract with a `close()`.
     `connections` says how many sessions the options allow to the endpoint and to one account of it.
+    `opens_all(options)` says what the one login is called with which sessions of every account are opened (they log in as they are opened);
+    "" where each account has its own. Refused, it is not tried once for each of them.
     `contents(options)` is there where the options name files of this machine, which `migrator check` reads: all of their mistakes at once,
     and nothing is connected to. It raises NotFound where they are not there, which a target's need not be, and what else cannot be looked at.
     `leans_on(options)` names another service that the same endpoint must have then, and what it is wanted for; "" if none.
@@ -509,6 +511,7 @@ class Adapter(Generic[R, W]):
     reader: Callable[[Any, Login], R]  # Any: each adapter has its own options class
     writer: Callable[[Any, Login], W] | None
     connections: Callable[[Any], tuple[int, int]] = lambda _: (4, 4)
+    opens_all: Callable[[Any], str] = lambda _: ""  # Any: as above
     contents: Callable[[Any], Contents] | None = None  # Any: as above
     visit: Callable[[Any, Login, Side], None] | None = None  # Any: as above
     leans_on: Callable[[Any], tuple[str, str]] = lambda _: ("", "")  # Any: as above

@@ -14,7 +14,8 @@ from typing import Any
 from migrator.engine.contract import Contract, Lane, MakesAccounts, Reading, Side
 from migrator.engine.events import Narrowed, Tell
 from migrator.engine.lanes import Lanes, account_lane, endpoint_lane
-from migrator.engine.stage import Stage
+from migrator.engine.shared_logins import SharedLogin
+from migrator.engine.stage import OpensAll, Stage
 from migrator.errors import EndpointRefused, EndpointUnfit, LoginRefused, MigratorError, NotMadeYet, TooManyConnections
 from migrator.frozen import dataclass
 
@@ -46,6 +47,7 @@ class Sessions:
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
         self._refused: dict[tuple[str, str], LoginRefused] = {}
+        self._shared: dict[tuple[str, str, str], SharedLogin] = {}  # by endpoint, service and what it is called
         self._shut: dict[str, EndpointRefused] = {}  # by lane, also for the other routes that lead there
         self._reached: set[str] = set()
         self._unknown: set[str] = set()  # endpoints at which nobody knows which accounts there are
@@ -57,7 +59,10 @@ class Sessions:
         """A session that cannot write."""
         self._refuse_absent(stage, side, contract, account)
         key = self._key(stage, side, account, writes=False)
-        with self._use(key, contract, lambda: stage.opener.for_reading(side, contract.service, account)) as session:
+        open_one = self._in_turn(
+            stage, side, contract, account, lambda: stage.opener.for_reading(side, contract.service, account)
+        )
+        with self._use(key, contract, open_one) as session:
             yield session
 
     @contextmanager
@@ -65,7 +70,10 @@ class Sessions:
         """A session that can write."""
         self._refuse_absent(stage, side, contract, account)
         key = self._key(stage, side, account, writes=True)
-        with self._use(key, contract, lambda: stage.opener.for_writing(side, contract.service, account)) as session:
+        open_one = self._in_turn(
+            stage, side, contract, account, lambda: stage.opener.for_writing(side, contract.service, account)
+        )
+        with self._use(key, contract, open_one) as session:
             yield session
 
     def reached(self, lane: str) -> bool:
@@ -107,6 +115,19 @@ class Sessions:
                 f"{account}: the account is not at {endpoint} yet.",
                 remedy="See what the plan's earlier step says of it.",
             )
+
+    def _in_turn(
+        self, stage: Stage, side: Side, contract: Contract[Any, Any], account: str, open_session: Callable[[], Any]
+    ) -> Callable[[], Any]:
+        """The same, but where one login opens all accounts it is tried with the care that needs."""
+        opener = stage.opener
+        name = opener.opens_all(side, contract.service) if isinstance(opener, OpensAll) else ""
+        if not name:
+            return open_session
+        endpoint = opener.endpoint(side)
+        with self._lock:
+            shared = self._shared.setdefault((endpoint, contract.service, name), SharedLogin(name, endpoint))
+        return lambda: shared.open(account, open_session)
 
     def _key(self, stage: Stage, side: Side, account: str, *, writes: bool) -> _Key:
         # A step that lists its subjects may open a session before any job has named its lanes.

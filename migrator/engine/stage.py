@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -39,6 +39,14 @@ class Opener(Protocol):
 
     def keep_password(self, account: str, password: SecretStr) -> None:
         """Put a password made for an account at the target into the hand-out, on disk before this returns."""
+
+
+@runtime_checkable
+class OpensAll(Protocol):
+    """An opener that may have one login for all accounts of an endpoint."""
+
+    def opens_all(self, side: Side, service: str) -> str:
+        """What that login is called in messages; "" where each account has its own."""
 
 
 @dataclass(frozen=True, slots=True)

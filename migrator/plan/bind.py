@@ -186,6 +186,11 @@ class RouteOpener:
         adapter, options = self.ends[side].adapter(self.service)
         return adapter.connections(options)
 
+    def opens_all(self, side: Side, service: str) -> str:
+        """What the login is called that opens all accounts of the endpoint's service; "" where each has its own."""
+        adapter, options = self.ends[side].adapter(service)
+        return adapter.opens_all(options)
+
     def for_reading(self, side: Side, service: str, account: str) -> Any:  # Any: the contract's type is the asker's
         """A new session that cannot write. Raises what the adapter raises, and PlanError for a secret that cannot be had."""
         reach = self.ends[side]

@@ -159,6 +159,7 @@ class Shelf:
         self.bears = bears
         self.unreachable = False
         self.refused_people: set[str] = set()  # whose password is wrong
+        self.opens_all = ""  # what opens every person's boxes, "" if each has a password
         self.refused_words: set[str] = set()
         self.poison: set[str] = set()  # words that break the connection whenever they are read or put
         self.vanished: set[str] = set()  # words that are listed and gone when they are read
@@ -166,6 +167,7 @@ class Shelf:
         self.room: int | None = None  # letters that one person's boxes hold
         self.drops: list[Drop] = []
         self.openings: deque[MigratorError] = deque()  # raised by the next openings, one each
+        self.before_login: Callable[[str], None] = lambda _: None
         self.before_write: Callable[[str], None] = lambda _: None
         self.after_write: Callable[[str], None] = lambda _: None
         self.answering = threading.Event()  # cleared: whoever writes waits until it is set again
@@ -251,6 +253,7 @@ class Shelf:
         return self._ends[person, box]
 
     def _open(self, person: str) -> None:
+        self.before_login(person)
         with self.lock:
             self.tries[person] += 1
             if self.unreachable:
@@ -631,6 +634,10 @@ class ToyRoute:
 
     def connections(self, side: Side) -> tuple[int, int]:
         return self._shelf(side).connections
+
+    def opens_all(self, side: Side, service: str) -> str:
+        assert service == WORDS.service
+        return self._shelf(side).opens_all
 
     def for_reading(self, side: Side, service: str, account: str) -> ShelfReader:
         assert service == WORDS.service

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import field
 from datetime import timedelta
 
-from migrator.errors import EndpointRefused, LoginRefused, MigratorError, TooManyConnections, Unavailable
+from migrator.errors import EndpointRefused, LoginRefused, MigratorError, NotLetIn, TooManyConnections, Unavailable
 from migrator.frozen import dataclass
 from migrator.wire.imap import Answer, Connection, SaidBye, Spoken, plain, string
 
@@ -125,7 +125,7 @@ def refused_otherwise(peer: str, account: str, end: Spoken) -> MigratorError | N
     said = end.words.lower()
     about = f"{account}: " if account else ""
     if "authenticated but not connected" in said:
-        return LoginRefused(
+        return NotLetIn(
             f"{about}{peer} knows the account but does not open its mailbox: {end.words}",
             remedy="The account may lack a licence, or IMAP may be switched off for it there.",
         )
@@ -140,6 +140,12 @@ def refused_otherwise(peer: str, account: str, end: Spoken) -> MigratorError | N
 
 def _refused(peer: str, credentials: Credentials, end: Spoken) -> LoginRefused:
     said = end.words.lower()
+    if credentials.master and end.code == "AUTHORIZATIONFAILED":
+        # RFC 5530, section 3. Dovecot says so of a mailbox that is not there, once the master's password was right.
+        return NotLetIn(
+            f"{credentials.account}: {peer} takes the master user's login, but does not open this mailbox with it: {end.words}",
+            remedy="See whether the mailbox is there, and whether the master user may open it.",
+        )
     if credentials.master:
         remedy = (
             "Correct master_user, master_password or master_style of the endpoint, then run again; nothing was changed."

@@ -13,7 +13,7 @@ from lab.road import Letter
 from pydantic import SecretStr
 
 from migrator.engine.contract import Login
-from migrator.errors import LoginRefused, NoSpace, NotFound, Refused, TlsFailed, TooManyConnections
+from migrator.errors import LoginRefused, NoSpace, NotFound, NotLetIn, Refused, TlsFailed, TooManyConnections
 from migrator.mail.adapters.imap import ADAPTER, Options
 from migrator.mail.imap.reading import ImapReader
 from migrator.mail.imap.writing import ImapWriter
@@ -304,6 +304,17 @@ def test_a_master_user_opens_any_mailbox(lab, sessions):
     assert isinstance(sessions(ADAPTER.reader, options, account), ImapReader)
     by_sasl = options.model_copy(update={"master_style": "authzid"})
     assert isinstance(sessions(ADAPTER.writer, by_sasl, account), ImapWriter)
+
+
+@pytest.mark.parametrize("style", ["separator", "authzid"])
+def test_a_wrong_master_user_and_a_mailbox_that_is_not_there_are_told_apart(lab, style):
+    server = lab.mail("dovecot-slash", "--master", "admin:pw-master")
+    right = plain_options(server, master_user="admin", master_password=SecretStr("pw-master"), master_style=style)
+    wrong = right.model_copy(update={"master_password": SecretStr("not it")})
+    for options, error in ((right, NotLetIn), (wrong, LoginRefused)):
+        with pytest.raises(LoginRefused) as refused:
+            ADAPTER.reader(options, Login("nobody@example.com", "nobody@example.com"))
+        assert type(refused.value) is error
 
 
 def test_reading_sends_no_writing_command(dovecot_inbox, sessions):

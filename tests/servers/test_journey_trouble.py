@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,30 @@ def test_a_wrong_password_for_one_of_ten_spoils_one_of_ten(dovecot_inbox, doveco
     assert mended.code == 0, mended
     assert mended.recorded() == 4
     assert contents(dovecot_slash, right[6].target) == contents(dovecot_inbox, unlucky)
+
+
+def test_a_wrong_master_password_is_tried_twice_for_ten_and_missing_mailboxes_spoil_themselves_alone(
+    lab, dovecot_inbox, tmp_path
+):
+    ruled = lab.mail("dovecot-slash", "--master", "admin:pw-master")
+    boxes = [Box(user := dovecot_inbox.fresh_user(), ruled.fresh_user(), dovecot_inbox.users[user]) for _ in range(10)]
+    for box in boxes:
+        dovecot_inbox.fill(box.source, "INBOX", letters(2))
+    boxes[:3] = [replace(box, target=f"missing{number}@example.com") for number, box in enumerate(boxes[:3])]
+    target = imap(ruled, master_user="admin", master_password="master")
+    journey = Journey(tmp_path, imap(dovecot_inbox), target, boxes, secrets={"master": "not it"})
+
+    refused = journey.does("run")
+    attempts = len(re.findall(r"auth failed, 1 attempts.*user=<admin>", dovecot_log(ruled)))
+    journey.write(secrets={"master": "pw-master"})
+    ended = journey.does("run")
+
+    assert refused.code == 4, refused
+    assert attempts == 2
+    spared = [line for line in refused.stdout.splitlines() if "not tried a third time" in line]
+    assert len(spared) == 8, refused
+    assert ended.code == 4, ended
+    assert all(contents(ruled, box.target) == contents(dovecot_inbox, box.source) for box in boxes[3:])
 
 
 def dovecot_log(server) -> str:

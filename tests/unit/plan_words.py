@@ -72,7 +72,13 @@ class Session:
 
 
 POST = Adapter(
-    "post", "A post office", Post, Session, lambda o, n: Session(o, n, writes=True), lambda o: (o.connections, 2)
+    "post",
+    "A post office",
+    Post,
+    Session,
+    lambda o, n: Session(o, n, writes=True),
+    lambda o: (o.connections, 2),
+    opens_all=lambda o: "the postmaster" if o.master_password else "",
 )
 SHELF = Adapter("shelf", "A shelf", Shelf, Session, lambda o, n: Session(o, n, writes=True))
 ARCHIVE = Adapter("archive", "An archive", Shelf, Session, None)

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.errors import Dropped, EndpointRefused, LoginRefused, Misbehaved, TooManyConnections, Unavailable
+from migrator.errors import (
+    Dropped,
+    EndpointRefused,
+    LoginRefused,
+    Misbehaved,
+    NotLetIn,
+    TooManyConnections,
+    Unavailable,
+)
 from migrator.mail.imap.shapes import expanded, list_entry, namespaces, pair_by_order, quota_left, told_at_opening
 from migrator.mail.model import Namespace
 from migrator.wire.imap import (
@@ -385,6 +393,21 @@ def test_a_master_user_names_both_in_plain(talk):
     assert base64.b64decode(one.heard().split()[-1]) == b"alice\0admin\0pw"
 
 
+@pytest.mark.parametrize(
+    ("said", "error", "remedy"),
+    [
+        (b"[AUTHENTICATIONFAILED] Authentication failed.", LoginRefused, "Correct master_user, master_password"),
+        (b"[AUTHORIZATIONFAILED] Authorization failed", NotLetIn, "See whether the mailbox is there"),
+    ],
+)
+def test_a_wrong_master_user_and_a_mailbox_it_does_not_open_are_told_apart(talk, said, error, remedy):
+    master = Credentials("alice@example.com", "admin", "pw", authzid="alice", master=True)
+    with pytest.raises(LoginRefused) as refused:
+        logged_in(talk, b"m1 NO " + said, capabilities="SASL-IR", credentials=master)
+    assert type(refused.value) is error
+    assert refused.value.remedy.startswith(remedy)
+
+
 def test_without_any_way_in_it_is_said_and_nothing_is_sent(talk):
     one = talk(capabilities="LOGINDISABLED AUTH=GSSAPI")
     with pytest.raises(EndpointRefused, match="AUTH=GSSAPI"):
@@ -405,7 +428,7 @@ def test_no_part_of_a_password_is_in_an_error_or_a_repr(talk):
         (b"Too many simultaneous connections", TooManyConnections),
         (b"[UNAVAILABLE] Temporary authentication failure", Unavailable),
         (b"[INUSE] mailbox locked", Unavailable),
-        (b"User is authenticated but not connected.", LoginRefused),
+        (b"User is authenticated but not connected.", NotLetIn),
     ],
 )
 def test_a_refusal_that_is_not_about_the_password_is_told_apart(said, error):

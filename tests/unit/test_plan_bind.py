@@ -3,7 +3,7 @@ from plan_words import GOOD, words
 from pydantic import SecretStr
 
 from migrator.engine.contract import Measure, Side
-from migrator.engine.stage import Stage, Verification
+from migrator.engine.stage import OpensAll, Stage, Verification
 from migrator.errors import LoginRefused, PlanError
 from migrator.handout import Handout
 from migrator.plan.bind import bind, plan_digest
@@ -42,6 +42,12 @@ def test_a_session_gets_its_login_and_its_secrets_when_it_is_opened(bound):
     assert session.login.password.get_secret_value() == "a"
     assert session.options.master_password == SecretStr("m")
     assert not session.writes
+
+
+def test_a_login_that_opens_all_is_named_by_the_adapter_of_its_side(bound):
+    opener = bound().stages[0].opener
+    assert isinstance(opener, OpensAll)
+    assert [opener.opens_all(side, "mail") for side in (Side.SOURCE, Side.TARGET)] == ["the postmaster", ""]
 
 
 def test_the_target_is_asked_for_by_its_own_address(bound, tmp_path):

@@ -49,6 +49,14 @@ def test_a_sentence_is_said_in_spanish_with_its_numbers(english, spanish):
             "Correct the user or the password on line 7 of accounts.csv, then run again; nothing was changed.",
             "Corrija el usuario o la contraseña en la línea 7 de accounts.csv y ejecute de nuevo migrator run; no se cambió nada.",
         ),
+        (
+            "eva@example.com: the master user admin was refused at old for ana@example.com and bea@example.com, and is not tried a third time.",
+            "eva@example.com: el servidor old rechazó el usuario maestro admin para ana@example.com y bea@example.com, y no se prueba por tercera vez.",
+        ),
+        (
+            "If it is right, ana@example.com and bea@example.com cannot be opened there: take them out of the plan.",
+            "Si es correcto, ana@example.com y bea@example.com no se pueden abrir allí: quítelos del plan.",
+        ),
         ("1 message is larger than max_size and stays", "1 mensaje supera el tamaño máximo del plan y se queda"),
         (
             "after 5 up to 9: 1 row is not at the target as it was put there, or another is",

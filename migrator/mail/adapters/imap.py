@@ -450,4 +450,5 @@ ADAPTER: Adapter[MailReader, MailWriter] = Adapter(
     reader=open_reader,
     writer=open_writer,
     connections=lambda options: (options.connections, min(options.connections, options.connections_per_account)),
+    opens_all=lambda options: f"the master user {options.master_user}" if options.master_user else "",
 )
