@@ -404,8 +404,10 @@ class Step(Protocol):
 class Foresees(Protocol):
     """A step that can tell at preview what the target will refuse, change or rename."""
 
-    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
-        """Findings about what would happen, by reading only; more costly than `plan`, so only a preview asks."""
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding | Action]:
+        """Findings about what would happen, by reading only; more costly than `plan`, so only a preview asks. An action among them takes
+        the place of that with the same key: what was seen on the way tells its size better.
+        """
 
 
 @runtime_checkable

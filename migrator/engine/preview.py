@@ -121,7 +121,10 @@ def _preview_stage(walk: Walk, read: StageReading, speed: _Speed) -> StagePrevie
 
     def planned(_: Job, number: int, subject: Subject, actions: Sequence[Action]) -> None:
         step = stage.step
-        findings = tuple(step.foresee(subject, actions, read)) if isinstance(step, Foresees) else ()
+        foreseen = tuple(step.foresee(subject, actions, read)) if isinstance(step, Foresees) else ()
+        findings = tuple(one for one in foreseen if isinstance(one, Finding))
+        better = {one.key: one for one in foreseen if isinstance(one, Action)}
+        actions = tuple(better.get(action.key, action) for action in actions)
         if isinstance(step, Probes) and speed.wanted():
             began = walk.around.clock()
             speed.learn(step.probe(subject, actions, read, PROBE_BYTES), walk.around.clock() - began)

@@ -4,42 +4,74 @@ change their names; and how fast the source can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
-from migrator.engine.contract import Action, Finding, Subject, Verb, Weight
+from migrator.engine.contract import Action, Finding, Size, Subject, Verb, Weight
 from migrator.errors import NoSpace
 from migrator.frozen import dataclass
 from migrator.mail.contract import MailReader
+from migrator.mail.copying import DELETED
 from migrator.mail.model import Features, Header
 from migrator.mail.options import MailOptions
 
 PROBE_MESSAGES = 200
+PORTION = 500  # messages looked up in the state at once
+_EMPTY, _OVER_MAX_SIZE, _MARKED_DELETED, _TOO_LARGE = "empty", "over-max-size", "marked-deleted", "too-large"
+_STAYING = frozenset({_EMPTY, _OVER_MAX_SIZE, _MARKED_DELETED})
 
 
 @dataclass(frozen=True, slots=True)
 class FolderForecast:
-    """Counts over one folder's index."""
+    """Counts over one folder's index. `staying` are those of its messages that the plan leaves at the source and that nobody has recorded yet."""
 
-    messages: int = 0
     bytes: int = 0
     too_large: int = 0
     empty: int = 0
     over_max_size: int = 0
+    marked_deleted: int = 0
+    staying: Size = Size(0, 0)
 
 
-def forecast(headers: Iterator[Header], largest: int | None, options: MailOptions) -> FolderForecast:
+Unrecorded = Callable[
+    [Sequence[Header]], Sequence[Header]
+]  # of some hundred messages, those that are not on record as ended
+
+
+def forecast(
+    headers: Iterator[Header], largest: int | None, options: MailOptions, unrecorded: Unrecorded
+) -> FolderForecast:
     """What an index foretells, streamed."""
-    messages = size = too_large = empty = over = 0
-    for header in headers:
-        messages += 1
-        size += header.size
-        if not header.size:
-            empty += 1
-        elif options.max_size is not None and header.size > options.max_size:
-            over += 1
-        elif largest is not None and header.size > largest:
-            too_large += 1
-    return FolderForecast(messages, size, too_large, empty, over)
+    kinds: Counter[str] = Counter()
+    size = staying = staying_bytes = 0
+    while portion := list(islice(headers, PORTION)):
+        told = [(_kind(header, largest, options), header) for header in portion]
+        kinds.update(kind for kind, _ in told)
+        size += sum(header.size for header in portion)
+        left = [header for kind, header in told if kind in _STAYING]
+        new = unrecorded(left) if left else ()
+        staying += len(new)
+        staying_bytes += sum(header.size for header in new)
+    return FolderForecast(
+        size,
+        kinds[_TOO_LARGE],
+        kinds[_EMPTY],
+        kinds[_OVER_MAX_SIZE],
+        kinds[_MARKED_DELETED],
+        Size(staying, staying_bytes),
+    )
+
+
+def _kind(header: Header, largest: int | None, options: MailOptions) -> str:
+    """What becomes of a message, "" if it moves; a run decides in the same order (FolderCopy)."""
+    if not header.size:
+        return _EMPTY
+    if options.max_size is not None and header.size > options.max_size:
+        return _OVER_MAX_SIZE
+    if options.deleted == "skip" and DELETED in header.flags:
+        return _MARKED_DELETED
+    return _TOO_LARGE if largest is not None and header.size > largest else ""
 
 
 def folder_findings(label: str, seen: FolderForecast, largest: int | None) -> Iterator[Finding]:
@@ -71,6 +103,15 @@ def folder_findings(label: str, seen: FolderForecast, largest: int | None) -> It
             "1 message is larger than max_size and stays"
             if seen.over_max_size == 1
             else f"{seen.over_max_size:,} messages are larger than max_size and stay",
+        )
+    if seen.marked_deleted:
+        yield Finding(
+            "marked-deleted",
+            Weight.NOTE,
+            label,
+            "1 message is marked as deleted and stays (deleted: skip)"
+            if seen.marked_deleted == 1
+            else f"{seen.marked_deleted:,} messages are marked as deleted and stay (deleted: skip)",
         )
 
 

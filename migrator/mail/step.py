@@ -7,7 +7,9 @@ mailboxes are copied over several connections. The engine does the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import field, replace
+from functools import partial
 
 from migrator.engine.contract import (
     ARRIVED,
@@ -32,11 +34,11 @@ from migrator.frozen import dataclass
 from migrator.mail.adoption import adopt
 from migrator.mail.comparison import FolderComparison
 from migrator.mail.contract import MAIL, KeptInFiles, MailReader, MailWriter
-from migrator.mail.copying import SHARING, FolderCopy, sharing
+from migrator.mail.copying import SHARING, FolderCopy, item_key, sharing, uid_of
 from migrator.mail.folders import FolderPlan, FolderRules, plan_folders, repairs, shown
 from migrator.mail.following import follow_flags
 from migrator.mail.foresight import folder_findings, forecast, largest_folder, probe_folder, room_findings
-from migrator.mail.model import Folder, Namespace, Opened
+from migrator.mail.model import Features, Folder, Header, Namespace, Opened
 from migrator.mail.options import RECOPY, MailOptions
 
 FOLDERS = "#folders"  # ends the key of the action that makes a mailbox's folders
@@ -171,7 +173,7 @@ class MailStep:
             )
             why = "; ".join(filter(None, (plan.why, _staying(plan, recorded))))
             return Action(key, Verb.KEEP, plan.shown_source, why, total=recorded, data={"left_out": plan.why})
-        left = _left(total, present)
+        left = _left(total, present, self._looked_at_again(read.remembered(key)))
         if gone:
             verb, why = (
                 Verb.BY_HAND,
@@ -275,6 +277,11 @@ class MailStep:
             follow_flags(action, copy, work, _modseq(last_pass))
         work.remember({"source": _stamp(opened), "rules": self._rules})
 
+    def _looked_at_again(self, facts: Mapping[str, str]) -> frozenset[Fate]:
+        """The fates that do not end a message of a folder of which this is remembered."""
+        same = facts.get("rules", self._rules) == self._rules
+        return frozenset({Fate.LEFT_BEHIND}) if same else frozenset({Fate.LEFT_BEHIND, Fate.SKIPPED})
+
     @property
     def _rules(self) -> str:
         """What decides which messages are skipped; when it changes, they are looked at again."""
@@ -339,14 +346,16 @@ class MailStep:
 
     # -- foresee -------------------------------------------------------------------------------------------------------------
 
-    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding]:
+    def foresee(self, subject: Subject, actions: Sequence[Action], read: Reading) -> Iterator[Finding | Action]:
         account = self.accounts[subject.key]
+        features, blocked = Features(), dict[str, str]()
         try:
             with read.target(MAIL, account.target.account) as target:
                 features = target.features
                 blocked = {folder: why for _, folder, why in _no_folders(target) if folder}
         except NotMadeYet:  # nobody knows yet what it will take
-            return
+            if not self._leaves_some:
+                return
         for action in actions:
             if why := blocked.get(action.data.get("target", "")):
                 yield Finding(Misbehaved.code, Weight.WARNING, f"{subject.label}: {action.label}", why)
@@ -354,10 +363,29 @@ class MailStep:
         with read.source(MAIL, account.source.account) as source:
             for action in actions:
                 if action.verb is Verb.COPY and action.size.items:
-                    seen = forecast(source.index(action.data["source"]), features.largest, self.options)
-                    needed += action.size.bytes if action.size.bytes is not None else seen.bytes
+                    index = source.index(action.data["source"])
+                    seen = forecast(index, features.largest, self.options, partial(self._unrecorded, action, read))
+                    moving = _less(action.size, seen.staying)
+                    needed += moving.bytes if moving.bytes is not None else seen.bytes
+                    yield replace(action, size=moving)
                     yield from folder_findings(f"{subject.label}: {action.label}", seen, features.largest)
         yield from room_findings(subject, needed, features)
+
+    @property
+    def _leaves_some(self) -> bool:
+        """Whether the plan leaves messages at the source of folders that move."""
+        return self.options.max_size is not None or self.options.deleted == "skip"
+
+    def _unrecorded(self, action: Action, read: Reading, headers: Sequence[Header]) -> Sequence[Header]:
+        """Those of a folder's messages that are not on record as ended; what is looked at again has not ended."""
+        facts = read.remembered(action.key)
+        if "uidvalidity" not in facts:
+            return headers
+        validity = int(facts["uidvalidity"])
+        again = self._looked_at_again(facts)
+        settled = read.settled(action.key, [item_key(validity, header.uid) for header in headers])
+        ended = {uid_of(key) for key, outcome in settled.items() if outcome.fate not in again}
+        return [header for header in headers if header.uid not in ended]
 
     def probe(self, subject: Subject, actions: Sequence[Action], read: Reading, budget: int) -> int:
         action = largest_folder(actions)
@@ -399,13 +427,17 @@ def _modseq(stamp: str) -> int:
     return int(stamp.rpartition("/")[2])
 
 
-def _left(total: Size, fates: Mapping[Fate, Size]) -> Size:
+def _left(total: Size, fates: Mapping[Fate, Size], again: AbstractSet[Fate]) -> Size:
     """What the ledger does not know as ended yet, as far as counts can tell."""
-    ended = [size for fate, size in fates.items() if fate is not Fate.LEFT_BEHIND]
-    items = max(0, total.items - sum(size.items for size in ended))
+    ended = [size for fate, size in fates.items() if fate not in again]
+    return _less(total, Size(sum(size.items for size in ended), sum(size.bytes or 0 for size in ended)))
+
+
+def _less(total: Size, part: Size) -> Size:
+    items = max(0, total.items - part.items)
     if total.bytes is None:
         return Size(items, None)
-    return Size(items, max(0, total.bytes - sum(size.bytes or 0 for size in ended)) if items else 0)
+    return Size(items, max(0, total.bytes - (part.bytes or 0)) if items else 0)
 
 
 def _decide(

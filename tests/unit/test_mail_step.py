@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from migrator.engine.contract import Account, BatchLimit, Fate, Login, Outcome, Verb
+from migrator.engine.contract import Account, BatchLimit, Fate, Login, Outcome, Size, Verb
 from migrator.engine.events import StageBegan
 from migrator.engine.lease import utc_now
 from migrator.engine.ledger import ActionRow, Ending, Status
-from migrator.engine.report import report
+from migrator.engine.report import added, report
 from migrator.engine.stage import Stage
 from migrator.engine.stop import Stop
 from migrator.mail.model import Opened
 from migrator.mail.options import MailOptions
 from migrator.mail.step import KIND, MailStep
+from migrator.panel.model import Mailbox, with_scheme
+from migrator.panel.options import AccountsOptions
+from migrator.panel.step import KIND as PANEL
 from migrator.testing.memory_mail import (
     Manners,
     MemoryReader,
@@ -26,6 +29,7 @@ from migrator.testing.memory_mail import (
     normalises_as_courier,
     refuses_as_cyrus,
 )
+from migrator.testing.memory_panel import MemoryPanel, PanelRoute, accounts_of
 from migrator.testing.trial import Trial
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -96,6 +100,11 @@ class Move:
 
     def notes(self) -> list[str]:
         return [finding.code for finding in self.trial.findings("run")]
+
+    def foreseen(self) -> tuple[Size, list[str]]:
+        """What a preview says is to be moved, and what it foresees."""
+        [stage] = self.trial.preview(self.trial.store).stages
+        return added(action.size for _, action in stage.actions), [finding.text for finding in stage.findings]
 
     def differences(self) -> list[str]:
         self.trial.verify()
@@ -496,6 +505,78 @@ def test_messages_skipped_for_their_size_are_copied_after_the_plan_allows_them()
     assert len(move.there()) == 1
     move.with_options(max_size=10_000).run()
     assert move.texts() == Counter([mail(1), mail(2, "x" * 500)])
+
+
+# -- what a preview counts ---------------------------------------------------------------------------------------------
+
+LARGE = mail(2, "x" * 500)
+
+
+def test_a_preview_does_not_count_what_the_plan_leaves_at_the_source() -> None:
+    move = Move({"max_size": 100, "deleted": "skip"})
+    move.put(mail(1), LARGE, b"")
+    move.put(mail(3), mail(4), flags=("\\Deleted",))
+    counted, foreseen = move.foreseen()
+    assert counted == Size(1, len(mail(1)))
+    assert foreseen == [
+        "1 message has no bytes at all; there is nothing to copy",
+        "1 message is larger than max_size and stays",
+        "2 messages are marked as deleted and stay (deleted: skip)",
+    ]
+    move.run()
+    assert move.fates() == {Fate.COPIED: 1, Fate.SKIPPED: 4}
+
+
+def test_it_counts_so_after_a_run_as_well() -> None:
+    move = Move({"max_size": 100, "deleted": "skip"})
+    move.put(mail(1), LARGE)
+    [second] = move.put(mail(3))
+    move.run()
+    move.source.mailboxes[ALICE].folders["INBOX"].set_flags(second, frozenset({"\\Deleted"}))  # it was copied before
+    move.put(mail(5), mail(6), LARGE)
+    move.put(mail(7), flags=("\\Deleted",))
+    counted, _ = move.foreseen()
+    assert counted == Size(2, len(mail(5) + mail(6)))
+
+
+def test_it_counts_what_was_left_behind_and_is_tried_again_unless_a_rule_skips_it_now() -> None:
+    move = Move(target_manners=Manners("new", largest=100))
+    move.put(mail(1), LARGE)
+    move.run()
+    assert move.foreseen()[0] == Size(1, len(LARGE))
+    move.with_options(max_size=100)
+    assert move.foreseen()[0] == Size(0, 0)
+
+
+def test_it_counts_what_other_rules_skipped_before() -> None:
+    move = Move({"max_size": 100})
+    move.put(mail(1), LARGE, mail(3, "y" * 900))
+    move.run()
+    move.with_options(max_size=800)
+    assert move.foreseen()[0] == Size(1, len(LARGE))
+    move.run()
+    assert move.fates() == {Fate.COPIED: 2, Fate.SKIPPED: 1}
+
+
+@pytest.mark.parametrize(("rule", "counted"), [({"max_size": 100}, 1), ({}, 2)])
+def test_it_counts_so_too_where_the_account_is_still_to_be_made(rule: dict[str, object], counted: int) -> None:
+    move = Move(rule)
+    move.put(mail(1), LARGE)
+    old, new = MemoryPanel("old"), MemoryPanel("new")
+    old.fill(Mailbox(ALICE), password=with_scheme("$6$salt$hash"))
+    making = Stage("accounts", "accounts", PANEL.build(AccountsOptions(), accounts_of(ALICE)), PanelRoute(old, new))
+    _, seen = Trial([making, move.stage()]).preview().stages
+    assert added(action.size for _, action in seen.actions).items == counted
+
+
+def test_of_many_that_stay_the_state_is_asked_in_portions() -> None:
+    move = Move({"deleted": "skip"}, items=1000)
+    move.put(*(mail(number) for number in range(1201)), flags=("\\Deleted",))
+    move.put(mail(5000))
+    assert move.foreseen()[0] == Size(1, len(mail(5000)))
+    move.run()
+    move.put(mail(5001))
+    assert move.foreseen()[0] == Size(1, len(mail(5001)))
 
 
 def test_of_a_folder_that_the_plan_leaves_out_it_is_told_how_much_stays() -> None:
