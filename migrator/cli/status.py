@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,13 +12,42 @@ import typer
 
 from migrator.cli.console import Console, state_to_ask
 from migrator.cli.options import AsJson, PlanFile, State, Verbose
+from migrator.frozen import dataclass
 
 if TYPE_CHECKING:
     from migrator.engine.ledger import Holder, RunRow, Store
     from migrator.engine.report import Report
+    from migrator.plan.model import StepEntry, VerifyEntry
+
+    Steps = Callable[[], Sequence[StepEntry | VerifyEntry]]
 
 REDRAWN_EVERY = 2.0  # seconds
 NOTHING_RUN = "Nothing has been run yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A step of the plan that is still to have its turn in a run; a verification has no route."""
+
+    step: str
+    kind: str
+    route: str
+
+    @property
+    def words(self) -> str:
+        """delta: mail, old -> new."""
+        from migrator.cli.nouns import heading
+
+        return heading(self.step, self.kind, self.route)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the state shows, and which steps of the plan are waiting."""
+
+    seen: Report
+    works: bool
+    waiting: Sequence[Turn]
 
 
 def status(
@@ -41,17 +71,17 @@ def status(
     console = Console.of(context, verbose)
     where = state_to_ask(plan, state)
     store = _once_there(console, where) if watch else open_for_questions(where)
+    steps = cache(lambda: _steps(plan))
     try:
         if as_json and not watch:
-            seen, works = look(store)
-            console.screen.document(_document(store, seen, works=works))
+            console.screen.document(_document(store, _look(store, steps)))
             return Exit.DONE
-        goes_on = _show(console, plan, store, as_json=as_json)
+        goes_on = _show(console, plan, store, steps, as_json=as_json)
         while watch and goes_on:
             time.sleep(REDRAWN_EVERY)
             if not as_json:
                 console.screen.clear()
-            goes_on = _show(console, plan, store, as_json=as_json)
+            goes_on = _show(console, plan, store, steps, as_json=as_json)
     finally:
         store.close()
     return Exit.DONE
@@ -79,15 +109,24 @@ def _once_there(console: Console, where: str | Path) -> Store:
         time.sleep(REDRAWN_EVERY)
 
 
-def _show(console: Console, plan: Path, store: Store, *, as_json: bool) -> bool:
+def _show(console: Console, plan: Path, store: Store, steps: Steps, *, as_json: bool) -> bool:
     """Show it once; answers whether a run is at work."""
-    seen, works = look(store)
+    now = _look(store, steps)
     if as_json:
-        console.screen.json_line(_document(store, seen, works=works))
-        return works
-    for line in _lines(plan, seen, works=works):
+        console.screen.json_line(_document(store, now))
+        return now.works
+    for line in _lines(plan, now, steps):
         console.screen.answer(line)
-    return works
+    return now.works
+
+
+def _look(store: Store, steps: Steps) -> Look:
+    seen, works = look(store)
+    return Look(seen, works, waiting(steps(), seen) if _has_more_to_look_at(seen) else [])
+
+
+def _has_more_to_look_at(seen: Report) -> bool:
+    return seen.cut_short and bool(seen.runs) and seen.runs[-1].purpose == "run"
 
 
 def look(store: Store, lives: Callable[[Holder], bool] | None = None) -> tuple[Report, bool]:
@@ -110,14 +149,38 @@ def look(store: Store, lives: Callable[[Holder], bool] | None = None) -> tuple[R
             return seen, False
 
 
-def _lines(plan: Path, seen: Report, *, works: bool) -> list[str]:
+def waiting(steps: Sequence[StepEntry | VerifyEntry], seen: Report) -> list[Turn]:
+    """The steps of the plan that the newest run has still before it, as far as it has recorded what it does: steps are done one after the
+    other, so those before one that has begun are over, also where they had nothing to do.
+    """
+    from migrator.plan.model import StepEntry
+
+    epoch = seen.runs[-1].epoch if seen.runs else 0
+    compared = {step for line in seen.lines if epoch and line.verified == epoch for step in line.steps}
+    ahead = 0  # how many steps the run has not before it any more
+    for place, step in enumerate(steps):
+        if isinstance(step, StepEntry):
+            begun = step.name in seen.begun
+        else:  # it compares what was moved before it
+            begun = place == ahead > 0 and steps[place - 1].name in compared
+        if begun:
+            ahead = place + 1
+    return [
+        Turn(step.name, step.kind, f"{step.route.source}>{step.route.target}")
+        if isinstance(step, StepEntry)
+        else Turn(step.name, "verify", "")
+        for step in steps[ahead:]
+    ]
+
+
+def _lines(plan: Path, now: Look, steps: Steps) -> list[str]:
     from migrator.cli import figures, summary
     from migrator.engine.contract import Fate, Weight
 
-    nouns = summary.report_nouns(seen, [] if seen.parts else _planned_kinds(plan))
+    seen, works = now.seen, now.works
+    nouns = summary.report_nouns(seen, [] if seen.parts else _kinds(steps()))
     newest = seen.runs[-1] if seen.runs else None
     differences = summary.findings(seen, Weight.DIFFERENCE)
-    unsure = seen.cut_short and newest is not None and newest.purpose == "run"
     recorded = " by our records" if seen.differences > sum(seen.not_compared) else ""
     so_far = (
         f"{summary.done_of(summary.named_parts(seen), nouns)} done",
@@ -126,9 +189,12 @@ def _lines(plan: Path, seen: Report, *, works: bool) -> list[str]:
     )
     return [
         run_sentence(newest, works=works, differences=summary.differed(seen, newest)) if newest else NOTHING_RUN,
-        ", ".join(so_far) + "." + (" What it has not looked at yet is not counted." if unsure else ""),
+        ", ".join(so_far)
+        + "."
+        + (" What it has not looked at yet is not counted." if _has_more_to_look_at(seen) else ""),
         "",
         *summary.part_rows(seen),
+        *_waiting_lines(now),
         "",
         *summary.sums_by_route(seen),
         *summary.left_behind(seen),
@@ -137,8 +203,15 @@ def _lines(plan: Path, seen: Report, *, works: bool) -> list[str]:
         *summary.given_up(seen),
         *(["Differences found by verifying:", *differences] if differences else []),
         *summary.worth_a_look(seen),
-        *([] if works or seen.finished else [f"To go on: {_to_go_on(plan, seen)}"]),
+        *([] if works or (seen.finished and not now.waiting) else [f"To go on: {_to_go_on(plan, seen)}"]),
     ]
+
+
+def _waiting_lines(now: Look) -> list[str]:
+    if not now.waiting:
+        return []
+    number = now.seen.runs[-1].number
+    return [f"Waiting, with nothing on record of run {number} yet:", *(f"  {turn.words}" for turn in now.waiting)]
 
 
 def _to_go_on(plan: Path, seen: Report) -> str:
@@ -147,17 +220,23 @@ def _to_go_on(plan: Path, seen: Report) -> str:
     return f"do as each difference says, then {run}, then migrator verify {plan}" if seen.differences else run
 
 
-def _planned_kinds(plan: Path) -> list[str]:
-    """The rooms the plan passes through; none where it cannot be read."""
+def _steps(plan: Path) -> Sequence[StepEntry | VerifyEntry]:
+    """The steps of the plan; none where it cannot be read."""
     from migrator.errors import PlanError
     from migrator.plan.load import load
-    from migrator.plan.model import StepEntry
     from migrator.registry import REGISTRY
 
     try:
-        return [step.kind for step in load(plan, REGISTRY).steps if isinstance(step, StepEntry)]
+        return load(plan, REGISTRY).steps
     except PlanError:
         return []
+
+
+def _kinds(steps: Sequence[StepEntry | VerifyEntry]) -> list[str]:
+    """The rooms these steps pass through."""
+    from migrator.plan.model import StepEntry
+
+    return [step.kind for step in steps if isinstance(step, StepEntry)]
 
 
 def run_sentence(run: RunRow, *, works: bool, differences: int | None = None) -> str:
@@ -200,14 +279,16 @@ ENDINGS = {
 }
 
 
-def _document(store: Store, seen: Report, *, works: bool) -> dict[str, Any]:
+def _document(store: Store, now: Look) -> dict[str, Any]:
     from migrator.cli import summary
     from migrator.cli.documents import document
 
+    seen = now.seen
     return {
         "run": document(seen.runs[-1]) if seen.runs else None,
-        "works": works,
-        "finished": seen.finished,
+        "works": now.works,
+        "finished": seen.finished and not now.waiting,
+        "waiting": document(now.waiting),
         "cut_short": seen.cut_short,
         "tally": document(store.tally()),
         "sums": summary.sums_document(seen.sums),

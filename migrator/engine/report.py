@@ -219,6 +219,7 @@ class Report:
     runs: tuple[RunRow, ...]
     findings: tuple[Finding, ...]  # those about no action in particular
     items_untold: int = 0  # of which there is something to tell, beyond those that are named one by one
+    begun: frozenset[str] = frozenset()  # the steps of which the newest run has recorded something
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -299,7 +300,8 @@ def report(store: Store, made: datetime) -> Report:
         vanished = newest.run < planned[newest.step, newest.subject]
         whole = replace(line, findings=told, items=items)
         lines.setdefault(place, []).append(_vanished(whole) if vanished else whole)
-    troubles = _troubles(store.troubles(), rows)
+    given_up = store.troubles()
+    troubles = _troubles(given_up, rows)
     for place, several in troubles.items():
         labels.setdefault(place, several[0].label)
     parts = tuple(
@@ -310,13 +312,15 @@ def report(store: Store, made: datetime) -> Report:
         _unnamed(part) if record.of(f"{part.kind}/{part.route}/{part.subject}").get(UNNAMED) else part for part in parts
     )
     parts = tuple(part for part in parts if part.named or part.tells)
+    runs = tuple(store.runs())
     return Report(
         made=made,
         sums=Sums.of(part.sums for part in parts if part.named),
         parts=parts,
-        runs=tuple(store.runs()),
+        runs=runs,
         findings=tuple(finding for several in findings.values() for finding in several),
         items_untold=untold,
+        begun=_begun(runs, rows, given_up),
     )
 
 
@@ -360,6 +364,14 @@ def newest_planning(rows: Iterable[ActionRow]) -> Mapping[tuple[str, str], int]:
         place = row.step, row.subject
         newest[place] = max(newest.get(place, 0), row.run)
     return newest
+
+
+def _begun(runs: Sequence[RunRow], rows: Iterable[ActionRow], troubles: Iterable[SubjectTrouble]) -> frozenset[str]:
+    if not runs:
+        return frozenset()
+    epoch = runs[-1].epoch
+    planned = {row.step for row in rows if row.run == epoch}
+    return frozenset(planned | {trouble.step for trouble in troubles if trouble.run == epoch})
 
 
 def _closeness(row: ActionRow) -> tuple[int, bool, int]:

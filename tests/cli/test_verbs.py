@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -481,6 +482,47 @@ def test_status_after_a_killed_run_says_that_it_died(busy_office):
     assert (document["works"], document["cut_short"]) == (False, True)
     assert all(subject["named"] and not subject["gone"] for subject in document["subjects"])
     assert "died without an end" in busy_office.does("status", "plan.yaml").stdout
+
+
+def test_status_in_the_middle_of_a_run_tells_the_steps_that_are_waiting(office):
+    plan = PLAN.replace("[mail]", "[mail: {name: first, folders: {only: [INBOX]}}, mail: {name: rest}, verify]")
+    office.plan.write_text(PLAN.replace("[mail]", "[mail: {name: first, folders: {only: [INBOX]}}]"))
+    assert office.does("run", "plan.yaml").returncode == 0
+    assert "Waiting" not in office.does("status", "plan.yaml").stdout
+    office.plan.write_text(plan)
+
+    store = open_store(office.folder / "plan.state.sqlite")
+    claim = store.claim(this_process(), datetime.now(UTC), "digest", "0.1.0")
+    store.planned(claim.run.epoch, [replace(row, run=claim.run.epoch) for row in store.actions("first")])
+    shown = office.does("status", "plan.yaml").stdout
+    document = json.loads(office.does("status", "--json", "plan.yaml").stdout)
+    store.close()
+    office.plan.write_text("no plan at all")
+    unread = office.does("status", "plan.yaml")
+
+    heading = "\nWaiting, with nothing on record of run 2 yet:\n"
+    assert f"{heading}  rest: mail, old -> new\n  verify\n\n" in shown
+    assert document["waiting"] == [
+        {"step": "rest", "kind": "mail", "route": "old>new"},
+        {"step": "verify", "kind": "verify", "route": ""},
+    ]
+    assert not document["finished"]
+    assert (unread.returncode, "Waiting" in unread.stdout) == (0, False)
+
+
+def test_a_run_that_was_stopped_between_two_steps_says_how_to_go_on(office):
+    office.does("run", "plan.yaml")
+    store = open_store(office.folder / "plan.state.sqlite")
+    epoch = store.claim(this_process(), datetime.now(UTC), "digest", "0.1.0").run.epoch
+    store.planned(epoch, [replace(row, run=epoch) for row in store.actions("mail")])
+    store.end_run(epoch, datetime.now(UTC), Ending.INTERRUPTED, 130, "Ctrl-C")
+    store.close()
+    office.plan.write_text(PLAN.replace("[mail]", "[mail, verify]"))
+
+    shown = office.does("status", "plan.yaml").stdout
+
+    assert "\nWaiting, with nothing on record of run 2 yet:\n  verify\n" in shown
+    assert shown.endswith("To go on: migrator run plan.yaml\n")
 
 
 def test_a_run_that_begins_while_status_looks_is_not_told_as_dead(office, monkeypatch, capsys):

@@ -17,7 +17,7 @@ from migrator.cli.nouns import nouns_of
 from migrator.cli.report import guarded, report_document, spreadsheet, write
 from migrator.cli.report_page import page
 from migrator.cli.report_words import LANGUAGES
-from migrator.cli.status import run_sentence
+from migrator.cli.status import run_sentence, waiting
 from migrator.cli.summary import (
     compared,
     differed,
@@ -37,6 +37,8 @@ from migrator.engine.departed import as_fact
 from migrator.engine.ledger import ActionRow, Ending, Status, SubjectTrouble
 from migrator.engine.report import VANISHED, Line, Part, Reason, Report, Sums, report, top_reasons
 from migrator.errors import PlanError
+from migrator.mail.options import MailOptions
+from migrator.plan.model import Route, StepEntry, VerifyEntry
 from migrator.state.store import open_store, this_process
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -327,6 +329,59 @@ def test_a_difference_is_told_with_its_mailbox_and_folder(filled):
     assert findings(differing(filled), Weight.DIFFERENCE) == [
         "  difference: bob@example.com, INBOX: message 0 is missing. Ask bob."
     ]
+
+
+def trouble(step, epoch):
+    return SubjectTrouble(step, "bob@example.com", "bob@example.com", "login-refused", "refused", "Mend it.", epoch)
+
+
+def test_a_report_knows_the_steps_of_which_the_newest_run_has_recorded_something(filled):
+    filled.folder("alice@example.com", "INBOX", 1, step="first")
+    filled.after().folder("alice@example.com", "INBOX", 1, step="delta")
+    filled.store.trouble(filled.epoch, trouble("contacts", filled.epoch))
+
+    assert filled.seen().begun == {"delta", "contacts"}
+    assert filled.after().seen().begun == set()
+
+
+def planned(name, kind="mail", target="new"):
+    return StepEntry(name, kind, kind, Route("old", target), MailOptions(), stop_on_error=False, position=0)
+
+
+STEPS = (
+    planned("accounts", "accounts"),
+    planned("first-pass"),
+    VerifyEntry("verify", {}),
+    planned("contacts", "contacts", "vault"),
+    planned("delta"),
+    VerifyEntry("proof", {}),
+)
+AFTER_THE_FIRST_PASS = ["contacts, old -> vault", "delta: mail, old -> new", "proof: verify"]
+
+
+def test_steps_behind_those_that_a_run_has_begun_are_waiting(filled):
+    filled.folder("alice@example.com", "INBOX", 1, step="first-pass")
+
+    assert [turn.words for turn in waiting(STEPS, filled.seen())] == ["verify", *AFTER_THE_FIRST_PASS]
+
+
+def test_a_step_that_had_nothing_to_do_is_not_waiting_once_a_later_one_has_begun(filled):
+    filled.folder("alice@example.com", "INBOX", 1, step="delta")
+
+    assert [turn.words for turn in waiting(STEPS, filled.seen())] == ["proof: verify"]
+
+
+def test_a_verification_that_has_compared_something_is_not_waiting(filled):
+    key = filled.folder("alice@example.com", "INBOX", 1, step="first-pass")
+    filled.store.remember(filled.epoch, key, {"verified": str(filled.epoch)})
+
+    assert [turn.words for turn in waiting(STEPS, filled.seen())] == AFTER_THE_FIRST_PASS
+
+
+def test_a_run_that_has_recorded_nothing_yet_has_all_steps_before_it(filled):
+    filled.folder("alice@example.com", "INBOX", 1, step="delta")
+
+    assert len(waiting(STEPS, filled.after().seen())) == len(STEPS)
 
 
 def on_two_routes(**told):
