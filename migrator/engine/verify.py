@@ -209,7 +209,9 @@ class _StageVerification:
             subject,
             action,
             run=lambda _: self._compare(subject, action),
-            gave_up=lambda _, error: self._keep(subject, action, [_not_compared(action.label, error)], compared=False),
+            gave_up=lambda _, error: self._keep(
+                subject, action, [_not_compared(subject, action.label, error)], compared=False
+            ),
         )
         job.weight = action.total.bytes or action.total.items
         return job
@@ -240,7 +242,7 @@ class _StageVerification:
         if subject.key in self.way.given_up:
             return
         self.way.given_up.add(subject.key)
-        self._found(subject.key, [_not_compared(subject.label, error)])
+        self._found(subject.key, [_not_compared(subject, subject.label, error)])
         self.result.differences += 1
 
 
@@ -250,6 +252,8 @@ def _placed(whose: str, finding: Finding) -> Finding:
     return replace(finding, about=", ".join(dict.fromkeys(word for word in words if word)))
 
 
-def _not_compared(label: str, error: MigratorError) -> Finding:
-    words = str(error).removeprefix(f"{label}: ")  # whose it is stands before it already
+def _not_compared(subject: Subject, label: str, error: MigratorError) -> Finding:
+    words = str(error)
+    for named in (subject.label, label):  # these stand before it already
+        words = words.removeprefix(f"{named}: ")
     return Finding(NOT_COMPARED, Weight.DIFFERENCE, label, f"could not be compared: {words}", error.remedy)

@@ -146,6 +146,15 @@ def test_a_box_that_cannot_be_compared_is_a_difference_and_the_others_are_compar
     ]
 
 
+def test_a_box_that_cannot_be_compared_does_not_say_twice_whose_it_is() -> None:
+    _, target, trial = moved()
+    del target._boxes[ALICE]["verbs"]
+    trial.verify()
+    placed = report(trial.store, utc_now()).placed
+    told = [(one.place, one.finding.text) for one in placed if one.finding.code == "not-compared"]
+    assert told == [(f"{ALICE}, verbs", "could not be compared: new has no box verbs.")]
+
+
 def test_a_broken_line_is_no_difference() -> None:
     _, target, trial = moved()
     target.drops += [Drop("index", target.calls["index"] + at) for at in (1, 3)]
