@@ -99,7 +99,8 @@ def report_document(seen: Report) -> dict[str, Any]:
     from migrator.cli.summary import sums_document
 
     def line_document(line: Line) -> dict[str, Any]:
-        return {**document(line), "sums": sums_document(line.sums)}
+        sums = sums_document(line.sums)
+        return {**document(line), "sums": sums if line.counted else {**sums, "total": None, "open": None}}
 
     def part_document(part: Part) -> dict[str, Any]:
         lines = [line_document(line) for line in part.lines]
@@ -147,16 +148,15 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
     ends = [*fates, "open"] if language == "en" else [words[word].lower() for word in (*fates, "open")]
     things = [words[word].lower() for word in ("subject", "step", "route", "action", "status", "held")]
     writer.writerow([*things, *ends, *(words[word].lower() for word in ("in_bytes", "why", "cure"))])
+    blank = [""] * (len(fates) + 3)  # what was not counted
     for part in seen.parts:
         kind, route = tongue.label(part.kind), part.route.replace(">", " -> ")
         for trouble in part.troubles:
-            blank = [""] * (len(fates) + 3)
             texts = [trouble.label, kind, route, "", tongue.label("given-up"), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(trouble.text), tongue.say(trouble.remedy))])
         for finding in part.findings:
             if part.repeats(finding):
                 continue
-            blank = [""] * (len(fates) + 3)
             texts = [subject_of(part, tongue), kind, route, "", tongue.label(finding.weight.name.lower()), *blank]
             writer.writerow([guarded(text) for text in (*texts, tongue.say(finding.text), tongue.say(finding.remedy))])
         for line in part.lines:
@@ -164,11 +164,12 @@ def spreadsheet(seen: Report, language: str = "en") -> str:
                 continue
             why, cure = _why_and_cure(line, tongue, of_kind[part.kind])
             why = why if part.named else f"{words['unnamed']}; {why}".removesuffix("; ")
-            numbers = [line.sums.total.items, *(line.sums.items(fate) for fate in Fate), line.sums.open]
+            counts = [*(line.sums.items(fate) for fate in Fate), line.sums.open, line.sums.total.bytes]
+            numbers = [line.sums.total.items, *counts] if line.counted else blank
             step = kind if line.steps == (part.kind,) else f"{kind}: {', '.join(map(tongue.label, line.steps))}"
             label = name_of(line, part.kind, tongue)
             texts = [subject_of(part, tongue), step, route, label, tongue.label(line.status.value)]
-            writer.writerow([*map(guarded, texts), *numbers, line.sums.total.bytes, guarded(why), guarded(cure)])
+            writer.writerow([*map(guarded, texts), *numbers, guarded(why), guarded(cure)])
     return sheet.getvalue()
 
 

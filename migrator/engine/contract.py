@@ -97,8 +97,9 @@ class Action:
     tell, `total` what the source holds. `after` are keys of actions that must have ended before, well or not. `data` is the room's own,
     flat and without secrets. `amounts` says in numbers what this planning would do; a preview tells it, a report does not, for it has counts
     of what became of it. `details` are lines a preview shows below it, for those who want to know before they say yes. An action without
-    lanes only tells something (a folder that is left out). `present` are the keys of all items of the source, as far as planning knows them:
-    where nothing is to do, what is on record of others is taken off the books as departed; None where the source is as the last pass saw it.
+    lanes only tells something (a folder that is left out); where its `total` is nothing, what it holds was not counted. `present` are the keys
+    of all items of the source, as far as planning knows them: where nothing is to do, what is on record of others is taken off the books as
+    departed; None where the source is as the last pass saw it.
     `told` is what an admin should know of an action with which nothing is to be done; a run records it as if `apply` had noted it.
     `proven` says of an action that is not counted among its subject's others (see `prepares`) that a verification looks at it all the same.
     """

@@ -21,6 +21,7 @@ from migrator.frozen import dataclass
 DEPARTED = (
     "departed"  # fact of an action: items on record, by fate, that the source no longer listed in the newest pass
 )
+UNCOUNTED = "uncounted"  # fact of an action that is only told of: the newest planning did not count what it holds
 VERIFIED = "verified"  # fact of an action: epoch of the run that compared it last
 UNNAMED = "unnamed"  # fact of a subject, under its own key: the newest pass over its stages did not name it
 

@@ -13,7 +13,18 @@ from itertools import chain
 
 from migrator.engine.contract import ARRIVED, Fate, Finding, Size, Verb, Weight, prepares
 from migrator.engine.departed import of_fact, without
-from migrator.engine.ledger import DEPARTED, UNNAMED, VERIFIED, ActionRow, Ending, RunRow, Status, Store, SubjectTrouble
+from migrator.engine.ledger import (
+    DEPARTED,
+    UNCOUNTED,
+    UNNAMED,
+    VERIFIED,
+    ActionRow,
+    Ending,
+    RunRow,
+    Status,
+    Store,
+    SubjectTrouble,
+)
 from migrator.frozen import dataclass
 
 NOTHING = Size(0, 0)
@@ -123,6 +134,7 @@ class Line:
     verified: int = 0  # epoch of the run that compared it last
     prepares: bool = False  # moves nothing itself, so it is no folder or list to be counted
     vanished: bool = False  # the newest planning of its subject does not name it
+    counted: bool = True  # False where the plan leaves it out and nothing of it is on record: its sums are no counts
 
     @property
     def ended(self) -> bool:
@@ -283,7 +295,7 @@ def report(store: Store, made: datetime) -> Report:
             of_key.append(finding)
     named, untold = _named_items(store)
     record = _Record(
-        facts=store.all_remembered([DEPARTED, VERIFIED, UNNAMED]),
+        facts=store.all_remembered([DEPARTED, UNCOUNTED, VERIFIED, UNNAMED]),
         fates=store.all_fates(),
         notes=store.notes(),
         called=_called(store),
@@ -438,6 +450,7 @@ def _line(record: _Record, same: Sequence[ActionRow], newest: ActionRow) -> Line
         for whose in (called.get((fate, note, cure), ()),)
         if count
     )
+    nothing = not newest.total.items and not fates and not departed
     return Line(
         ledger_key=key,
         steps=tuple(dict.fromkeys(row.step for row in same)),
@@ -450,6 +463,7 @@ def _line(record: _Record, same: Sequence[ActionRow], newest: ActionRow) -> Line
         reasons=tuple(sorted(reasons, key=_gravity)),
         verified=int(facts.get(VERIFIED, "0")),
         prepares=prepares(newest.subject, newest.key),
+        counted=not (nothing and newest.verb is Verb.KEEP and facts.get(UNCOUNTED)),
     )
 
 

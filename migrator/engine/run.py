@@ -23,7 +23,7 @@ from migrator.engine.events import (
 )
 from migrator.engine.lanes import Lanes
 from migrator.engine.lease import lease_held, utc_now
-from migrator.engine.ledger import DEPARTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
+from migrator.engine.ledger import DEPARTED, UNCOUNTED, ActionRow, Claim, Ending, Status, Store, SubjectTrouble, Tally
 from migrator.engine.named import keep_named, mark, others_of, take_out
 from migrator.engine.sessions import Sessions
 from migrator.engine.stage import Programme, Stage, Verification
@@ -151,6 +151,7 @@ class _StageRun:
         rows = [self._row(number, place, subject, action) for place, action in enumerate(actions)]
         self.desk.store.planned(self.desk.epoch, rows)
         mark(self.desk.store, self.desk.epoch, self.stage.ledger_key(subject.key), named=True)
+        self._keep_uncounted(actions)
         self.desk.tell(SubjectPlanned(self.stage.name, subject, tuple(actions)))
         for action in actions:
             if action.verb is Verb.KEEP and action.present is not None:
@@ -167,6 +168,15 @@ class _StageRun:
                 if action.verb not in IDLE
             ]
         )
+
+    def _keep_uncounted(self, actions: Sequence[Action]) -> None:
+        """Remember which actions are only told of and were not counted: nought and not counted are the same number in their rows."""
+        for action in actions:
+            if action.verb is Verb.KEEP and not action.total.items:
+                ledger_key = self.stage.ledger_key(action.key)
+                uncounted = "" if action.lanes else "yes"
+                if uncounted != self.desk.store.remembered(ledger_key).get(UNCOUNTED, ""):
+                    self.desk.store.remember(self.desk.epoch, ledger_key, {UNCOUNTED: uncounted})
 
     def _keep_told(self, subject: Subject, action: Action) -> None:
         ledger_key = self.stage.ledger_key(action.key)

@@ -589,6 +589,25 @@ def test_of_a_folder_that_the_plan_leaves_out_it_is_told_how_much_stays() -> Non
     assert whys["Empty"] == "except: Empty"
 
 
+def test_of_a_folder_that_the_plan_leaves_out_nothing_is_counted_until_it_is_asked_for() -> None:
+    move = Move(options={"folders": {"except": ["Spam", "Empty"]}})
+    move.source.make(ALICE, "Empty")
+    move.put(mail(1), mail(2), folder="Spam")
+    move.put(mail(3))
+
+    def uncounted() -> set[str]:
+        return {line.label for line in report(move.trial.store, utc_now()).lines if not line.counted}
+
+    move.run()
+    assert uncounted() == {"Spam", "Empty"}
+    move.run()
+    assert uncounted() == {"Spam", "Empty"}
+    move.with_options().run()
+    assert uncounted() == set()
+    move.with_options(folders={"except": ["Spam", "Empty"]}).run()
+    assert uncounted() == {"Empty"}  # what is on record of Spam is counted
+
+
 def test_a_folder_left_out_after_it_was_copied_still_adds_up() -> None:
     move = Move()
     move.put(mail(1), mail(2), folder="Spam")

@@ -1024,6 +1024,43 @@ def test_the_spreadsheet_has_a_row_for_every_folder_with_its_numbers(filled):
     assert row["route"] == "old -> new"
 
 
+@pytest.fixture
+def with_spam(filled):
+    """An empty folder, of which nought was counted, and one that the plan leaves out, of which nothing was."""
+    filled.folder("alice@example.com", "Empty", 0, verb=Verb.KEEP, status=Status.KEPT, why="empty")
+    key = filled.folder(
+        "alice@example.com", "Spam", 0, verb=Verb.KEEP, status=Status.KEPT, position=1, why="except: Spam"
+    )
+    filled.store.remember(filled.epoch, key, {"uncounted": "yes"})
+    return filled
+
+
+def test_a_cell_of_the_spreadsheet_is_empty_where_nothing_was_counted(with_spam):
+    empty, spam = csv.DictReader(io.StringIO(spreadsheet(with_spam.seen())))
+
+    numbers = ["at source", *(fate.value for fate in Fate), "open", "bytes"]
+    assert [empty[number] for number in numbers] == ["0"] * len(numbers)
+    assert [spam[number] for number in numbers] == [""] * len(numbers)
+    assert spam["why"] == "except: Spam"
+
+
+def test_the_document_has_null_where_nothing_was_counted(with_spam):
+    told = report_document(with_spam.seen())["parts"][0]
+    empty, spam = told["lines"]
+
+    assert (empty["sums"]["total"], empty["sums"]["open"]) == ({"items": 0, "bytes": 0}, 0)
+    assert (spam["sums"]["total"], spam["sums"]["open"]) == (None, None)
+    assert (told["sums"]["total"]["items"], told["sums"]["open"]) == (0, 0)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_counts_nothing_where_nothing_was_counted(with_spam, language):
+    told = page(with_spam.seen(), "x", language)
+
+    assert "<tr><td>Empty<td>0<td>0<td>0<td>" in told
+    assert "<tr><td>Spam<td><td><td><td>" in told
+
+
 def test_in_the_spanish_spreadsheet_one_is_one_and_agrees_with_its_room():
     sums = Sums(Size(3, 300), {Fate.NORMALISED: Size(3, 300)})
     reasons = (
