@@ -453,12 +453,12 @@ def _decide(
     if not folder.messages and not fates:
         return Verb.KEEP, "empty"
     if skipped and facts.get("rules", rules) != rules:
-        return Verb.COPY, f"the plan's rules changed; {skipped:,} skipped messages are looked at again"
+        return Verb.COPY, f"the plan's rules changed; skipped before and looked at again: {skipped:,}"
     known = there is not None and facts.get("target_uidvalidity") == str(there.uidvalidity)
     if there is not None and known and facts.get("source") == _stamp(folder) and not left_behind:
         return _decide_unchanged(folder, there, fates, options)
     if left_behind:
-        return Verb.COPY, f"{left_behind:,} left behind are tried again"
+        return Verb.COPY, f"left behind before and tried again: {left_behind:,}"
     if there is not None and there.messages and not facts:
         return Verb.COPY, f"the target holds {there.messages:,} already; what is the same is found, not copied"
     return Verb.COPY, ""
