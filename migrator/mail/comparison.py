@@ -14,7 +14,7 @@ from itertools import islice
 
 from migrator.engine.contract import ARRIVED, Action, Fate, Finding, Outcome, Reading, Weight
 from migrator.mail.contract import MailReader
-from migrator.mail.copying import canonical, item_key, sharing
+from migrator.mail.copying import canonical, item_key, masked, sharing
 from migrator.mail.dates import clamp, same_instant
 from migrator.mail.digest import digests
 from migrator.mail.flags import from_mark, to_send
@@ -103,14 +103,15 @@ class FolderComparison:
             self.compared += 1
             outcome = outcomes[uid]
             if digest != wanted[outcome.key] and outcome.fate is not Fate.ALTERED:
-                self._trouble("content", f"uid {outcome.key.rpartition('/')[2]}")
+                code = "found-content" if outcome.fate is Fate.FOUND else "content"
+                self._trouble(code, f"uid {outcome.key.rpartition('/')[2]}")
 
     def _look_for_doubles(self) -> None:
         foreign = [header.uid for header in self.target.index(self.target_folder) if header.uid not in self.ours]
         if not foreign:
             return
         outcomes = [one for key in sharing(self.action) for one in self.read.outcomes(key)]
-        recorded = {canonical(one.digest) for one in outcomes if one.digest}
+        recorded = {digest for one in outcomes for digest in (canonical(one.digest), masked(one.digest)) if digest}
         known = {int(one.ref) for one in outcomes if one.ref}  # also of messages that left the source since
         for uid, digest in _digests(self.target, self.target_folder, foreign[:FOREIGN]):
             if uid not in known and digest in recorded:
@@ -163,6 +164,11 @@ TROUBLES = {
         "message has other bytes at the target",
         "messages have other bytes at the target",
         "Compare one by hand and report it: this must not happen.",
+    ),
+    "found-content": (
+        "message that was found at the target has other bytes there",
+        "messages that were found at the target have other bytes there",
+        "They were known by Message-ID, size and date. Compare one with its original: some servers write other bytes where a header holds raw 8-bit characters.",
     ),
     "double": (
         "message is at the target more than once",

@@ -2,7 +2,7 @@
 
 Identity is (folder, UIDVALIDITY, UID): an item's key is `<uidvalidity>/<uid>`. Content is the digest: an item's digest is
 `<canonical>:<raw>`, the first part equal for all forms a server may rewrite a message into without loss, the second for the bytes
-as read.
+as read. A message with raw 8-bit bytes in its header has a third part: what it is known again by where a server masked them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from migrator.engine.contract import Action, Fate, Intended, Item, Loaded, Outco
 from migrator.frozen import dataclass
 from migrator.mail.contract import MailReader, MailWriter
 from migrator.mail.dates import clamp, fallback_date, same_instant
-from migrator.mail.digest import Digests, Traits, digests, examine, rule, to_crlf
+from migrator.mail.digest import Digests, Traits, digests, examine, masked_digest, rule, to_crlf
 from migrator.mail.flags import as_mark
 from migrator.mail.headers import header_block
 from migrator.mail.match import pair_by_digest
@@ -24,6 +24,7 @@ from migrator.mail.options import MailOptions
 DELETED = "\\Deleted"
 SHARING = "sharing"  # in an action's data: keys, one a line, of the others that fill the same folder of the target
 
+ALTERED = "the target keeps other bytes than it was sent"
 CURE_FOR_ALTERED = "Compare it with the original, and save that as a file from the old webmail while it is there."
 
 
@@ -42,14 +43,25 @@ def uid_of(key: str) -> int:
     return int(key.rpartition("/")[2])
 
 
-def digest_text(content: Digests) -> str:
-    """Both digests as the ledger keeps them."""
-    return f"{content.canonical}:{content.raw}"
+def digest_text(content: Digests, mask: str = "") -> str:
+    """The digests as the ledger keeps them."""
+    return ":".join(filter(None, (content.canonical, content.raw, mask)))
 
 
 def canonical(digest: str) -> str:
     """The canonical part of what the ledger keeps."""
-    return digest.partition(":")[0]
+    return _parts(digest)[0]
+
+
+def masked(digest: str) -> str:
+    """The part of what the ledger keeps by which a message is known again whose header was masked; "" if nothing there can be masked."""
+    return _parts(digest)[2]
+
+
+def _parts(digest: str) -> tuple[str, str, str]:
+    first, _, rest = digest.partition(":")
+    second, _, third = rest.partition(":")
+    return first, second, third
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,8 @@ class FolderCopy:
         if header is not message.header or content is not message.content:
             message = Message(header, content)
         parcel = Parcel(message, seen, found)
-        return Loaded(key, header.size or seen.size, digest_text(seen), parcel)
+        hidden = masked_digest(message.content.chunks()) if found.eight_bit_header else ""
+        return Loaded(key, header.size or seen.size, digest_text(seen, hidden), parcel)
 
     def as_wanted(self, header: Header) -> Header:
         """A header of the source with the flags that the plan wants at the target."""
@@ -168,7 +181,13 @@ class FolderCopy:
             [(one.key, canonical(one.digest)) for one in intended],
             [(uid, seen.canonical) for uid, (seen, _) in sorted(arrived.items())],
         )
-        return [_landed(one, pairs[one.key], *arrived[pairs[one.key]]) for one in intended if one.key in pairs]
+        taken = set(pairs.values())
+        altered = pair_by_digest(
+            [(one.key, masked(one.digest)) for one in intended if one.key not in pairs],
+            [(uid, seen.canonical) for uid, (seen, _) in sorted(arrived.items()) if uid not in taken],
+        )
+        uids = {**pairs, **altered}
+        return [_landed(one, uids[one.key], *arrived[uids[one.key]]) for one in intended if one.key in uids]
 
 
 def _outcome(loaded: Loaded[Parcel], there: Added, rewritten: dict[int, tuple[Digests, Traits]]) -> Outcome:
@@ -212,7 +231,7 @@ def _judge(parcel: Parcel, seen: Digests, found: Traits) -> tuple[Fate, str]:
     if seen.raw == parcel.digests.raw:
         return Fate.COPIED, ""
     if seen.canonical != parcel.digests.canonical:
-        return Fate.ALTERED, "the target keeps other bytes than it was sent"
+        return Fate.ALTERED, ALTERED
     return Fate.NORMALISED, rule(parcel.digests, parcel.traits, seen, found)
 
 
@@ -236,13 +255,23 @@ def _arrival(message: Message) -> tuple[Digests, Header]:
 
 
 def _landed(one: Intended, uid: int, seen: Digests, header: Header) -> Outcome:
-    same = digest_text(seen) == one.digest
+    fate, note = _fate_of(one.digest, seen)
     return Outcome(
         one.key,
-        Fate.COPIED if same else Fate.NORMALISED,
+        fate,
         ref=str(uid),
         size=one.size,
         digest=one.digest,
         mark=as_mark(header.flags),
-        note="" if same else "rewritten by the target without loss",
+        note=note,
+        cure=CURE_FOR_ALTERED if fate is Fate.ALTERED else "",
     )
+
+
+def _fate_of(digest: str, seen: Digests) -> tuple[Fate, str]:
+    """What became of a message of that digest which the target now shows as this, and the note on it."""
+    if seen.canonical != canonical(digest):
+        return Fate.ALTERED, ALTERED
+    if seen.raw == _parts(digest)[1]:
+        return Fate.COPIED, ""
+    return Fate.NORMALISED, "rewritten by the target without loss"

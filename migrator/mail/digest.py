@@ -22,6 +22,7 @@ ALTERED = "altered"
 
 _HEADER_END = re.compile(rb"\n\r?\n")
 _LINE_ENDS = 4096
+_MASK = bytes(range(0x80)) + b"X" * 0x80
 _HASHED_UNDER_LOCK = 2047  # the most bytes that hashlib hashes without letting go of the interpreter's lock
 _HASHED_ALONE = 64 * 1024  # bytes; hashing more takes longer than getting the lock back
 
@@ -185,6 +186,29 @@ def _canonical(message: bytes) -> str:
 def _eight_bit_header(piece: bytes) -> bool:
     end = _HEADER_END.search(piece)
     return not piece[: end.end() if end else None].isascii()
+
+
+def masked_digest(chunks: Iterable[bytes]) -> str:
+    """The canonical digest of a message whose header was masked: an X for each of its bytes that is not ASCII, as Cyrus writes it with
+    `munge8bit`. That loses something, so it is no canonical form; it is what such a message is known again by.
+    """
+    canonical = _Canonical()
+    for piece in _masked(chunks):
+        canonical.update(piece)
+    return canonical.hexdigest()
+
+
+def _masked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    in_header, before = True, b""
+    for piece in pieces:
+        if not in_header:
+            yield piece
+            continue
+        seam = before + piece  # the empty line may lie across two pieces
+        end = _HEADER_END.search(seam)
+        length = end.end() - len(before) if end else len(piece)
+        yield piece[:length].translate(_MASK) + piece[length:]
+        in_header, before = end is None, seam[-2:]
 
 
 def digests(chunks: Iterable[bytes]) -> Digests:

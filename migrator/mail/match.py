@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -95,6 +95,16 @@ def confirm(groups: Iterable[Group], digests_of_source: DigestsOf, digests_of_ta
     for group in groups:
         pairs.update(_confirm_group(group, digests_of_source, digests_of_target))
     return pairs
+
+
+def unpaired(groups: Iterable[Group], pairs: Mapping[int, int]) -> Iterator[Group]:
+    """What is left of the groups when these pairs of source uid and target uid are out of them, where both sides have something left."""
+    taken = set(pairs.values())
+    for group in groups:
+        ours = tuple(one for one in group.source if one.uid not in pairs)
+        theirs = tuple(one for one in group.target if one.uid not in taken)
+        if ours and theirs:
+            yield Group(ours, theirs)
 
 
 def _confirm_group(group: Group, digests_of_source: DigestsOf, digests_of_target: DigestsOf) -> dict[int, int]:

@@ -79,6 +79,12 @@ def normalises_as_courier(raw: bytes) -> bytes:
     return lines if lines.endswith(b"\n") else lines + b"\r\n"
 
 
+def masks_as_cyrus(raw: bytes) -> bytes:
+    """Every byte of the header that is not ASCII becomes an X (munge8bit)."""
+    header, blank, body = raw.partition(b"\r\n\r\n")
+    return bytes(byte if byte < 0x80 else ord("X") for byte in header) + blank + body
+
+
 def takes_every_name(folder: str) -> str:
     """Refuses no folder."""
     del folder

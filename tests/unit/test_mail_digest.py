@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.mail.digest import ALTERED, digests, rule, to_crlf, traits
+from migrator.mail.digest import ALTERED, digests, masked_digest, rule, to_crlf, traits
 
 MESSAGES = st.lists(
     st.sampled_from([b"\r", b"\n", b"\r\n", b"\0", b"\x80", b"a", b": ", b"\xe4", b"x" * 300, b"x" * 997])
@@ -42,6 +42,17 @@ def test_pieces_make_no_difference_to_digests(message, places):
 @given(MESSAGES, CUTS)
 def test_pieces_make_no_difference_to_traits(message, places):
     assert traits(cut(message, places)) == traits([message])
+
+
+@given(MESSAGES, CUTS)
+def test_pieces_make_no_difference_to_the_digest_of_a_masked_header(message, places):
+    assert masked_digest(cut(message, places)) == masked_digest([message])
+
+
+def test_a_masked_header_leaves_the_body_as_it_is():
+    message = b"Subject: se\xc3\xb1or\r\nTo: \xe4\r\n\r\n\xc3\xb1\r\n"
+    assert masked_digest([message]) == digests([b"Subject: seXXor\r\nTo: X\r\n\r\n\xc3\xb1\r\n"]).canonical
+    assert masked_digest([b"a: b\r\n\r\n\xe4\r\n"]) == digests([b"a: b\r\n\r\n\xe4\r\n"]).canonical
 
 
 @given(MESSAGES, CUTS)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.mail.match import Candidate, adopt, confirm, pair_by_digest
+from migrator.mail.match import Candidate, Group, adopt, confirm, pair_by_digest, unpaired
 
 DIGESTS = st.lists(st.sampled_from("abcd"), max_size=12)
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -161,3 +161,9 @@ def test_no_message_is_read_twice(ours, theirs):
     all_pairs(source, target, content_of_source, content_of_target)
     assert max(Counter(content_of_source.read).values(), default=0) <= 1
     assert max(Counter(content_of_target.read).values(), default=0) <= 1
+
+
+def test_what_is_left_of_groups_has_both_sides():
+    groups = [Group((one(1), one(2)), (one(11), one(12))), Group((one(3),), (one(13),)), Group((one(4),), (one(14),))]
+
+    assert list(unpaired(groups, {1: 12, 3: 13})) == [Group((one(2),), (one(11),)), Group((one(4),), (one(14),))]

@@ -958,7 +958,7 @@ def test_verify_reads_messages_that_were_found_from_both_sides() -> None:
     move.target.put(ALICE, "INBOX", mail(1, "left"))
     move.run()
     spoil(move, 1, mail(1, "otherwise"))
-    assert move.differences() == ["content"]
+    assert move.differences() == ["found-content"]
 
 
 # -- two steps that share the folders ----------------------------------------------------------------------------------
