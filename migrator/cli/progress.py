@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 from migrator.cli import figures
@@ -40,6 +41,7 @@ PLAIN_EVERY = 30.0  # seconds between two lines where nobody watches a bar
 BAR_EVERY = 0.5
 NAMED = 3  # subjects named as active; the others are counted
 AT_LENGTH = frozenset({"actions", "claim"})  # parts of events that would fill the log
+SAID_AGAIN = 60.0  # seconds after which the same reason for waiting is told once more
 QUIETER = 5.0  # seconds; a shorter pause is nobody's business
 
 
@@ -177,9 +179,13 @@ class Progress:
 
 
 class Asides:
-    """What an admin should read at once, each trouble of a subject told once and not again for every action it takes along."""
+    """What an admin should read at once, each trouble of a subject told once and not again for every action it takes along, and why many
+    wait told once a minute and not for each of them.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._said: dict[str, float] = {}  # why something waits, and when that was last told
         self._told: set[tuple[str, str, str]] = set()
         self._labels: dict[str, str] = {}
 
@@ -191,11 +197,20 @@ class Asides:
                 self._labels[event.subject.key] = event.subject.label
             case SubjectFailed() if self._is_told(event.step, event.subject.key, event.text):
                 return ""  # one of its actions met it first; that it was given up is told at the end
+            case Waiting() if event.seconds >= QUIETER and self._is_said(event.text):
+                return ""
             case ActionEnded(status=Status.FAILED) if self._is_told(event.step, event.subject, event.text):
                 return ""
             case ActionEnded() | Noted():
                 whose = self._labels.get(event.subject, "")
         return aside(event, whose)
+
+    def _is_said(self, why: str) -> bool:
+        now = self._clock()
+        lately = now - self._said.get(why, -SAID_AGAIN) < SAID_AGAIN
+        if not lately:
+            self._said[why] = now
+        return lately
 
     def _is_told(self, step: str, subject: str, text: str) -> bool:
         before = (step, subject, text) in self._told

@@ -85,7 +85,7 @@ class ActionEnded:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A pause before another try, and for what."""
+    """A pause before another try. `about` is what waits, by its labels; `text` is why."""
 
     step: str
     about: str

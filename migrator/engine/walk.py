@@ -77,12 +77,13 @@ class Walk:
                 raise self._down
             run(job)
 
+        about = ", ".join(dict.fromkeys((subject.label, needs.label)))  # what is both is said once
         return Job(
             name=name,
             subject=subject.key,
             needs=self.lanes.keys(self.stage.kind, self.stage.opener, needs.lanes),
             run=unless_down,
-            failed=lambda job, error: self._after(job, error, gave_up),
+            failed=lambda job, error: self._after(job, error, about, gave_up),
         )
 
     def _planning_jobs(
@@ -110,7 +111,7 @@ class Walk:
         self.troubles.append((subject, error))
         self.around.tell(SubjectFailed(self.stage.name, subject, error.code, str(error), error.remedy))
 
-    def _after(self, job: Job, error: MigratorError, gave_up: GaveUp) -> float | None:
+    def _after(self, job: Job, error: MigratorError, about: str, gave_up: GaveUp) -> float | None:
         """What becomes of a job that met an error: seconds until it is tried again, or None after it was given up."""
         if isinstance(error, Interrupted):
             return None
@@ -128,7 +129,7 @@ class Walk:
             if seconds is not None:
                 if isinstance(error, Unreachable) and not self._reached():
                     self.crew.hold(seconds)
-                self.around.tell(Waiting(self.stage.name, job.name, seconds, str(error)))
+                self.around.tell(Waiting(self.stage.name, about, seconds, str(error)))
                 return seconds
         self.codes.add(error.code)
         if error.stops is Stops.ENDPOINT and self._down is None:

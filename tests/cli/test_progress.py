@@ -177,6 +177,23 @@ def test_a_warning_names_the_list_it_is_about_once():
     assert aside(Noted("lists", warning), "news@example.com") == "news@example.com, members: 2 were taken off."
 
 
+def test_why_many_wait_is_told_once_a_minute_and_not_for_each_of_them():
+    now = [0.0]
+    asides = Asides(lambda: now[0])
+    of_all = [Waiting("mail", f"u{n}@example.com, INBOX", 30.0, "new does not answer.") for n in range(3)]
+
+    assert [asides.of(event) for event in of_all] == [
+        "u0@example.com, INBOX: new does not answer. Trying again in 30 s.",
+        "",
+        "",
+    ]
+    now[0] = 59.0
+    assert not asides.of(of_all[1])
+    assert asides.of(Waiting("mail", "INBOX", 30.0, "old is busy.")) == "INBOX: old is busy. Trying again in 30 s."
+    now[0] = 60.0
+    assert asides.of(of_all[2]) == "u2@example.com, INBOX: new does not answer. Trying again in 30 s."
+
+
 # -- resuming ----------------------------------------------------------------------------------------------------------
 
 TALLY = Tally(actions=500, actions_done=312, items_arrived=1_204_331, bytes_arrived=9, left_behind=0)

@@ -262,6 +262,7 @@ def test_a_left_behind_word_is_not_tried_again_when_its_action_is() -> None:
     trial = Trial([stage_between(source, target, ALICE, batch=1)], workers=1)
     trial.run()
     assert trial.told(Waiting)
+    assert {event.about.partition(", ")[0] for event in trial.told(Waiting)} == {"alice@example.com"}
     assert target.offered["noun0"] == 1
 
 
