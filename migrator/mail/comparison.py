@@ -158,7 +158,7 @@ TROUBLES = {
     "flags": (
         "message lacks flags it was copied with",
         "messages lack flags they were copied with",
-        "Ask whether the owner changed them at the target since.",
+        "Ask whether the owner changed them at the target since; if not, set them there by hand.",
     ),
     "content": (
         "message has other bytes at the target",

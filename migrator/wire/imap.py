@@ -279,7 +279,8 @@ _TAGGED = re.compile(rb"([A-Za-z0-9]+) (OK|NO|BAD)(?: |\r?\n)", re.IGNORECASE)
 _CODE = re.compile(rb"\[([A-Za-z0-9-]+)(?: (\(.*?\)|[^\]]*))?\] ?")
 _TOKEN = re.compile(rb' *(?:(\()|(\))|"((?:[^"\\]|\\.)*)"|([^ ()"]+))')
 _ESCAPED = re.compile(rb"\\(.)")
-_TIMING = re.compile(r" \([\d.]+(?: \+ [\d.]+)+ secs\)\.?$")  # Dovecot's; the same words should read the same each time
+# What Dovecot adds, how long it took and when; the same words should read the same each time.
+_TIMING = re.compile(r"(?: \([\d.]+(?: \+ [\d.]+)+ secs\)\.?| \[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\])+$")
 # C0, DEL, C1, and what turns the direction of text: they could rewrite a terminal's screen or a reader's mind
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 LONGEST_WORDS = 300

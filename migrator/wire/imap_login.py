@@ -114,7 +114,11 @@ def asks_for_patience(end: Spoken) -> bool:
 
 
 def unavailable(peer: str, end: Spoken) -> Unavailable:
-    """The error for that, with the pause the server asked for."""
+    """The error for that, with the pause the server asked for. A fault of its own (RFC 5530, SERVERBUG) is what Dovecot answers, too, whose
+    disk is full.
+    """
+    if end.code == "SERVERBUG":
+        return Unavailable(f"{peer} meets a fault of its own; its log says which, and a full disk is one: {end.words}")
     asked = _BACKOFF.search(end.words)
     wait = timedelta(milliseconds=int(asked[1])) if asked else None
     return Unavailable(f"{peer} asks for patience: {end.words}", wait=wait)

@@ -37,7 +37,7 @@ from migrator.wire.imap import (
     string,
     uid_sets,
 )
-from migrator.wire.imap_login import Credentials, log_in, refused_otherwise
+from migrator.wire.imap_login import Credentials, log_in, refused_otherwise, unavailable
 
 ALICE = Credentials("alice@example.com", "alice", "pässword")
 
@@ -463,6 +463,30 @@ def test_silence_is_told_with_its_length(talk):
     one.wire.incoming.sock.settimeout(0.05)
     with pytest.raises(Dropped, match="silent"):
         one.wire.run(b"NOOP")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"",
+        b" (0.001 + 0.000 secs).",
+        b" [2026-11-27 23:25:59]",
+        b" [2026-11-27 23:25:59] (0.001 + 0.000 + 0.002 secs).",
+    ],
+)
+def test_the_same_words_read_the_same_whenever_and_however_fast_they_are_said(end):
+    assert (
+        plain(b"Internal error occurred. Refer to server log." + end) == "Internal error occurred. Refer to server log."
+    )
+
+
+def test_a_fault_of_the_server_is_told_as_one():
+    told = unavailable("new:143", Spoken.of(b"NO", b"[SERVERBUG] Internal error occurred."))
+    assert (
+        str(told)
+        == "new:143 meets a fault of its own; its log says which, and a full disk is one: Internal error occurred."
+    )
+    assert str(unavailable("new:143", Spoken.of(b"NO", b"[UNAVAILABLE] Later."))) == "new:143 asks for patience: Later."
 
 
 class Greedy:
